@@ -1,0 +1,178 @@
+"""The /conversations endpoint: a checked query in, the bytes of one page out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from . import generating
+from .bots import Bot
+from .page_tokens import PageTokens, fingerprint
+from .paging import PageToken, SortKey, order_key, short_size, start_of_page
+from .records import GUARDRAIL, Record
+from .rendering import json_bytes, shape_of
+from .requests import ConversationsQuery
+from .settings import Settings
+from .world import World
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page: rows `first` to before `last` of `rows`, and whether rows follow."""
+
+    rows: Sequence[Record]
+    first: int
+    last: int
+    number: int
+    key: Callable[[Record], SortKey]
+    token: PageToken | None
+
+    @property
+    def more(self) -> bool:
+        return self.last < len(self.rows)
+
+
+class ConversationsEndpoint:
+    """Answers for conversations; the world must be locked while it is asked."""
+
+    def __init__(self, world: World, settings: Settings) -> None:
+        self._world = world
+        self._settings = settings
+        self._tokens = PageTokens(settings)
+        self._salts = count()
+
+    def answer(self, query: ConversationsQuery, bot: Bot, request_number: int) -> bytes:
+        """The JSON of the page that `query` asks for.
+
+        Raises:
+            RequestError: its page token is refused.
+        """
+        token = self._tokens.redeem(query, request_number)
+        page = self._page(query, bot, token)
+        conversations = b",".join(self._bodies(page, bot))
+        pagination = json_bytes(self._pagination(query, page, request_number))
+        return b'{"conversations":[%b],"pagination":%b}' % (conversations, pagination)
+
+    def _page(self, query: ConversationsQuery, bot: Bot, token: PageToken | None) -> Page:
+        key = order_key(self._settings.page_order, next(self._salts))
+        if token is not None and token.kind == "snapshot":
+            rows = self._tokens.snapshot(token.snapshot)
+        else:
+            rows = self._matching(query, bot, key)
+        number = token.page if token else 1
+        first = start_of_page(token, rows, key)
+        return Page(rows, first, self._end(query.limit, number, first, rows), number, key, token)
+
+    def _end(self, limit: int, number: int, first: int, rows: Sequence[Record]) -> int:
+        settings = self._settings
+        if number > 1 and settings.endless_empty_pages:
+            return first
+        if number % 2 == 0 and settings.empty_middle_pages:
+            return first
+        size = short_size(limit, number) if settings.short_pages else limit
+        if self._overlaps(first, limit):
+            size = max(1, size - 1)
+        return min(first + size, len(rows))
+
+    def _overlaps(self, first: int, limit: int) -> bool:
+        return self._settings.overlapping_pages and first > 0 and limit > 1
+
+    def _bodies(self, page: Page, bot: Bot) -> list[bytes]:
+        settings = self._settings
+        shape = shape_of(
+            settings.timestamps,
+            settings.naive_timezone,
+            settings.extra_fields,
+            settings.messages_mode,
+        )
+        overlap = page.last > page.first and settings.overlapping_pages and page.first > 0
+        first = page.first - 1 if overlap else page.first
+        # A frozen list may hold rows that were replaced or removed since.
+        current = (bot.records.get(row.session_id) for row in page.rows[first : page.last])
+        return [self._world.rendered(row, bot.id, shape) for row in current if row is not None]
+
+    def _matching(
+        self, query: ConversationsQuery, bot: Bot, key: Callable[[Record], SortKey]
+    ) -> Sequence[Record]:
+        settings = self._settings
+        known = (settings.date_filter, settings.page_order, fingerprint(query))
+        rows: Sequence[Record] | None = bot.cached(known)
+        if rows is None or settings.page_order == "random":
+            window = bot.between(settings.date_filter, query.start, query.end)
+            rows = sorted((row for row in window if _matches(row, query, bot.id)), key=key)
+            bot.keep(known, rows)
+        return rows
+
+    def _pagination(
+        self, query: ConversationsQuery, page: Page, request_number: int
+    ) -> dict[str, Any]:
+        settings = self._settings
+        more = page.more or self._pretends_more(page)
+        pagination: dict[str, Any] = {"limit": query.limit, "nextCursor": None, "hasMore": more}
+        if more and settings.token_absent:
+            del pagination["nextCursor"]
+        elif more and settings.token_missing:
+            return pagination
+        elif more or settings.token_when_done:
+            pagination["nextCursor"] = self._next_token(query, page, request_number)
+        return pagination
+
+    def _pretends_more(self, page: Page) -> bool:
+        settings = self._settings
+        return (
+            settings.endless_empty_pages
+            or (settings.empty_last_page and page.last > page.first)
+            or self._repeats(page)
+        )
+
+    def _repeats(self, page: Page) -> bool:
+        after = self._settings.token_repeats
+        return after is not None and page.token is not None and page.number > after
+
+    def _next_token(self, query: ConversationsQuery, page: Page, request_number: int) -> str:
+        if self._repeats(page) and query.cursor is not None:
+            return query.cursor
+        kind = page.token.kind if page.token else self._settings.page_token
+        key = page.token.key if page.token else None
+        if kind == "keyset" and page.last > page.first:
+            key = page.key(page.rows[page.last - 1])
+        snapshot = page.token.snapshot if page.token else 0
+        if kind == "snapshot" and not page.token:
+            snapshot = self._tokens.freeze(page.rows)
+        token = PageToken(
+            kind=kind,
+            page=page.number + 1,
+            position=page.last,
+            key=key,
+            snapshot=snapshot,
+            filters=fingerprint(query),
+            limit=query.limit,
+            issued_request=request_number,
+            issued_at=0,
+            serial=0,
+        )
+        return self._tokens.issue(token, request_number)
+
+
+def _matches(record: Record, query: ConversationsQuery, bot_id: int) -> bool:
+    return (
+        query.channel in ("all", record.channel)
+        and query.resolution_status in ("all", record.resolution)
+        and query.human_takeover in (None, record.takeover)
+        and query.guardrail_flagged in (None, bool(record.flags & GUARDRAIL))
+        and query.session_id in (None, record.session_id)
+        and (query.search is None or _says(record, query.search, bot_id))
+    )
+
+
+def _says(record: Record, search: str, bot_id: int) -> bool:
+    """Whether a message holds `search`, in upper or lower case."""
+    wanted = search.casefold()
+    messages = generating.row_of(record, bot_id).get("messages") or []
+    return any(
+        wanted in message["content"].casefold()
+        for message in messages
+        if isinstance(message, dict) and isinstance(message.get("content"), str)
+    )
