@@ -1,0 +1,121 @@
+"""Fixtures: each warehouse is started once, when the first test asks for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+from dlt.common.destination import Destination
+
+from . import warehouses
+from .loopback import emulator_address, only_loopback
+from .servers.bigquery import HOST_VARIABLE, bigquery_emulator, service_account
+from .servers.environments import EnvironmentNotBuiltError
+from .servers.postgres import PostgresNotInstalledError, postgres_server
+from .servers.snowflake import snowflake_emulator
+from .warehouses import Warehouse
+
+REQUIRE_ALL = "CHATISLAV_TEST_REQUIRE_ALL"
+WAREHOUSES = ("duckdb", "postgres", "snowflake", "bigquery")
+
+
+@pytest.fixture(scope="package", autouse=True)
+def no_outside_world() -> Iterator[None]:
+    """Nothing in these tests can reach another machine."""
+    with only_loopback(), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+        yield
+
+
+@pytest.fixture(scope="package")
+def postgres_url() -> Iterator[str]:
+    """The URL of an empty Postgres server."""
+    _require("psycopg2", "postgres")
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(postgres_server())
+        except PostgresNotInstalledError as error:
+            _unavailable(str(error))
+        yield url
+
+
+@pytest.fixture(scope="package")
+def snowflake_credentials() -> Iterator[str]:
+    """Credentials that lead to the Snowflake emulator."""
+    _require("snowflake.connector", "snowflake")
+    with ExitStack() as stack:
+        try:
+            credentials = stack.enter_context(snowflake_emulator())
+        except EnvironmentNotBuiltError as error:
+            _unavailable(str(error))
+        yield credentials
+
+
+@pytest.fixture(scope="package")
+def bigquery_credentials() -> Iterator[dict[str, str]]:
+    """Credentials for the BigQuery emulator, to which the environment now leads."""
+    _require("google.cloud.bigquery", "bigquery")
+    with ExitStack() as stack:
+        try:
+            address = stack.enter_context(bigquery_emulator())
+        except EnvironmentNotBuiltError as error:
+            _unavailable(str(error))
+        stack.enter_context(pytest.MonkeyPatch.context()).setenv(HOST_VARIABLE, address)
+        yield stack.enter_context(service_account())
+
+
+@pytest.fixture
+def duckdb_destination(tmp_path: Path) -> Destination[Any, Any]:
+    """A dlt destination with a DuckDB file of its own."""
+    return warehouses.duckdb(tmp_path / "warehouse.duckdb").destination()
+
+
+@pytest.fixture
+def snowflake_destination(snowflake_credentials: str) -> Destination[Any, Any]:
+    """A dlt destination that leads to the Snowflake emulator."""
+    return warehouses.snowflake(snowflake_credentials).destination()
+
+
+@pytest.fixture
+def bigquery_destination(bigquery_credentials: dict[str, str]) -> Destination[Any, Any]:
+    """A dlt destination that leads to the BigQuery emulator."""
+    emulator_address()
+    return warehouses.bigquery(bigquery_credentials).destination()
+
+
+@pytest.fixture(params=WAREHOUSES)
+def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
+    """Each warehouse in turn."""
+    match request.param:
+        case "duckdb":
+            return warehouses.duckdb(tmp_path / "warehouse.duckdb")
+        case "postgres":
+            return warehouses.postgres(request.getfixturevalue("postgres_url"))
+        case "snowflake":
+            return warehouses.snowflake(request.getfixturevalue("snowflake_credentials"))
+        case _:
+            credentials = request.getfixturevalue("bigquery_credentials")
+            emulator_address()
+            return warehouses.bigquery(credentials)
+
+
+def _require(module: str, extra: str) -> None:
+    """Skip or fail unless a warehouse's client is installed."""
+    try:
+        found = find_spec(module)
+    except ModuleNotFoundError:
+        found = None
+    if found is None:
+        _unavailable(f"{module} is not installed: pip install 'chatislav-source[{extra}]'")
+
+
+def _unavailable(reason: str) -> NoReturn:
+    """Skip on a machine that lacks something, but fail where everything has to be there."""
+    if os.environ.get(REQUIRE_ALL) == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)

@@ -1,0 +1,1 @@
+"""Real servers and emulators of warehouses, started for the tests on loopback ports."""

@@ -1,0 +1,139 @@
+"""One way to talk to every warehouse, so that a test is written once and runs against all."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dlt
+from dlt.common.destination import Destination
+from dlt.common.schema.typing import TColumnSchema
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """A warehouse that runs on this machine, and its dialect."""
+
+    name: str
+    file_format: str  # what to load with: exact there, and fast
+    make_destination: Callable[[], Destination[Any, Any]]
+    json_path: str  # SQL for the text at a path; {column}, {keys} as in a.b, {list} as in a,b
+    json_is_text: bool  # whether the client hands out JSON columns as text
+
+    def destination(self) -> Destination[Any, Any]:
+        """A fresh dlt destination."""
+        return self.make_destination()
+
+    def new_dataset(self) -> str:
+        """A dataset name that nobody has used."""
+        return f"test_{uuid.uuid4().hex[:12]}"
+
+    def pipeline(self, folder: Path, dataset: str | None = None, **options: Any) -> dlt.Pipeline:
+        """A pipeline into `dataset`, or a new one, with its working directory in `folder`."""
+        return dlt.pipeline(
+            options.pop("name", "test"),
+            destination=self.destination(),
+            dataset_name=dataset or self.new_dataset(),
+            pipelines_dir=str(folder),
+            **options,
+        )
+
+    def execute(self, pipeline: dlt.Pipeline, sql: str) -> list[Row]:
+        """Run a statement in the pipeline's dataset; its rows, if any, with names in lower case."""
+        with pipeline.sql_client() as client, client.execute_query(sql) as cursor:
+            if not cursor.description:
+                return []
+            names = [column[0].lower() for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def rows(self, pipeline: dlt.Pipeline, table: str) -> list[Row]:
+        """All rows of a table: JSON decoded, instants in UTC, without dlt's own columns."""
+        columns = pipeline.default_schema.get_table_columns(table)
+        select = f"SELECT * FROM {self.qualified(pipeline, table)}"  # noqa: S608 - names of tests
+        found = self.execute(pipeline, select)
+        return [
+            {name: self._value(row[name], columns[name]) for name in row if name in columns}
+            for row in found
+        ]
+
+    def json_text(
+        self, pipeline: dlt.Pipeline, table: str, column: str, path: str, where: str = "1 = 1"
+    ) -> list[str | None]:
+        """The text at a path (`a.b`) in a JSON column, by the warehouse's own operator."""
+        text = self.json_path.format(column=column, keys=path, list=path.replace(".", ","))
+        source = self.qualified(pipeline, table)
+        select = f"SELECT {text} AS text FROM {source} WHERE {where}"  # noqa: S608 - names of tests
+        return [row["text"] for row in self.execute(pipeline, select)]
+
+    def qualified(self, pipeline: dlt.Pipeline, table: str) -> str:
+        """A table's full name, as it has to be written in SQL."""
+        with pipeline.sql_client() as client:
+            return client.make_qualified_table_name(table)
+
+    def _value(self, value: Any, column: TColumnSchema) -> Any:
+        """A value as Python has it, whatever the client made of it."""
+        data_type = column["data_type"]
+        if value is None:
+            return None
+        if data_type == "json" and self.json_is_text:
+            return json.loads(value)
+        if data_type == "timestamp":
+            if not isinstance(value, datetime) or value.tzinfo is None:
+                raise TypeError(f"{self.name}: {column['name']} is no instant: {value!r}")
+            return value.astimezone(UTC)
+        return value
+
+
+def duckdb(database: Path) -> Warehouse:
+    """A DuckDB file."""
+    return Warehouse(
+        name="duckdb",
+        file_format="parquet",
+        make_destination=lambda: dlt.destinations.duckdb(str(database)),
+        json_path="{column} ->> '$.{keys}'",
+        json_is_text=True,
+    )
+
+
+def postgres(url: str) -> Warehouse:
+    """A Postgres server."""
+    return Warehouse(
+        name="postgres",
+        file_format="insert_values",
+        make_destination=lambda: dlt.destinations.postgres(url),
+        json_path="{column} #>> '{{{list}}}'",
+        json_is_text=False,
+    )
+
+
+def snowflake(credentials: str) -> Warehouse:
+    """A Snowflake emulator."""
+    return Warehouse(
+        name="snowflake",
+        file_format="jsonl",
+        make_destination=lambda: dlt.destinations.snowflake(credentials),
+        json_path="{column}:{keys}::text",
+        json_is_text=True,
+    )
+
+
+def bigquery(credentials: dict[str, str]) -> Warehouse:
+    """A BigQuery emulator; the environment says where it is."""
+    return Warehouse(
+        name="bigquery",
+        file_format="jsonl",
+        make_destination=lambda: dlt.destinations.bigquery(
+            json.dumps(credentials),
+            location="US",
+            retry_deadline=5.0,  # an emulator that does not answer at once will not answer later
+        ),
+        json_path="JSON_VALUE({column}, '$.{keys}')",
+        json_is_text=False,
+    )
