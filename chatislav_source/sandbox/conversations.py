@@ -26,6 +26,7 @@ class Page:
     first: int
     last: int
     number: int
+    limit: int
     key: Callable[[Record], SortKey]
     token: PageToken | None
 
@@ -63,7 +64,8 @@ class ConversationsEndpoint:
             rows = self._matching(query, bot, key)
         number = token.page if token else 1
         first = start_of_page(token, rows, key)
-        return Page(rows, first, self._end(query.limit, number, first, rows), number, key, token)
+        last = self._end(query.limit, number, first, rows)
+        return Page(rows, first, last, number, query.limit, key, token)
 
     def _end(self, limit: int, number: int, first: int, rows: Sequence[Record]) -> int:
         settings = self._settings
@@ -72,12 +74,9 @@ class ConversationsEndpoint:
         if number % 2 == 0 and settings.empty_middle_pages:
             return first
         size = short_size(limit, number) if settings.short_pages else limit
-        if self._overlaps(first, limit):
-            size = max(1, size - 1)
+        if settings.overlapping_pages and first > 0 and size > 1:
+            size -= 1  # room for the row that is repeated
         return min(first + size, len(rows))
-
-    def _overlaps(self, first: int, limit: int) -> bool:
-        return self._settings.overlapping_pages and first > 0 and limit > 1
 
     def _bodies(self, page: Page, bot: Bot) -> list[bytes]:
         settings = self._settings
@@ -87,8 +86,9 @@ class ConversationsEndpoint:
             settings.extra_fields,
             settings.messages_mode,
         )
-        overlap = page.last > page.first and settings.overlapping_pages and page.first > 0
-        first = page.first - 1 if overlap else page.first
+        new = page.last - page.first
+        overlaps = settings.overlapping_pages and page.first > 0 and 0 < new < page.limit
+        first = page.first - 1 if overlaps else page.first
         # A frozen list may hold rows that were replaced or removed since.
         current = (bot.records.get(row.session_id) for row in page.rows[first : page.last])
         return [self._world.rendered(row, bot.id, shape) for row in current if row is not None]

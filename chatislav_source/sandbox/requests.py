@@ -91,7 +91,7 @@ def conversations_query(
         cursor=fields.text("cursor"),
     )
     fields.refuse_others()
-    _check_range(query.start, query.end)
+    _check_range(query.start, query.end, body.get("to"), to_inclusive)
     return query
 
 
@@ -110,7 +110,7 @@ def analytics_query(body: Row, to_inclusive: bool = True) -> AnalyticsQuery:
     start, end = _start(first, zone), _end(last, zone, to_inclusive)
     if first is None or last is None or start is None or end is None:
         raise RequestError(400, "from and to are required")
-    _check_range(start, end)
+    _check_range(start, end, last, to_inclusive)
     return AnalyticsQuery(bot_id, start, end, first, last, channel)
 
 
@@ -212,6 +212,9 @@ def _end(text: str | None, zone: ZoneInfo, to_inclusive: bool) -> int | None:
     return _midnight(moment + timedelta(days=1), zone)
 
 
-def _check_range(start: int | None, end: int | None) -> None:
-    if start is not None and end is not None and start > end:
+def _check_range(start: int | None, end: int | None, to: str | None, to_inclusive: bool) -> None:
+    if start is None or end is None or to is None:
+        return
+    latest_start = end - 1 if to_inclusive or _DATE.fullmatch(to) else end
+    if start > latest_start:
         raise RequestError(400, "from must not be after to")

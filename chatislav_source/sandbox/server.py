@@ -6,7 +6,6 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
-from random import Random
 from threading import Lock, Thread
 from typing import Any
 
@@ -14,6 +13,7 @@ import orjson
 
 from . import analytics, control
 from .bots import Bot
+from .churn import Churn
 from .conversations import ConversationsEndpoint
 from .faults import Answer, Faults, RateLimit, error
 from .log import RequestLog, RequestRecord
@@ -28,7 +28,7 @@ SANDBOX_KEY = "chsk_live_sandbox"
 API_PATH = "/api/v1"
 PATHS = ("/conversations", "/analytics")
 STOP_SECONDS = 5.0  # to wait for each open connection when stopping
-POLL_SECONDS = 0.05  # between two looks of the listening thread at whether it should stop
+POLL_SECONDS = 0.02  # between two looks of the listening thread at whether it should stop
 
 
 class Sandbox:
@@ -59,8 +59,7 @@ class Sandbox:
         self._faults = Faults(self.settings)
         self._rate_limit = RateLimit(self.settings)
         self._conversations = ConversationsEndpoint(world, self.settings)
-        self._churn = Random(self.settings.churn_seed)  # noqa: S311 - made-up changes
-        self._churned = 0
+        self._churn = Churn(world, self.settings)
         world.clock_offset = lambda: self.settings.clock_offset_seconds
 
     @property
@@ -130,6 +129,7 @@ class Sandbox:
         if self._prerender:
             self._render_all()
         self._server = Server(self._port, self._respond)
+        self._port = self._server.server_port  # the same again if it is stopped and started
 
     def _loop(self) -> None:
         if self._server is not None:
@@ -251,7 +251,7 @@ class Sandbox:
         with self.world.lock:
             bot = self._bot(query.bot_id)
             content = self._conversations.answer(query, bot, record.number)
-            self._change_something(bot.id)
+            self._churn.after_answer(bot.id)
         return content
 
     def _bot(self, bot_id: int) -> Bot:
@@ -261,15 +261,6 @@ class Sandbox:
         if bot_id not in self.world.bots:
             raise RequestError(self.settings.unknown_bot_status, "no such bot")
         return self.world.bots[bot_id]
-
-    def _change_something(self, bot_id: int) -> None:
-        settings = self.settings
-        for kind, probability in settings.churn.items():
-            limit = settings.churn_limit
-            if limit is not None and self._churned >= limit:
-                return
-            if self._churn.random() < probability:
-                self._churned += self.world.mutate(kind, self._churn, bot_id) is not None
 
 
 class _LimitedError(Exception):

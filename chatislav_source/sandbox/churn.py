@@ -1,0 +1,31 @@
+"""Changes of the data between two answers, as if people were chatting meanwhile."""
+
+from __future__ import annotations
+
+from random import Random
+
+from .settings import Settings
+from .world import World
+
+
+class Churn:
+    """Mutates a bot by the probabilities in the settings; the world must be locked."""
+
+    def __init__(self, world: World, settings: Settings) -> None:
+        self._world = world
+        self._settings = settings
+        self._seed: int | None = None
+        self._random = Random()  # noqa: S311 - made-up changes, the same for the same seed
+        self._changes = 0
+
+    def after_answer(self, bot_id: int) -> None:
+        """Let each kind of change happen or not, up to `churn_limit` in total."""
+        settings = self._settings
+        if self._seed != settings.churn_seed:
+            self._seed = settings.churn_seed
+            self._random.seed(self._seed)
+        for kind, probability in settings.churn.items():
+            if settings.churn_limit is not None and self._changes >= settings.churn_limit:
+                return
+            if self._random.random() < probability:
+                self._changes += self._world.mutate(kind, self._random, bot_id) is not None

@@ -1,0 +1,28 @@
+"""A small sandbox and a client for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from sandbox_caller import Caller
+
+from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
+
+
+@pytest.fixture
+def world() -> World:
+    return World.generate(bot_ids=(101, 102), conversations=60, days=20)
+
+
+@pytest.fixture
+def api(world: World) -> Iterator[Sandbox]:
+    with Sandbox(world) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def call(api: Sandbox) -> Iterator[Caller]:
+    with httpx.Client(headers={"X-API-Key": SANDBOX_KEY}) as http:
+        yield Caller(api, http)
