@@ -12,7 +12,7 @@ from .bots import Bot
 from .page_tokens import PageTokens, fingerprint
 from .paging import PageToken, SortKey, order_key, short_size, start_of_page
 from .records import GUARDRAIL, Record
-from .rendering import json_bytes, shape_of
+from .rendering import json_bytes
 from .requests import ConversationsQuery
 from .settings import Settings
 from .world import World
@@ -79,13 +79,7 @@ class ConversationsEndpoint:
         return min(first + size, len(rows))
 
     def _bodies(self, page: Page, bot: Bot) -> list[bytes]:
-        settings = self._settings
-        shape = shape_of(
-            settings.timestamps,
-            settings.naive_timezone,
-            settings.extra_fields,
-            settings.messages_mode,
-        )
+        settings, shape = self._settings, self._settings.shape()
         new = page.last - page.first
         overlaps = settings.overlapping_pages and page.first > 0 and 0 < new < page.limit
         first = page.first - 1 if overlaps else page.first

@@ -18,7 +18,6 @@ from .conversations import ConversationsEndpoint
 from .faults import Answer, Faults, RateLimit, error
 from .log import RequestLog, RequestRecord
 from .records import Row
-from .rendering import shape_of
 from .requests import RequestError, analytics_query, conversations_query
 from .settings import Settings
 from .sockets import Connection, Incoming, Server
@@ -136,10 +135,9 @@ class Sandbox:
             self._server.serve_forever(POLL_SECONDS)
 
     def _render_all(self) -> None:
-        s = self.settings
-        shape = shape_of(s.timestamps, s.naive_timezone, s.extra_fields, s.messages_mode)
+        shape = self.settings.shape()
         for bot in self.world.bots.values():
-            for record in bot.ordered(s.date_filter):
+            for record in bot.ordered(self.settings.date_filter):
                 self.world.rendered(record, bot.id, shape, keep=True)
 
     def _respond(self, incoming: Incoming) -> None:

@@ -9,6 +9,8 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo
 
+from .rendering import Shape, shape_of
+
 FAULT_KINDS = (
     "429",
     "429_retry_after",
@@ -188,6 +190,10 @@ class Settings:
             setattr(trial, name, value)
         for name in changes:
             setattr(self, name, getattr(trial, name))
+
+    def shape(self) -> Shape:
+        """How rows are written."""
+        return shape_of(self.timestamps, self.naive_timezone, self.extra_fields, self.messages_mode)
 
     def as_dict(self) -> dict[str, Any]:
         """Name to value."""

@@ -22,7 +22,12 @@ def api(world: World) -> Iterator[Sandbox]:
         yield sandbox
 
 
+@pytest.fixture(scope="session")
+def http() -> Iterator[httpx.Client]:
+    with httpx.Client(headers={"X-API-Key": SANDBOX_KEY}) as client:
+        yield client
+
+
 @pytest.fixture
-def call(api: Sandbox) -> Iterator[Caller]:
-    with httpx.Client(headers={"X-API-Key": SANDBOX_KEY}) as http:
-        yield Caller(api, http)
+def call(api: Sandbox, http: httpx.Client) -> Caller:
+    return Caller(api, http)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sandbox_caller import Caller
 
-from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, Settings, World
+from chatislav_source.sandbox import Sandbox, Settings, World
 from chatislav_source.sandbox.paging import BadTokenError, decode
 
 KINDS = get_args(get_type_hints(Settings)["page_token"])
@@ -20,10 +20,10 @@ HARMLESS_SWITCHES = ("empty_last_page", "empty_middle_pages", "short_pages", "to
 
 
 @pytest.fixture(scope="module")
-def shared_call() -> Iterator[Caller]:
+def shared_call(http: httpx.Client) -> Iterator[Caller]:
     """One still world for all examples; each sets what it needs."""
     world = World.generate(bot_ids=(101,), conversations=37, days=5, messages=1)
-    with Sandbox(world) as api, httpx.Client(headers={"X-API-Key": SANDBOX_KEY}) as http:
+    with Sandbox(world) as api:
         yield Caller(api, http)
 
 
