@@ -10,7 +10,6 @@ from typing import Any
 
 import dlt
 import pyarrow as pa
-import pytest
 
 from .warehouses import Row, Warehouse
 
@@ -42,12 +41,42 @@ MESSAGES = pa.schema(
     ]
 )
 KEY = ("bot_id", "session_id")
+TYPES = {
+    pa.int64(): "bigint",
+    pa.string(): "text",
+    pa.float64(): "double",
+    pa.bool_(): "bool",
+    pa.date32(): "date",
+    pa.timestamp("us", tz="UTC"): "timestamp",
+}
+JSON_COLUMNS = {"summary", "extra"}
+
+
+def columns_of(schema: pa.Schema) -> dict[str, Any]:
+    """dlt's hints for every column, so that it guesses none and leaves none out."""
+    return {
+        field.name: {
+            "data_type": "json" if field.name in JSON_COLUMNS else TYPES[field.type],
+            "nullable": field.nullable,
+            "description": f"It's the {field.name}.",
+        }
+        for field in schema
+    }
+
+
+# Each table has hints of its own. Hints of the resource would be taken over by both: a column
+# of the one would appear in the other, a key of the one would de-duplicate the other.
+MERGE_CONVERSATIONS = dlt.mark.make_hints(
+    table_name="conversations",
+    write_disposition={"disposition": "merge", "strategy": "upsert", "skip_unchanged_rows": True},
+    primary_key=KEY,
+    columns=columns_of(CONVERSATIONS),
+)
 MERGE_MESSAGES = dlt.mark.make_hints(
     table_name="conversations__messages",
     write_disposition={"disposition": "merge", "strategy": "delete-insert"},
-    primary_key="",  # else the key of the conversation would be taken over
     merge_key=KEY,
-    columns={"extra": {"data_type": "json"}, "is_deleted": {"hard_delete": True}},
+    columns=columns_of(MESSAGES) | {"is_deleted": {"data_type": "bool", "hard_delete": True}},
 )
 
 
@@ -77,24 +106,24 @@ def emptied(session_id: str) -> Row:
     return message(session_id, 0, None) | {"is_deleted": True}
 
 
-def as_json(rows: list[Row], column: str) -> list[Row]:
-    """The rows with one column as JSON text, the way Arrow has to carry it."""
-    return [
-        row | {column: None if row[column] is None else json.dumps(row[column])} for row in rows
+def as_arrow(rows: list[Row], schema: pa.Schema) -> pa.Table:
+    """The rows with JSON as text, which is how Arrow has to carry it."""
+    texts = [
+        row | {name: json.dumps(row[name]) for name in JSON_COLUMNS if row.get(name) is not None}
+        for row in rows
     ]
+    return pa.Table.from_pylist(texts, schema)
 
 
-@dlt.resource(
-    name="conversations",
-    primary_key=KEY,
-    write_disposition={"disposition": "merge", "strategy": "upsert"},
-    columns={"summary": {"data_type": "json"}},
-)
-def load_of(conversations: list[Row], messages: list[Row]) -> Iterator[Any]:
-    """One load of the two tables."""
-    yield pa.Table.from_pylist(as_json(conversations, "summary"), CONVERSATIONS)
-    table = pa.Table.from_pylist(as_json(messages, "extra"), MESSAGES)
-    yield dlt.mark.with_hints(table, MERGE_MESSAGES, create_table_variant=True)
+@dlt.resource(name="conversations")
+def load_of(warehouse: Warehouse, conversations: list[Row], messages: list[Row]) -> Iterator[Any]:
+    """One load of the two tables, in the shape that is exact in the warehouse."""
+    for rows, schema, hints in (
+        (conversations, CONVERSATIONS, MERGE_CONVERSATIONS),
+        (messages, MESSAGES, MERGE_MESSAGES),
+    ):
+        items = as_arrow(rows, schema) if warehouse.takes_arrow else rows
+        yield dlt.mark.with_hints(items, hints, create_table_variant=True)
 
 
 def in_order(rows: list[Row]) -> list[Row]:
@@ -117,9 +146,12 @@ def test_a_second_load_changes_empties_and_adds_exactly_what_it_says(
     second = [conversation("a", helpful=0, summary=None), conversation("c", channel=HOSTILE)]
     second_messages = [message("a", 0, HOSTILE, {"k": [1, HOSTILE]}), message("a", 1, "")]
 
-    pipeline.run(load_of(first, first_messages), loader_file_format=warehouse.file_format)
     pipeline.run(
-        load_of(second, [*second_messages, emptied("b")]), loader_file_format=warehouse.file_format
+        load_of(warehouse, first, first_messages), loader_file_format=warehouse.file_format
+    )
+    pipeline.run(
+        load_of(warehouse, second, [*second_messages, emptied("b")]),
+        loader_file_format=warehouse.file_format,
     )
 
     kept = [first[1], first[2]]
@@ -132,7 +164,7 @@ def test_json_is_json_in_the_warehouse(warehouse: Warehouse, tmp_path: Path) -> 
     pipeline = warehouse.pipeline(tmp_path)
     rows = [conversation("a"), conversation("b", summary=None)]
 
-    pipeline.run(load_of(rows, []), loader_file_format=warehouse.file_format)
+    pipeline.run(load_of(warehouse, rows, []), loader_file_format=warehouse.file_format)
 
     texts = {
         (session_id, path): warehouse.json_text(

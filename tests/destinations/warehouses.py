@@ -23,6 +23,7 @@ class Warehouse:
 
     name: str
     file_format: str  # what to load with: exact there, and fast
+    takes_arrow: bool  # else JSON in Arrow, which is text, would arrive as a JSON string
     make_destination: Callable[[], Destination[Any, Any]]
     json_path: str  # SQL for the text at a path; {column}, {keys} as in a.b, {list} as in a,b
     json_is_text: bool  # whether the client hands out JSON columns as text
@@ -59,7 +60,11 @@ class Warehouse:
         select = f"SELECT * FROM {self.qualified(pipeline, table)}"  # noqa: S608 - names of tests
         found = self.execute(pipeline, select)
         return [
-            {name: self._value(row[name], columns[name]) for name in row if name in columns}
+            {
+                name: self._value(value, columns[name])
+                for name, value in row.items()
+                if not name.startswith("_dlt_")
+            }
             for row in found
         ]
 
@@ -96,6 +101,7 @@ def duckdb(database: Path) -> Warehouse:
     return Warehouse(
         name="duckdb",
         file_format="parquet",
+        takes_arrow=True,
         make_destination=lambda: dlt.destinations.duckdb(str(database)),
         json_path="{column} ->> '$.{keys}'",
         json_is_text=True,
@@ -107,6 +113,7 @@ def postgres(url: str) -> Warehouse:
     return Warehouse(
         name="postgres",
         file_format="insert_values",
+        takes_arrow=True,
         make_destination=lambda: dlt.destinations.postgres(url),
         json_path="{column} #>> '{{{list}}}'",
         json_is_text=False,
@@ -118,6 +125,7 @@ def snowflake(credentials: str) -> Warehouse:
     return Warehouse(
         name="snowflake",
         file_format="jsonl",
+        takes_arrow=False,
         make_destination=lambda: dlt.destinations.snowflake(credentials),
         json_path="{column}:{keys}::text",
         json_is_text=True,
@@ -129,6 +137,7 @@ def bigquery(credentials: dict[str, str]) -> Warehouse:
     return Warehouse(
         name="bigquery",
         file_format="jsonl",
+        takes_arrow=False,
         make_destination=lambda: dlt.destinations.bigquery(
             json.dumps(credentials),
             location="US",

@@ -25,7 +25,7 @@ def bigquery_emulator() -> Iterator[str]:
     BIGQUERY.require()
     with TemporaryDirectory(prefix="bigquery-") as folder:
         port_file = Path(folder, "port")
-        command = [str(BIGQUERY.python), str(SERVERS / "bigquery_emulator.py")]
+        command = [*BIGQUERY.run, str(SERVERS / "bigquery_emulator.py")]
         with running(
             "The BigQuery emulator",
             [*command, str(Path(folder, "data")), str(port_file)],

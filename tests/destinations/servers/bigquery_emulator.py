@@ -74,6 +74,28 @@ def unpack_uploads() -> None:
     uploads._start = start_unpacked
 
 
+def load_by_the_schema_of_the_table() -> None:
+    """Make a load without a schema of its own read its file by the table's, as BigQuery does.
+
+    Left alone, the emulator guesses types from the file: text that looks like an instant comes
+    out in other words, and an empty file has a column `json`. It also parses a JSON column's
+    string as JSON, where BigQuery keeps a JSON string.
+    """
+    from local_bigquery.catalog import tables
+    from local_bigquery.jobs import load, runner
+
+    run, as_text = load.run, load._text
+
+    def run_by_schema(cursor: Any, config: Any, upload: str | None) -> Any:
+        if not config.schema_ and not config.autodetect:
+            table = tables.get(*tables.reference(config.destinationTable))
+            config = config.replace(schema=table.dump()["schema"])
+        return run(cursor, config, upload)
+
+    load._text = lambda field: field if field.type == "JSON" else as_text(field)
+    runner.HANDLERS["load"] = run_by_schema
+
+
 def serve(data: Path, port_file: Path) -> None:
     """Serve the REST API until told to stop; the gRPC API is left out, nobody asks for it."""
     from local_bigquery import app
@@ -82,6 +104,7 @@ def serve(data: Path, port_file: Path) -> None:
     settings.data_dir = data
     settings.default_project_id = PROJECT
     unpack_uploads()
+    load_by_the_schema_of_the_table()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port_file.write_text(f"{listener.getsockname()[1]}\n")
         config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)

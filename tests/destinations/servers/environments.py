@@ -49,6 +49,11 @@ class Environment:
         return self.folder / "bin" / "python"
 
     @property
+    def run(self) -> list[str]:
+        """How a script starts; without -P, files beside it would hide packages of that name."""
+        return [str(self.python), "-P"]
+
+    @property
     def home(self) -> Path:
         """Keeps what a library writes below HOME out of the user's own."""
         return self.folder / "home"

@@ -19,7 +19,7 @@ def snowflake_emulator() -> Iterator[str]:
         port_file = Path(folder, "port")
         with running(
             "The Snowflake emulator",
-            [str(SNOWFLAKE.python), str(SERVERS / "snowflake_emulator.py"), str(port_file)],
+            [*SNOWFLAKE.run, str(SERVERS / "snowflake_emulator.py"), str(port_file)],
             log=Path(folder, "log"),
             ready=lambda: announced_port(port_file) is not None,
             environment=SNOWFLAKE.variables() | {"TMPDIR": folder},  # stages are kept in there

@@ -23,6 +23,7 @@ import fakesnow.copy_into as copying
 import fakesnow.cursor as cursors
 import fakesnow.server as server
 import fakesnow.transforms as transforms
+import pyarrow as pa
 import sqlglot
 import uvicorn
 from fakesnow.transforms import stage
@@ -42,6 +43,7 @@ copy_into: Callable[..., str] = copying.copy_into
 inserts: Callable[..., list[Any]] = copying._inserts
 login_request: Callable[..., Any] = server.login_request
 stage_info: Callable[..., dict[str, Any]] = server.gcs_stage_info
+to_wire: Callable[..., pa.Table] = server.to_sf
 being_copied = threading.local()  # connection, database and schema of the COPY in this thread
 
 
@@ -185,6 +187,20 @@ def complete_stage_info(*args: Any) -> dict[str, Any]:
     return stage_info(*args) | names | dict.fromkeys(flags, False)
 
 
+def to_wire_with_nulls(table: pa.Table, *args: Any) -> pa.Table:
+    """A missing instant is null as a whole; connector 5 refuses one that only has null parts."""
+    answer = to_wire(table, *args)
+    for position, field in enumerate(answer.schema):
+        if pa.types.is_struct(field.type):  # the only structs are instants
+            column = pa.concat_arrays(answer.column(position).chunks or [pa.array([], field.type)])
+            nulls = column.field("epoch").is_null()
+            whole = pa.StructArray.from_arrays(
+                column.flatten(), fields=list(field.type), mask=nulls
+            )
+            answer = answer.set_column(position, field, whole)
+    return answer
+
+
 def put_into_fakesnow() -> None:
     """Replace fakesnow's functions by those above, where it looks them up."""
     cursors.FakeSnowflakeCursor.execute = functools.wraps(execute_one)(execute)
@@ -193,6 +209,7 @@ def put_into_fakesnow() -> None:
     cursors.copy_into = copy_with_options
     copying._inserts = inserts_by_name
     server.gcs_stage_info = complete_stage_info
+    server.to_sf = to_wire_with_nulls
     routes = server.app.router.routes
     path = "/session/v1/login-request"
     routes[:] = [Route(path, login, methods=["POST"])] + [r for r in routes if r.path != path]
