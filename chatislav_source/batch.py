@@ -1,0 +1,91 @@
+"""What one load gets: pages put together, each conversation once, the newest of it.
+
+The merge in the warehouse needs each key at most once per load; a key that comes twice would be
+stored twice, or stop the load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from chatislav_source.conversations import Page, kept_rows
+from chatislav_source.rows import PageRows
+from chatislav_source.tables import CONVERSATIONS, MESSAGES
+
+Key = tuple[int, str]
+
+
+@dataclass
+class _Place:
+    """Where the newest copy of a conversation is: page, row and its last activity."""
+
+    page: int
+    row: int
+    active: int
+
+
+def newest(pages: Sequence[Page]) -> list[PageRows]:
+    """The rows of `pages`, in the order they were fetched, without older copies.
+
+    A later last activity wins, a tie goes to the one fetched last. Messages are taken from the
+    newest copy that has them: where they are unknown, older ones are better than none.
+    """
+    rows = [page.rows for page in pages]
+    copies: dict[Key, _Place] = {}
+    with_messages: dict[Key, _Place] = {}
+    repeated = False
+    for number, page in enumerate(rows):
+        for row, (key, active) in enumerate(keys_and_activity(page)):
+            place = _Place(number, row, active)
+            repeated |= key in copies
+            _put(copies, key, place)
+            if page.has_messages[row]:
+                _put(with_messages, key, place)
+    if not repeated:
+        return rows
+    return [_without_older(number, page, copies, with_messages) for number, page in enumerate(rows)]
+
+
+def _put(places: dict[Key, _Place], key: Key, place: _Place) -> None:
+    known = places.get(key)
+    if known is None or place.active >= known.active:
+        places[key] = place
+
+
+def _without_older(
+    number: int, page: PageRows, copies: dict[Key, _Place], with_messages: dict[Key, _Place]
+) -> PageRows:
+    keys = [key for key, _ in keys_and_activity(page)]
+    is_newest = [(copies[key].page, copies[key].row) == (number, n) for n, key in enumerate(keys)]
+    has_newest_messages = [
+        key in with_messages and (with_messages[key].page, with_messages[key].row) == (number, n)
+        for n, key in enumerate(keys)
+    ]
+    messages = page.messages.filter(pa.array(has_newest_messages, pa.bool_()).take(page.parents))
+    kept = kept_rows(page, is_newest)
+    return PageRows(kept.conversations, messages, kept.parents, kept.has_messages)
+
+
+def keys_and_activity(page: PageRows) -> list[tuple[Key, int]]:
+    """Key and last activity of each conversation; microseconds, -1 where it is not known."""
+    table = page.conversations
+    bot_ids = table["bot_id"].to_pylist()
+    session_ids = table["session_id"].to_pylist()
+    active = table["last_activity"].cast(pa.int64()).to_pylist()
+    return [
+        ((bot_id, session_id), -1 if moment is None else moment)
+        for bot_id, session_id, moment in zip(bot_ids, session_ids, active, strict=True)
+    ]
+
+
+def joined(rows: Sequence[PageRows]) -> tuple[pa.Table, pa.Table]:
+    """One table of conversations and one of messages; both empty if there are no rows."""
+    if not rows:
+        return CONVERSATIONS.arrow_schema.empty_table(), MESSAGES.arrow_schema.empty_table()
+    return (
+        pa.concat_tables([page.conversations for page in rows]),
+        pa.concat_tables([page.messages for page in rows]),
+    )

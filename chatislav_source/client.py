@@ -1,0 +1,229 @@
+"""How: POST to the API with the key, retries and the throttle; the only file that speaks HTTP."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+import orjson
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_random_exponential,
+)
+
+from chatislav_source import settings
+from chatislav_source.errors import (
+    ConfigurationError,
+    KeyRefusedError,
+    RequestFailedError,
+    RequestRefusedError,
+    UnexpectedResponseError,
+)
+from chatislav_source.throttle import Stopped, Throttle
+from chatislav_source.values import decode
+
+logger = logging.getLogger(__name__)
+
+Row = dict[str, Any]
+EXCERPT_CHARACTERS = 200
+PASSING_STATUSES = frozenset({408, 425, 429, 500, 501, 502, 503, 504, 507, 508, 509, 520, 521, 522})
+RATE_STATUSES = frozenset({429, 503})
+KEY_STATUSES = frozenset({401, 403})
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A good answer: the JSON object, its size in bytes, what it cost and when it came."""
+
+    value: Row
+    body: bytes
+    needs_cleaning: bool
+    tries: int
+    read_at: datetime
+
+    @property
+    def size(self) -> int:
+        """Bytes of JSON."""
+        return len(self.body)
+
+
+class PassingError(Exception):
+    """A try failed in a way that the next try may not."""
+
+    def __init__(self, reason: str, size_may_be_why: bool) -> None:
+        self.reason = reason
+        self.size_may_be_why = size_may_be_why
+        super().__init__(reason)
+
+
+Check = Callable[[Row], str | None]
+"""Says what is wrong with the shape of an answer; None if nothing is."""
+
+
+class ChatislavClient:
+    """Posts to the API; safe to use from many threads, and closed with `with` or `close`.
+
+    Every call only reads, so every call may be repeated.
+    """
+
+    def __init__(
+        self, base_url: str, keys: Sequence[str], throttle: Throttle, stop: threading.Event
+    ) -> None:
+        self._keys = list(keys)
+        self._throttle = throttle
+        self._stop = stop
+        timeout = httpx.Timeout(
+            settings.READ_TIMEOUT_SECONDS, connect=settings.CONNECT_TIMEOUT_SECONDS, pool=None
+        )
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+        try:
+            self._http = httpx.Client(base_url=base_url, timeout=timeout, limits=limits)
+        except httpx.InvalidURL as error:
+            raise ConfigurationError(f"base_url {base_url!r} is not a URL: {error}.") from error
+
+    def __enter__(self) -> ChatislavClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def post(
+        self, path: str, query: Row, about: str, check: Check, tries: int = settings.TRIES
+    ) -> Answer:
+        """The answer to `query`; `about` names it in errors, without anybody's words.
+
+        Raises:
+            KeyRefusedError: 401 or 403 for every key.
+            RequestRefusedError: any other 4xx that will not pass.
+            RequestFailedError: no good answer within `tries`.
+            UnexpectedResponseError: the last of `tries` was 2xx, but `check` found it wrong.
+            Stopped: the run ended.
+        """
+        retrying = Retrying(
+            stop=stop_after_attempt(tries),
+            wait=wait_random_exponential(
+                multiplier=settings.FIRST_WAIT_SECONDS, max=settings.LONGEST_WAIT_SECONDS
+            ),
+            retry=retry_if_exception_type((PassingError, UnexpectedResponseError)),
+            sleep=self._sleep,
+            before_sleep=_log_retry(path, about),
+            reraise=True,
+        )
+        try:
+            for attempt in retrying:
+                with attempt:
+                    number = attempt.retry_state.attempt_number
+                    return self._once(path, query, about, check, number)
+        except PassingError as error:
+            raise RequestFailedError(
+                path, about, tries, error.reason, error.size_may_be_why
+            ) from error
+        raise AssertionError("tenacity returns or raises")
+
+    def _once(self, path: str, query: Row, about: str, check: Check, tries: int) -> Answer:
+        response, key = self._send(path, query)
+        if response.status_code in KEY_STATUSES:
+            response = self._with_other_key(path, query, key, response)
+        if not response.is_success:
+            raise self._refusal(response, path, about)
+        try:
+            value, needs_cleaning = decode(response.content)
+        except ValueError:
+            kind = response.headers.get("content-type", "no content type")
+            raise PassingError(f"the body is not JSON ({kind})", size_may_be_why=True) from None
+        problem = check(value) if isinstance(value, dict) else "the body is not an object"
+        if problem:
+            raise UnexpectedResponseError(path, about, problem)
+        return Answer(value, response.content, needs_cleaning, tries, datetime.now(UTC))
+
+    def _send(self, path: str, query: Row, key: str | None = None) -> tuple[httpx.Response, str]:
+        with self._throttle.slot() as began:
+            key = key or self._keys[0]
+            headers = {"X-API-Key": key, "Content-Type": "application/json"}
+            try:
+                response = self._http.post(path, content=orjson.dumps(query), headers=headers)
+            except httpx.TransportError as error:
+                # the message of a transport error may quote what was sent; its name does not
+                reason = f"no answer ({type(error).__name__})"
+                raise PassingError(reason, size_may_be_why=True) from None
+            self._learn(response, began)
+            return response, key
+
+    def _learn(self, response: httpx.Response, began: float) -> None:
+        if response.status_code in RATE_STATUSES:
+            retry_after = _retry_after(response, datetime.now(UTC))
+            self._throttle.refused(began, response.status_code == 429, retry_after)
+        elif response.is_success:
+            self._throttle.answered()
+
+    def _with_other_key(
+        self, path: str, query: Row, refused_key: str, refusal: httpx.Response
+    ) -> httpx.Response:
+        """The answer with the first other key that is taken, which is used from then on.
+
+        Raises:
+            KeyRefusedError: there is none.
+        """
+        for key in [key for key in self._keys if key != refused_key]:
+            response, _ = self._send(path, query, key)
+            if response.status_code not in KEY_STATUSES:
+                self._keys.sort(key=lambda other: other != key)
+                logger.warning("A key was refused (HTTP %s); another is used", refusal.status_code)
+                return response
+        raise KeyRefusedError(refusal.status_code)
+
+    def _refusal(self, response: httpx.Response, path: str, about: str) -> Exception:
+        status = response.status_code
+        if status in PASSING_STATUSES or status >= 500:
+            return PassingError(f"HTTP {status}", size_may_be_why=status not in RATE_STATUSES)
+        return RequestRefusedError(path, about, status, self._excerpt(response))
+
+    def _excerpt(self, response: httpx.Response) -> str:
+        """The start of an error's text, on one line and without a key that it may repeat."""
+        text = response.content[: EXCERPT_CHARACTERS * 4].decode("utf-8", "replace")
+        for key in self._keys:
+            text = text.replace(key, "***")
+        return " ".join(text.split())[:EXCERPT_CHARACTERS]
+
+    def _sleep(self, seconds: float) -> None:
+        if self._stop.wait(seconds):
+            raise Stopped
+
+
+def _log_retry(path: str, about: str) -> Callable[[RetryCallState], None]:
+    def log(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        reason = error.problem if isinstance(error, UnexpectedResponseError) else error
+        logger.info("POST %s for %s: %s; try %s failed", path, about, reason, state.attempt_number)
+
+    return log
+
+
+def _retry_after(response: httpx.Response, now: datetime) -> float | None:
+    """Seconds to wait according to Retry-After (seconds or a date); None if it says nothing."""
+    text = response.headers.get("retry-after", "").strip()
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = (moment - now).total_seconds()
+    return min(max(0.0, seconds), settings.LONGEST_RETRY_AFTER_SECONDS)

@@ -1,0 +1,220 @@
+"""Fetches what the readings ask for, several requests at once, and hands it on in order.
+
+Worker threads share one lock: with it they ask a reading for its next request and tell it the
+outcome; without it they fetch and build rows. Each piece carries the bot's state after it, so
+whoever has taken the pieces up to one may remember that one's state.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from chatislav_source import settings
+from chatislav_source.client import ChatislavClient
+from chatislav_source.errors import BotRefusedError, ChatislavError, KeyRefusedError
+from chatislav_source.state import State
+from chatislav_source.throttle import Stopped
+
+logger = logging.getLogger(__name__)
+
+
+class Reading(Protocol):
+    """What is to be read of one bot; see `ConversationReading` and `AnalyticsReading`."""
+
+    bot_id: int
+    state: State
+    error: ChatislavError | None
+    warnings: list[str]
+    done: bool
+
+    def next_request(self) -> Any: ...
+    def answered(self, request: Any, result: Any) -> State: ...
+    def failed(self, request: Any, error: ChatislavError) -> State: ...
+    def stop(self, error: ChatislavError) -> None: ...
+
+
+class Reader(Protocol):
+    """Fetches one request of a bot and makes rows of it."""
+
+    def read(self, request: Any, client: ChatislavClient) -> Any: ...
+
+
+@dataclass
+class Job:
+    """One bot's reading with its reader."""
+
+    reading: Reading
+    reader: Reader
+    in_flight: int = 0
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What one request gave, and the bot's state after it; no result if it failed."""
+
+    bot_id: int
+    request: Any
+    result: Any
+    state: State
+
+
+@dataclass
+class Readable:
+    """Bots that answered in this run, shared by its crawls: a key that worked for them is good."""
+
+    bots: set[int] = field(default_factory=set)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, bot_id: int) -> None:
+        """The key is good for this bot."""
+        with self.lock:
+            self.bots.add(bot_id)
+
+
+class Crawl:
+    """Runs the jobs in `workers` threads until each is done or has an error.
+
+    At most `buffer_bytes` of JSON wait to be taken, so that memory does not grow with the work.
+    """
+
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        client: ChatislavClient,
+        readable: Readable,
+        workers: int,
+        buffer_bytes: int = settings.BUFFER_BYTES,
+    ) -> None:
+        self.jobs = list(jobs)
+        self.fatal: BaseException | None = None
+        self._client = client
+        self._readable = readable
+        self._buffer_bytes = buffer_bytes
+        self._changed = threading.Condition()
+        self._pieces: deque[Piece] = deque()
+        self._waiting_bytes = 0
+        self._closed = False
+        self._threads = [
+            threading.Thread(target=self._work, name=f"chatislav-{n}", daemon=True)
+            for n in range(workers)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def take(self, deadline: float | None = None) -> Piece | None:
+        """The next piece; None if there will be no more, or none by `deadline` (monotonic)."""
+        with self._changed:
+            while not self._pieces and not self._is_over():
+                wait = None if deadline is None else deadline - time.monotonic()
+                if wait is not None and wait <= 0:
+                    return None
+                self._changed.wait(wait)
+            if not self._pieces:
+                return None
+            piece = self._pieces.popleft()
+            self._waiting_bytes -= piece.result.size if piece.result else 0
+            self._changed.notify_all()
+            return piece
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every piece was taken and no more will come."""
+        with self._changed:
+            return not self._pieces and self._is_over()
+
+    def close(self) -> None:
+        """Let the workers leave; the client's stop event must be set first if they may wait."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _is_over(self) -> bool:
+        if any(job.in_flight for job in self.jobs):
+            return False
+        return (
+            self._closed
+            or self.fatal is not None
+            or all(job.reading.done or job.reading.error for job in self.jobs)
+        )
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                taken = self._next()
+            if taken is None:
+                return
+            job, request = taken
+            result, error = self._read(job, request)
+            with self._changed:
+                job.in_flight -= 1
+                if result is not None or error is not None:
+                    self._hand_on(job, request, result, error)
+                self._changed.notify_all()
+
+    def _next(self) -> tuple[Job, Any] | None:
+        while not (self._closed or self.fatal or self._is_over()):
+            if self._waiting_bytes < self._buffer_bytes:
+                # the bot with the fewest requests in flight first, so that none waits for another
+                for job in sorted(self.jobs, key=lambda job: job.in_flight):
+                    request = job.reading.next_request()
+                    if request is not None:
+                        job.in_flight += 1
+                        return job, request
+            self._changed.wait()
+        self._changed.notify_all()
+        return None
+
+    def _read(self, job: Job, request: Any) -> tuple[Any, ChatislavError | None]:
+        try:
+            return job.reader.read(request, self._client), None
+        except ChatislavError as error:
+            return None, error
+        except Stopped:
+            return None, None
+        except BaseException as error:  # a defect of ours: it must end the run, not a thread
+            with self._changed:
+                self.fatal = self.fatal or error
+            return None, None
+
+    def _hand_on(self, job: Job, request: Any, result: Any, error: ChatislavError | None) -> None:
+        bot_id = job.reading.bot_id
+        if result is not None:
+            self._readable.add(bot_id)
+            try:
+                state = job.reading.answered(request, result)
+            except ChatislavError as problem:
+                error, result = problem, None
+        if error is not None:
+            logger.warning("%s", error)
+            state = self._failed(job, request, error)
+        self._pieces.append(Piece(bot_id, request, result, state))
+        self._waiting_bytes += result.size if result else 0
+
+    def _failed(self, job: Job, request: Any, error: ChatislavError) -> State:
+        if not isinstance(error, KeyRefusedError):
+            return job.reading.failed(request, error)
+        if job.reading.bot_id in self._readable.bots:
+            # the key was good for this very bot a moment ago: it was revoked
+            self.fatal = self.fatal or error
+        job.reading.stop(error)
+        return job.reading.state
+
+
+def refusals_told_apart(jobs: Sequence[Job], readable: Readable) -> KeyRefusedError | None:
+    """The key's refusal, if no bot could be read; else each refused bot has its own error."""
+    refused = [job for job in jobs if isinstance(job.reading.error, KeyRefusedError)]
+    for job in refused:
+        error = job.reading.error
+        if isinstance(error, KeyRefusedError):
+            if not readable.bots:
+                return error
+            job.reading.stop(BotRefusedError(job.reading.bot_id, error.status))
+    return None

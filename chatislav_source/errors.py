@@ -1,0 +1,103 @@
+"""What can go wrong, as a tree; each error says what happened, what it means and what to do.
+
+ChatislavError
+├── ConfigurationError        an argument, a key or a file is not usable; nothing was requested
+├── KeyRefusedError           no key is accepted; nothing more can be read
+├── BotRefusedError           the key is good, but not for this bot
+├── RequestRefusedError       the API does not take this request (any other 4xx)
+├── RequestFailedError        the API did not answer well within the budget of tries
+├── UnexpectedResponseError   an answer that would lose rows if it were believed
+├── PipelineBusyError         another run holds the pipeline or the database
+└── LoadFailedError           the destination refused what was read
+"""
+
+from __future__ import annotations
+
+
+class ChatislavError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class ConfigurationError(ChatislavError, ValueError):
+    """What was asked for cannot be done as it was asked; no request was sent."""
+
+
+class KeyRefusedError(ChatislavError):
+    """The API refuses every key it was given (401 or 403)."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+        super().__init__(
+            f"The API refused the key (HTTP {status}). The key is missing, invalid or revoked, or "
+            "API Access is disabled for the workspace. Check both in Profile > External API, then "
+            "set SOURCES__CHATISLAV__API_KEY or .dlt/secrets.toml and run again; "
+            "what was loaded before is kept."
+        )
+
+
+class BotRefusedError(ChatislavError):
+    """The key is accepted for other bots, but not for this one."""
+
+    def __init__(self, bot_id: int, status: int) -> None:
+        self.bot_id = bot_id
+        self.status = status
+        super().__init__(
+            f"Bot {bot_id} is refused (HTTP {status}) while the key works for other bots. It "
+            "probably belongs to another workspace. Check its id, or use a key of its workspace."
+        )
+
+
+class RequestRefusedError(ChatislavError):
+    """The API answered 4xx: the same request would be refused again."""
+
+    def __init__(self, path: str, about: str, status: int, excerpt: str) -> None:
+        self.path = path
+        self.status = status
+        super().__init__(
+            f"POST {path} for {about} was refused (HTTP {status}): {excerpt or 'no text'}. "
+            "Check the bot id and the dates; if they are right, the API has changed."
+        )
+
+
+class RequestFailedError(ChatislavError):
+    """Every try of a request failed in a way that may pass."""
+
+    def __init__(
+        self, path: str, about: str, tries: int, reason: str, size_may_be_why: bool = False
+    ) -> None:
+        self.path = path
+        self.tries = tries
+        self.reason = reason
+        self.size_may_be_why = size_may_be_why
+        super().__init__(
+            f"POST {path} for {about} failed {tries} times, last: {reason}. "
+            "Nothing is lost: run again later and it goes on from here."
+        )
+
+
+class UnexpectedResponseError(ChatislavError):
+    """The API answered 2xx, but not in the documented shape."""
+
+    def __init__(self, path: str, about: str, problem: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(
+            f"POST {path} for {about}: {problem}. Stopped, because going on would lose rows. "
+            "Run again; if it repeats, the API has changed."
+        )
+
+
+class PipelineBusyError(ChatislavError):
+    """Another process works on the same pipeline or holds the database file."""
+
+
+class LoadFailedError(ChatislavError):
+    """The destination refused a load; the step and the kind of error, as its text may hold rows."""
+
+    def __init__(self, step: str, kind: str) -> None:
+        self.step = step
+        self.kind = kind
+        super().__init__(
+            f"The {step} step failed ({kind}). Nothing is lost: what it held is read again by the "
+            "next run. Check the destination with `chatislav check`; --debug shows the traceback."
+        )

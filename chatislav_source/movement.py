@@ -1,0 +1,109 @@
+"""Did a window move while it was read page by page, and which windows must be read again.
+
+With page tokens that are offsets, a conversation that leaves the pages already read pulls the next
+one into their place, where nobody looks again. Two things give that away: a page that repeats a
+conversation or is short although more follow, and a conversation that turns up among the newest
+days although it was part of an older window when the sync began.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from chatislav_source import settings
+from chatislav_source.conversations import Page, Touched
+from chatislav_source.windows import DateWindow
+
+
+@dataclass
+class OpenWindow:
+    """A window under way; `keys` are hashes of the conversations it gave so far.
+
+    `resumed` windows were begun by an earlier run, so that the first keys are not known.
+    """
+
+    window: DateWindow
+    limit: int
+    page_token: str | None = None
+    resumed: bool = False
+    waiting: bool = False
+    pages: int = 0
+    empty_pages: int = 0
+    doubtful: bool = False
+    keys: set[int] = field(default_factory=set)
+    tokens: set[str] = field(default_factory=set)
+
+    def take(self, page: Page) -> None:
+        """Note what `page` gave, and whether it looks as if the pages had shifted."""
+        self.waiting = False
+        self.pages += 1
+        self.empty_pages = 0 if page.keys else self.empty_pages + 1
+        repeated = len(set(page.keys)) < len(page.keys) or not self.keys.isdisjoint(page.keys)
+        short = page.has_more and len(page.keys) < self.limit
+        self.doubtful = self.doubtful or repeated or short
+        self.keys.update(page.keys)
+
+    def go_on(self, page_token: str) -> str | None:
+        """Move to the next page; what is wrong if that would never end, else None."""
+        if page_token in self.tokens:
+            return "`nextCursor` came before, so the pages would never end"
+        if self.empty_pages > settings.MAX_EMPTY_PAGES:
+            return f"{self.empty_pages} empty pages in a row, and still `hasMore`"
+        self.tokens.add(page_token)
+        self.page_token = page_token
+        return None
+
+
+class Movement:
+    """Keeps what was read in several pages until the newest days have been read as well."""
+
+    def __init__(self, unverified: Iterable[DateWindow]) -> None:
+        self._unverified: dict[DateWindow, array[int] | None] = dict.fromkeys(unverified)
+        self._earlier: dict[DateWindow, frozenset[int]] = {}
+        self._readings: dict[DateWindow, int] = {}
+        self._left: set[DateWindow] = set()
+
+    @property
+    def unverified(self) -> list[DateWindow]:
+        """Windows that may still turn out to have moved."""
+        return [*self._unverified, *self._left]
+
+    def closed(self, read: OpenWindow) -> list[DateWindow]:
+        """What must be read again now that `read` is through; nothing if it looks whole.
+
+        Two readings that gave the same conversations are believed, however odd their pages.
+        """
+        window = read.window
+        keys = frozenset(read.keys)
+        agrees = not read.resumed and self._earlier.get(window) == keys
+        if read.doubtful and not agrees:
+            self._earlier[window] = keys
+            self._readings[window] = self._readings.get(window, 0) + 1
+            return [window] if self._readings[window] < settings.MAX_READINGS else window.halves()
+        self._unverified[window] = None if read.resumed else array("q", keys)
+        return []
+
+    def gave_up(self, window: DateWindow) -> bool:
+        """Whether `window` has moved through every reading it gets in one sync."""
+        return window.days == 1 and self._readings.get(window, 0) >= settings.MAX_READINGS
+
+    def saw(self, touched: Iterable[Touched]) -> None:
+        """Conversations of the newest days that changed while the sync ran."""
+        for conversation in touched:
+            for window in [w for w in self._unverified if self._held(w, conversation)]:
+                del self._unverified[window]
+                self._left.add(window)
+
+    def _held(self, window: DateWindow, conversation: Touched) -> bool:
+        keys = self._unverified[window]
+        if keys is not None:
+            return conversation.key in keys
+        # read by an earlier run: its keys are gone, so the days of the conversation must tell
+        return any(window.widened(1).contains(day) for day in conversation.days)
+
+    def take_left(self) -> list[DateWindow]:
+        """The windows that conversations left while they were read; forgotten here."""
+        left, self._left = sorted(self._left), set()
+        return left

@@ -1,0 +1,294 @@
+"""Which pages of one bot to read, in which order, and when a window must be read again.
+
+No HTTP, no clock, no threads: `next_request` says what to read, `answered` and `failed` what came
+of it. Windows are read newest first, several at once. The newest days, the tail, are read last,
+because whatever moved while the others were read has its newest activity there.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from datetime import date
+
+from chatislav_source import settings, state
+from chatislav_source.conversations import PATH, Page, PageRequest
+from chatislav_source.errors import (
+    ChatislavError,
+    RequestFailedError,
+    RequestRefusedError,
+    UnexpectedResponseError,
+)
+from chatislav_source.movement import Movement, OpenWindow
+from chatislav_source.state import State
+from chatislav_source.windows import DateWindow, merged
+
+TOKEN_REFUSALS = frozenset({400, 404, 410, 422})
+MAX_FAILED_WINDOWS = 3  # in a row: then it is not the window
+
+Finish = Callable[[State, float | None, list[DateWindow]], State]
+"""From the state, the conversations a day and the windows to read again: the state at the end."""
+
+
+class ConversationReading:
+    """Reads what `bot_state[slot]` says is still to do, a sync's or a backfill's progress.
+
+    `settled_before`: windows that end before this day are not read again by the next sync, so
+    they must be seen not to have moved; None if that holds for every window. `tail_needed` False:
+    the tail is only read if a window must be seen not to have moved.
+    """
+
+    def __init__(
+        self,
+        bot_state: State,
+        slot: str,
+        settled_before: date | None,
+        finish: Finish,
+        tail_needed: bool = True,
+    ) -> None:
+        progress = bot_state[slot]
+        self.bot_id: int = bot_state["bot_id"]
+        self.state = bot_state
+        self.error: ChatislavError | None = None
+        self.warnings: list[str] = []
+        self.done = False
+        self._slot = slot
+        self._settled_before = settled_before
+        self._finish = finish
+        self._tail = DateWindow.parse(progress["tail"]) if progress["tail"] else None
+        self._tail_needed = tail_needed
+        self._ranges = state.parsed(progress["todo"])
+        self._windows: deque[DateWindow] = deque()  # to be read as they are, not cut or joined
+        self._open = [
+            OpenWindow(
+                DateWindow.parse(entry["window"]), entry["limit"], entry["page_token"], resumed=True
+            )
+            for entry in progress["open"]
+        ]
+        self._tail_begun = any(read.window == self._tail for read in self._open)
+        self._movement = Movement(state.parsed(progress["unverified"]))
+        self._again: list[DateWindow] = []
+        self._failed: dict[DateWindow, ChatislavError] = {}
+        self._failed_in_a_row = 0
+        self._rounds = 0
+        self._restarts: dict[DateWindow, int] = {}
+        self._limits: dict[DateWindow, int] = {}
+        self._one_at_a_time = False
+        self._density = Density(bot_state["rows_per_day"])
+
+    def next_request(self) -> PageRequest | None:
+        """The next page to read; None while others must be answered first, or at the end."""
+        if self.done or self.error:
+            return None
+        read = next((read for read in self._open if not read.waiting), None) or self._begin()
+        if read is None:
+            return None
+        read.waiting = True
+        return PageRequest(self.bot_id, read.window, read.page_token, read.limit)
+
+    def _begin(self) -> OpenWindow | None:
+        if self._open and self._one_at_a_time:
+            return None
+        window = self._next_window()
+        if window is None:
+            return None
+        read = OpenWindow(window, self._limits.get(window, settings.MAX_PAGE_SIZE))
+        self._open.append(read)
+        return read
+
+    def _next_window(self) -> DateWindow | None:
+        if self._windows:
+            return self._windows.popleft()
+        if self._ranges:
+            window, rest = self._ranges.pop().take_last(self._density.window_days)
+            self._ranges += [rest] if rest else []
+            return window
+        if self._tail_is_left() and not self._open:
+            self._tail_begun = True
+            return self._tail
+        return None
+
+    def _tail_is_left(self) -> bool:
+        is_wanted = self._tail_needed or bool(self._movement.unverified)
+        return self._tail is not None and not self._tail_begun and is_wanted
+
+    def answered(self, request: PageRequest, page: Page) -> State:
+        """The bot's state after `page`.
+
+        Raises:
+            UnexpectedResponseError: the page token came before, or empty pages do not end.
+        """
+        read = self._of(request)
+        read.take(page)
+        self._failed_in_a_row = 0
+        if page.has_more:
+            problem = read.go_on(page.next_token or "")
+            if problem:
+                raise UnexpectedResponseError(PATH, str(request), problem)
+            self._density.page(read)
+        else:
+            self._close(read)
+        if read.window == self._tail:
+            self._movement.saw(page.touched)
+        seen = state.with_verdict(self.state, page.date_filter)
+        self.state = state.with_activity(seen, page.last_activity)
+        return self._settle()
+
+    def _of(self, request: PageRequest) -> OpenWindow:
+        return next(read for read in self._open if read.window == request.window)
+
+    def _close(self, read: OpenWindow) -> None:
+        self._open.remove(read)
+        if read.window == self._tail:
+            return
+        self._density.closed(read)
+        last_day = read.window.last_day
+        settled = self._settled_before is None or (last_day and last_day < self._settled_before)
+        is_one_moment = read.pages == 1 and not read.resumed
+        if not settled or is_one_moment:
+            return
+        again = self._movement.closed(read)
+        if again and self._movement.gave_up(read.window):
+            self._give_up([read.window])
+        else:
+            self._windows.extend(again)
+
+    def _give_up(self, windows: Iterable[DateWindow]) -> None:
+        for window in windows:
+            self._again.append(window)
+            self.warnings.append(
+                f"Bot {self.bot_id}: {window} kept moving while it was read; the next sync reads "
+                "it again."
+            )
+
+    def failed(self, request: PageRequest, error: ChatislavError) -> State:
+        """The bot's state after a page could not be read: another way is taken, if there is one."""
+        read = self._of(request)
+        self._open.remove(read)
+        if isinstance(error, RequestRefusedError) and request.page_token:
+            self._token_refused(read, error)
+        elif isinstance(error, RequestRefusedError):
+            self._stop(error, read.window)
+        elif isinstance(error, RequestFailedError) and self._smaller_pages(read, error):
+            self._reopen([read.window])
+        else:
+            self._window_failed(read.window, error)
+        return self._settle()
+
+    def _smaller_pages(self, read: OpenWindow, error: RequestFailedError) -> bool:
+        """Halve the pages of a window whose pages may be too large or too slow to be had."""
+        if not error.size_may_be_why or read.limit <= settings.MIN_PAGE_SIZE:
+            return False
+        self._limits[read.window] = max(read.limit // 2, settings.MIN_PAGE_SIZE)
+        return True
+
+    def _token_refused(self, read: OpenWindow, error: RequestRefusedError) -> None:
+        """An expired token only costs its window's pages again; smaller windows need fewer."""
+        if error.status not in TOKEN_REFUSALS:
+            self._stop(error, read.window)
+            return
+        restarts = self._restarts.get(read.window, 0) + (0 if read.resumed else 1)
+        self._restarts[read.window] = restarts
+        self._one_at_a_time = restarts > 1
+        if restarts > settings.MAX_TOKEN_RESTARTS:
+            self._window_failed(read.window, error)
+        else:
+            self._reopen(read.window.halves() if restarts > 1 else [read.window])
+
+    def _reopen(self, windows: list[DateWindow]) -> None:
+        if windows == [self._tail]:
+            self._tail_begun = False
+        else:
+            self._windows.extend(windows)
+
+    def _window_failed(self, window: DateWindow, error: ChatislavError) -> None:
+        self._failed[window] = error
+        self._failed_in_a_row += 1
+        if self._failed_in_a_row >= MAX_FAILED_WINDOWS:
+            self.error = error
+
+    def stop(self, error: ChatislavError) -> None:
+        """Read no more of this bot in this run."""
+        self.error = error
+        self.state = {**self.state, "error": str(error)}
+
+    def _stop(self, error: ChatislavError, window: DateWindow) -> None:
+        self._failed[window] = error
+        self.error = error
+
+    def _settle(self) -> State:
+        """The state to remember; where everything is read, the one at the end."""
+        through = not (self._windows or self._ranges or self._open)
+        if through and not self._tail_is_left() and not self.error:
+            self._end_round()
+        if self.done:
+            return self.state
+        error = str(self.error) if self.error else self.state["error"]
+        self.state = {**self.state, self._slot: self._progress(), "error": error}
+        return self.state
+
+    def _end_round(self) -> None:
+        left = self._movement.take_left()
+        if left and self._rounds < settings.MAX_VERIFICATIONS:
+            self._rounds += 1
+            self._windows.extend(half for window in left for half in window.halves())
+            self._tail_begun = False
+            return
+        self._give_up(left)
+        if self._failed:
+            self.error = next(iter(self._failed.values()))
+            return
+        self.done = True
+        self.state = self._finish(self.state, self._density.rows_per_day, merged(self._again))
+
+    def _progress(self) -> State:
+        fresh = [read.window for read in self._open if read.page_token is None]
+        todo = [*self._ranges, *self._windows, *fresh, *self._failed, *self._again]
+        unverified = self._movement.unverified
+        under_way = [
+            {"window": str(read.window), "page_token": read.page_token, "limit": read.limit}
+            for read in self._open
+            # what the first pages of the tail gave away is not kept, so it is read as a whole
+            if read.page_token is not None and not (read.window == self._tail and unverified)
+        ]
+        return {
+            **self.state[self._slot],
+            "todo": [str(w) for w in merged(w for w in todo if w != self._tail)],
+            "open": under_way,
+            "unverified": [str(window) for window in unverified],
+        }
+
+
+class Density:
+    """How many conversations a day holds, so that a window is some pages long."""
+
+    def __init__(self, rows_per_day: float | None) -> None:
+        self.window_days = 1 if rows_per_day is None else days_for(rows_per_day)
+        self._rows = 0
+        self._days = 0
+
+    @property
+    def rows_per_day(self) -> float | None:
+        """Conversations a day on average; None if no window was read from its first page on."""
+        return self._rows / self._days if self._days else None
+
+    def page(self, read: OpenWindow) -> None:
+        """A window goes on after its first page: it holds more than that."""
+        if read.pages == 1:
+            fits = days_for(len(read.keys) / read.window.days)
+            self.window_days = min(self.window_days, fits)
+
+    def closed(self, read: OpenWindow) -> None:
+        """A window is through; the next may be up to four times as long."""
+        if read.resumed:
+            return
+        self._rows += len(read.keys)
+        self._days += read.window.days
+        fits = days_for(len(read.keys) / read.window.days)
+        self.window_days = min(fits, 4 * read.window.days)
+
+
+def days_for(rows_per_day: float) -> int:
+    """Days whose conversations make up a window."""
+    most = settings.MAX_WINDOW_DAYS
+    return max(1, min(most, int(settings.ROWS_PER_WINDOW / rows_per_day))) if rows_per_day else most

@@ -1,0 +1,225 @@
+"""From one page of the API to Arrow tables: the hot path, so whole columns at a time.
+
+Everything the API sends has a place: a documented field its column, anything else `extra`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from itertools import chain
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from chatislav_source.tables import ANALYTICS, ARROW_TYPES, CONVERSATIONS, DELETED, MESSAGES, Table
+from chatislav_source.values import (
+    cleaned_key,
+    column_array,
+    has_wide_number,
+    json_text,
+    value_at,
+)
+
+Row = dict[str, Any]
+
+ROWS_VERSION = b"1"
+"""Changes when the same conversation would make other rows, so that what was remembered is void."""
+
+
+def known_fields(table: Table) -> dict[tuple[str, ...], frozenset[str]]:
+    """Per object of the API (its path), the names in it that have a column of `table`."""
+    found: dict[tuple[str, ...], set[str]] = {}
+    for column in table.columns:
+        path = column.path or ()
+        for depth in range(len(path)):
+            found.setdefault(path[:depth], set()).add(path[depth])
+    return {path: frozenset(names) for path, names in found.items()}
+
+
+CONVERSATION_FIELDS = known_fields(CONVERSATIONS)[()] | {"messages"}
+CONTACT_FIELDS = known_fields(CONVERSATIONS)[("contact",)]
+MESSAGE_FIELDS = known_fields(MESSAGES)[()]
+ANALYTICS_FIELDS = known_fields(ANALYTICS)
+ENVELOPE_FIELDS = {"schema", "from", "to"}  # of an analytics answer, checked and then not needed
+
+
+def lost_digits(items: Sequence[Row]) -> bool:
+    """Whether a number that has no column may have lost digits when it was decoded."""
+    return any(
+        has_wide_number(value)
+        for item in items
+        for name, value in item.items()
+        if name != "messages" and isinstance(value, float | dict | list)
+    ) or any(
+        has_wide_number(message)
+        for item in items
+        for message in item.get("messages") or ()
+        if not (isinstance(message, dict) and MESSAGE_FIELDS.issuperset(message))
+    )
+
+
+@dataclass(frozen=True)
+class PageRows:
+    """Conversations and their messages as Arrow tables.
+
+    `parents` has, for each row of `messages`, the row of `conversations` it belongs to;
+    `has_messages` tells of which conversations the messages are known (an empty list is known).
+    """
+
+    conversations: pa.Table
+    messages: pa.Table
+    parents: pa.Array
+    has_messages: list[bool]
+
+
+def digest_of(item: Row) -> bytes:
+    """Eight bytes that differ when anything the API says of a conversation differs."""
+    text = orjson.dumps(item, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=str)
+    return hashlib.blake2b(text, digest_size=8, key=ROWS_VERSION).digest()
+
+
+def session_id_of(item: Row) -> str | None:
+    """The conversation's storable id; None if it has none, so that it cannot be told apart."""
+    value = item.get("sessionId")
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return cleaned_key(value) if isinstance(value, str) and value else None
+
+
+def page_rows(
+    items: Sequence[Row], session_ids: Sequence[str], bot_id: int, zone: tzinfo, read_at: datetime
+) -> PageRows:
+    """The rows of `items`, whose ids are `session_ids`; `read_at` becomes `synced_at`."""
+    lists = [item.get("messages") for item in items]
+    known = [isinstance(value, list) for value in lists]
+    own: dict[str, Sequence[Any]] = {
+        "bot_id": [bot_id] * len(items),
+        "session_id": session_ids,
+        "message_count": [len(m) if isinstance(m, list) else None for m in lists],
+    }
+    extras = [_conversation_extra(item) for item in items]
+    conversations = _table(CONVERSATIONS, items, own, extras, zone, read_at)
+    messages, parents = _message_rows(lists, session_ids, bot_id, zone, read_at)
+    return PageRows(conversations, messages, parents, known)
+
+
+def _message_rows(
+    lists: Sequence[Any], session_ids: Sequence[str], bot_id: int, zone: tzinfo, read_at: datetime
+) -> tuple[pa.Table, pa.Array]:
+    """One row per message, and one that clears them for a conversation whose list is empty."""
+    filled = [value if isinstance(value, list) else () for value in lists]
+    cleared = [number for number, value in enumerate(lists) if value == []]
+    messages: list[Any] = list(chain.from_iterable(filled))
+    parents = [number for number, value in enumerate(filled) for _ in value] + cleared
+    indexes = [index for value in filled for index in range(len(value))] + [None] * len(cleared)
+    own: dict[str, Sequence[Any]] = {
+        "bot_id": [bot_id] * len(parents),
+        "session_id": pa.array(session_ids, pa.string()).take(pa.array(parents, pa.int32())),
+        "message_index": indexes,
+        DELETED: [None] * len(messages) + [True] * len(cleared),
+    }
+    items = [m if isinstance(m, dict) else {} for m in messages] + [{}] * len(cleared)
+    extras = [_message_extra(m) for m in messages] + [None] * len(cleared)
+    table = _table(MESSAGES, items, own, extras, zone, read_at)
+    return table, pa.array(parents, pa.int32())
+
+
+def _conversation_extra(item: Row) -> Row | None:
+    extra = None
+    if not CONVERSATION_FIELDS.issuperset(item):
+        extra = {name: item[name] for name in item if name not in CONVERSATION_FIELDS}
+    contact = item.get("contact")
+    if isinstance(contact, dict):
+        if not CONTACT_FIELDS.issuperset(contact):
+            unknown = {name: contact[name] for name in contact if name not in CONTACT_FIELDS}
+            extra = {**(extra or {}), "contact": unknown}
+    elif contact is not None:
+        extra = {**(extra or {}), "contact": contact}
+    messages = item.get("messages")
+    if messages is not None and not isinstance(messages, list):
+        extra = {**(extra or {}), "messages": messages}
+    return extra
+
+
+def _message_extra(message: Any) -> Row | None:
+    if not isinstance(message, dict):
+        return {"message": message}
+    if MESSAGE_FIELDS.issuperset(message):
+        return None
+    return {name: message[name] for name in message if name not in MESSAGE_FIELDS}
+
+
+def _table(
+    table: Table,
+    items: Sequence[Row],
+    own: dict[str, Sequence[Any]],
+    extras: list[Row | None],
+    zone: tzinfo,
+    read_at: datetime,
+) -> pa.Table:
+    """The Arrow table of `items`; columns that are ours come from `own`, misfits go to `extra`."""
+    arrays = {}
+    for column in table.columns:
+        if column.name in own:
+            arrays[column.name] = pa.array(own[column.name], ARROW_TYPES[column.kind])
+        elif column.path:
+            values = _values(items, column.path)
+            arrays[column.name], misfits = column_array(values, column.kind, zone)
+            # a sub-field of a json column is there already, whole
+            if column.path[0] != "summary":
+                for number, value in misfits.items():
+                    extras[number] = _with_misfit(extras[number], column.path, value)
+    arrays["extra"] = pa.array(
+        [json_text(extra) if extra else None for extra in extras], pa.string()
+    )
+    arrays["synced_at"] = pa.repeat(pa.scalar(read_at, ARROW_TYPES["timestamp"]), len(items))
+    return pa.table([arrays[c.name] for c in table.columns], schema=table.arrow_schema)
+
+
+def _values(items: Iterable[Row], path: tuple[str, ...]) -> list[Any]:
+    if len(path) == 1:
+        name = path[0]
+        return [item.get(name) for item in items]
+    return [value_at(item, path) for item in items]
+
+
+def _with_misfit(extra: Row | None, path: tuple[str, ...], value: Any) -> Row:
+    """`extra` with `value` under the API's own names."""
+    name, *rest = path
+    result = dict(extra or {})
+    if rest:
+        inner = result.get(name)
+        result[name] = _with_misfit(inner if isinstance(inner, dict) else None, tuple(rest), value)
+    else:
+        result[name] = value
+    return result
+
+
+def analytics_rows(answer: Row, own: Row, zone: tzinfo, read_at: datetime) -> pa.Table:
+    """One row of `analytics`; `own` has the columns that the answer does not tell."""
+    extra = _unknown(answer, (), ENVELOPE_FIELDS)
+    return _table(
+        ANALYTICS, [answer], {name: [value] for name, value in own.items()}, [extra], zone, read_at
+    )
+
+
+def _unknown(part: Row, path: tuple[str, ...], ignored: set[str]) -> Row | None:
+    """What of an analytics answer has no column, by the API's own names; None if nothing."""
+    found: Row = {}
+    known = ANALYTICS_FIELDS[path]
+    for name, value in part.items():
+        inner = (*path, name)
+        if name in ignored:
+            continue
+        if name not in known:
+            found[name] = value
+        elif inner in ANALYTICS_FIELDS:
+            if isinstance(value, dict):
+                value = _unknown(value, inner, set())
+            if value is not None:
+                found[name] = value
+    return found or None

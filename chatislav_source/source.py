@@ -1,0 +1,191 @@
+"""Wiring: arguments and secrets become a run, a run becomes dlt resources."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import dlt
+import pyarrow as pa
+from dlt.common.configuration import with_config
+from dlt.common.schema.typing import TColumnSchema, TTableReferenceInline, TWriteDispositionConfig
+from dlt.common.typing import TSecretStrValue
+from dlt.extract import DltResource
+
+from chatislav_source import settings
+from chatislav_source.options import Options, checked
+from chatislav_source.run import Chunk, Run
+from chatislav_source.tables import ANALYTICS, CONVERSATIONS, DELETED, MESSAGES, Table
+
+UPSERT: TWriteDispositionConfig = {"disposition": "merge", "strategy": "upsert"}
+REPLACE_SET: TWriteDispositionConfig = {"disposition": "merge", "strategy": "delete-insert"}
+TO_PARENT: list[TTableReferenceInline] = [
+    {
+        "columns": ["bot_id", "session_id"],
+        "referenced_table": CONVERSATIONS.name,
+        "referenced_columns": ["bot_id", "session_id"],
+    }
+]
+
+
+@dlt.source(name="chatislav", section="chatislav", max_table_nesting=0)
+def chatislav(
+    bot_ids: list[int] | None = None,
+    api_key: TSecretStrValue | None = None,
+    secondary_api_key: TSecretStrValue | None = None,
+    base_url: str = settings.BASE_URL,
+    start_date: str | None = None,
+    end_date: str | None = None,
+    timezone: str = "UTC",
+    api_timezone: str = "UTC",
+    lookback_days: int | None = None,
+    analytics_lookback_days: int = settings.ANALYTICS_LOOKBACK_DAYS,
+    analytics_channels: list[str] | None = None,
+    max_concurrency: int = settings.MAX_CONCURRENCY,
+) -> Sequence[DltResource]:
+    """Conversations with their messages, and daily analytics, of Chatislav AI agents.
+
+    Each argument is also read from `[sources.chatislav]` of dlt's config or secrets. One run is one
+    load, complete: if a bot cannot be read, nothing is loaded. `start_date` and `end_date` are
+    included, as whole days; `end_date` makes it a backfill, which leaves the incremental state
+    alone. `timezone` is of the analytics day, `api_timezone` of timestamps without an offset.
+    `lookback_days` None: 2 once the API is seen to filter on activity, else 30.
+
+    Raises:
+        ConfigurationError: an argument cannot be used; nothing was requested.
+    """
+    options = _checked({**locals()})
+    return resources(OneRun(options))
+
+
+@with_config(sections=("sources", "chatislav"))
+def resolved_options(
+    bot_ids: list[int] | None = None,
+    api_key: TSecretStrValue | None = None,
+    secondary_api_key: TSecretStrValue | None = None,
+    base_url: str = settings.BASE_URL,
+    start_date: str | None = None,
+    end_date: str | None = None,
+    timezone: str = "UTC",
+    api_timezone: str = "UTC",
+    lookback_days: int | None = None,
+    analytics_lookback_days: int = settings.ANALYTICS_LOOKBACK_DAYS,
+    analytics_channels: list[str] | None = None,
+    max_concurrency: int = settings.MAX_CONCURRENCY,
+) -> Options:
+    """The options of a run outside a dlt source, from arguments and dlt's config.
+
+    Raises:
+        ConfigurationError: a value cannot be used.
+    """
+    return _checked({**locals()})
+
+
+def _checked(given: dict[str, Any]) -> Options:
+    given["analytics_channels"] = given["analytics_channels"] or ["all"]
+    return checked(**given, now=datetime.now(UTC))
+
+
+class Loads(Protocol):
+    """Lends a run to the resources of one load, and the bound of that load (None: all)."""
+
+    def lent(self, resource: str) -> Any: ...
+
+
+class OneRun:
+    """Each resource of a plain pipeline run has a run of its own, which is complete or fails."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+
+    @contextmanager
+    def lent(self, resource: str) -> Iterator[tuple[Run, Chunk | None]]:
+        """A run that ends with the resource.
+
+        Raises:
+            ChatislavError: something could not be read; dlt then loads nothing.
+        """
+        with Run(self._options) as run:
+            yield run, None
+            fatal = run.finish()
+            if fatal:
+                raise fatal
+            for job in run.crawls[resource].jobs:
+                if job.reading.error:
+                    raise job.reading.error
+
+
+def resources(loads: Loads) -> Sequence[DltResource]:
+    """The resources `conversations` and `analytics`, fed by the runs that `loads` lends."""
+    quiet_about_json()
+
+    @dlt.resource(name=CONVERSATIONS.name)
+    def conversations() -> Iterator[Any]:
+        """Conversations, each once in its newest version, and their messages as a child table."""
+        with loads.lent(CONVERSATIONS.name) as (run, chunk):
+            for parents, messages in run.conversations(dlt.current.resource_state(), chunk):
+                yield from _landing(CONVERSATIONS, parents)
+                yield from _landing(MESSAGES, messages)
+
+    @dlt.resource(name=ANALYTICS.name)
+    def analytics() -> Iterator[Any]:
+        """Totals by bot, day and channel."""
+        with loads.lent(ANALYTICS.name) as (run, chunk):
+            for days in run.analytics(dlt.current.resource_state(), chunk):
+                yield from _landing(ANALYTICS, days)
+
+    return conversations, analytics
+
+
+def _landing(table: Table, rows: pa.Table) -> Iterator[Any]:
+    """The rows with their table's hints; none, unless the table must first be made."""
+    if rows.num_rows or table.name not in dlt.current.source_schema().tables:
+        yield dlt.mark.with_hints(rows, hints_of(table), create_table_variant=True)
+
+
+def hints_of(table: Table) -> Any:
+    """The name, columns, keys and merge of a table, as dlt takes them from a resource."""
+    is_child = table is MESSAGES
+    return dlt.mark.make_hints(
+        table_name=table.name,
+        columns={column.name: _column_hints(table, column.name) for column in table.columns},
+        write_disposition=REPLACE_SET if is_child else UPSERT,
+        references=TO_PARENT if is_child else None,
+        additional_table_hints={"description": table.meaning},
+    )
+
+
+def _column_hints(table: Table, name: str) -> TColumnSchema:
+    column = next(column for column in table.columns if column.name == name)
+    hints: TColumnSchema = {
+        "name": name,
+        "data_type": column.kind,
+        "nullable": not column.key,
+        "description": column.meaning,
+    }
+    if column.key:
+        hints["merge_key" if table is MESSAGES else "primary_key"] = True
+    if name == DELETED:
+        hints["hard_delete"] = True
+    return hints
+
+
+class JsonIsText(logging.Filter):
+    """Drops one warning that dlt gives with every load, and that is of no use here.
+
+    Arrow has no JSON type, so a json column comes as text; dlt keeps our type, as it should.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is anything else."""
+        return "when merging arrow schema with dlt schema" not in record.getMessage()
+
+
+def quiet_about_json() -> None:
+    """Put the filter on dlt's logger, once."""
+    dlt_logger = logging.getLogger("dlt")
+    if not any(isinstance(known, JsonIsText) for known in dlt_logger.filters):
+        dlt_logger.addFilter(JsonIsText())

@@ -1,0 +1,193 @@
+"""The loop of small loads that makes a sync resumable at any moment.
+
+dlt commits state only with a finished load, so one long load that is killed is lost as a whole.
+Each turn loads one chunk together with the state after it, while the next is being fetched.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TypedDict, Unpack
+
+import dlt
+from dlt.extract import DltSource
+from dlt.pipeline.exceptions import PipelineStepFailed
+from filelock import FileLock, Timeout
+
+from chatislav_source.crawl import Piece
+from chatislav_source.errors import ChatislavError, LoadFailedError, PipelineBusyError
+from chatislav_source.report import SyncReport
+from chatislav_source.run import Chunk, Run
+from chatislav_source.source import resolved_options, resources
+from chatislav_source.tables import ANALYTICS, CONVERSATIONS
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[str, Piece], None]
+"""Called with the name of the resource for every piece that goes into a load."""
+
+
+class Arguments(TypedDict, total=False):
+    """The arguments of `chatislav(...)`; what is not given comes from dlt's config."""
+
+    bot_ids: list[int] | None
+    api_key: str | None
+    secondary_api_key: str | None
+    base_url: str | None
+    start_date: str | date | None
+    end_date: str | date | None
+    timezone: str | None
+    api_timezone: str | None
+    lookback_days: int | None
+    analytics_lookback_days: int | None
+    analytics_channels: list[str] | None
+    max_concurrency: int | None
+
+
+def sync(
+    pipeline: dlt.Pipeline,
+    *,
+    on_progress: Progress = lambda *_: None,
+    **arguments: Unpack[Arguments],
+) -> SyncReport:
+    """Load everything that is new into the pipeline's destination, in small resumable loads.
+
+    Takes the arguments of `chatislav(...)`. A bot that cannot be read is in the report's errors,
+    the others are complete. A call after any interruption goes on where the last load ended.
+
+    Raises:
+        ConfigurationError: an argument cannot be used; nothing was requested.
+        KeyRefusedError: no key is accepted; what was loaded before is kept.
+        PipelineBusyError: another process works with this pipeline or holds the database.
+        LoadFailedError: the destination refused a load twice; it is read again by the next run.
+    """
+    given = {name: value for name, value in arguments.items() if value is not None}
+    options = resolved_options(**given)  # type: ignore[arg-type]
+    report = SyncReport(started_at=options.now)
+    began = time.monotonic()
+    with alone(pipeline):
+        load_pending(pipeline)
+        with Run(options, on_progress) as run:
+            while not (report.loads and run.is_over):
+                load(pipeline, chunk_source(run, Chunk.starting_now()))
+                report.loads += 1
+            fatal = run.finish()
+    report.resources = list(run.reports.values())
+    report.warnings = run.warnings
+    report.seconds = time.monotonic() - began
+    if fatal:
+        raise fatal
+    return report
+
+
+@contextmanager
+def alone(pipeline: dlt.Pipeline) -> Iterator[None]:
+    """Hold the pipeline for this process, on this machine.
+
+    Raises:
+        PipelineBusyError: another process holds it.
+    """
+    folder = Path(pipeline.pipelines_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / f"{pipeline.pipeline_name}.lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise PipelineBusyError(
+            f"Pipeline {pipeline.pipeline_name!r} is being run by another process. Two runs at "
+            "once would mix their state, so this one stopped; wait for the other to end, or give "
+            "this one its own --pipeline-name."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def load_pending(pipeline: dlt.Pipeline) -> None:
+    """Load what an interrupted run had extracted; what cannot be loaded is read again.
+
+    Raises:
+        PipelineBusyError: the database is held by another process.
+    """
+    if not pipeline.has_pending_data:
+        return
+    logger.info("Loading what the last run had read")
+    try:
+        load(pipeline, None)
+    except LoadFailedError as error:
+        logger.warning("%s", error)
+
+
+def load(pipeline: dlt.Pipeline, source: DltSource | None) -> None:
+    """Run one load; a failed one is tried once more, then dropped together with its state.
+
+    Raises:
+        PipelineBusyError: the database is held by another process.
+        LoadFailedError: the load failed twice.
+        ChatislavError: whatever the source raised.
+    """
+    try:
+        pipeline.run(source)
+        return
+    except PipelineStepFailed as error:
+        cause = told_apart(error)
+        if not pipeline.has_pending_data:
+            raise cause from error
+        logger.warning("A load failed and is tried again: %s", cause)
+    try:
+        pipeline.run()
+    except PipelineStepFailed as error:
+        cause = told_apart(error)
+        if isinstance(cause, LoadFailedError) and pipeline.has_pending_data:
+            pipeline.abort_packages()
+        raise cause from error
+
+
+def told_apart(error: PipelineStepFailed) -> Exception:
+    """Our own error if one lies beneath, one in plain words for a held database, or the step's."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ChatislavError):
+            return cause
+        if "Could not set lock on file" in str(cause):
+            return PipelineBusyError(
+                "The DuckDB file is held by another process; DuckDB allows one writer at a time. "
+                "Close the other program (a notebook or a DuckDB shell counts) and run again; "
+                "nothing is lost."
+            )
+        cause = cause.__cause__ or cause.__context__
+    if error.step == "extract":
+        return error  # a defect of ours, which must be seen as it is
+    return LoadFailedError(error.step, type(error.exception).__name__)
+
+
+def chunk_source(run: Run, chunk: Chunk) -> DltSource:
+    """A source whose one load is the next chunk of `run`."""
+
+    @dlt.source(name="chatislav", section="chatislav", max_table_nesting=0)
+    def chatislav() -> object:
+        return resources(OneChunk(run, chunk))
+
+    return chatislav()
+
+
+class OneChunk:
+    """Lends the same run to every load, bounded by a chunk."""
+
+    def __init__(self, run: Run, chunk: Chunk) -> None:
+        self._run = run
+        self._chunk = chunk
+
+    @contextmanager
+    def lent(self, resource: str) -> Iterator[tuple[Run, Chunk | None]]:
+        """The run, with the crawls of both resources under way."""
+        del resource
+        for name in (CONVERSATIONS.name, ANALYTICS.name):
+            self._run.start(name, dlt.current.resource_state(name))
+        yield self._run, self._chunk

@@ -1,0 +1,199 @@
+"""From JSON values to Arrow columns; a value that does not fit its column is kept aside.
+
+The fast way hands a whole column to Arrow. Only where Arrow refuses is each value looked at alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from chatislav_source.tables import ARROW_TYPES, Kind
+
+Misfits = dict[int, Any]
+"""Row number → the value that did not fit the column."""
+
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+EXACT_IN_DOUBLE = 2**53  # greater integers lose digits in a float
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # legal in JSON, refused by most warehouses
+REPLACEMENT = "\ufffd"
+
+
+class Misfit:
+    """Stands for a value that has no place in its column; there is one, `MISFIT`."""
+
+
+MISFIT = Misfit()
+
+
+def decode(body: bytes) -> tuple[Any, bool]:
+    """The JSON value in `body`, and whether texts in it need `cleaned`.
+
+    Raises:
+        ValueError: the body is not JSON in UTF-8.
+    """
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        # orjson refuses lone surrogates, which JSON allows; whatever else is wrong fails here too
+        return json.loads(body, parse_constant=_refuse_constant), True
+    return value, b"\\u0000" in body
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def cleaned(value: Any) -> tuple[Any, int]:
+    """`value` with every NUL and lone surrogate replaced by U+FFFD, and how many there were."""
+    if isinstance(value, str):
+        return UNSTORABLE.subn(REPLACEMENT, value)
+    if isinstance(value, list):
+        pairs = [cleaned(item) for item in value]
+        return [item for item, _ in pairs], sum(count for _, count in pairs)
+    if isinstance(value, dict):
+        result, total = {}, 0
+        for key, item in value.items():
+            (new_key, in_key), (new_item, in_item) = cleaned(key), cleaned(item)
+            result[new_key] = new_item
+            total += in_key + in_item
+        return result, total
+    return value, 0
+
+
+def cleaned_key(text: str) -> str:
+    """`text` as a storable key: what `cleaned` would make equal stays different."""
+    clean, count = UNSTORABLE.subn(REPLACEMENT, text)
+    if not count:
+        return text
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
+    return f"{clean}#{digest}"
+
+
+def json_text(value: Any) -> str | None:
+    """`value` as compact JSON, None for None; integers of any size are written out."""
+    if value is None:
+        return None
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def has_wide_number(value: Any) -> bool:
+    """Whether a float in `value` may be an integer that lost digits when it was decoded."""
+    if isinstance(value, float):
+        return abs(value) >= EXACT_IN_DOUBLE
+    if isinstance(value, dict):
+        return any(has_wide_number(item) for item in value.values())
+    if isinstance(value, list):
+        return any(has_wide_number(item) for item in value)
+    return False
+
+
+def column_array(values: Sequence[Any], kind: Kind, zone: tzinfo) -> tuple[pa.Array, Misfits]:
+    """The values as an Arrow array of `kind`, and those that do not fit, which are null there.
+
+    Timestamps without an offset are read in `zone`.
+    """
+    if kind == "json":
+        return pa.array([json_text(value) for value in values], pa.string()), {}
+    try:
+        return _fast_array(values, kind, zone), {}
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
+        return _careful_array(values, kind, zone)
+
+
+def _fast_array(values: Sequence[Any], kind: Kind, zone: tzinfo) -> pa.Array:
+    if kind == "timestamp":
+        return _fast_instants(pa.array(values, pa.string()), zone)
+    if kind in ("bigint", "double"):
+        # given a type, Arrow makes 1 of 1.5 and of True; so it is left to find the type itself
+        found = pa.array(values)
+        if not (
+            pa.types.is_null(found.type)
+            or pa.types.is_integer(found.type)
+            or (kind == "double" and pa.types.is_floating(found.type))
+        ):
+            raise pa.ArrowInvalid(f"{found.type} in a {kind} column")
+        return found.cast(ARROW_TYPES[kind])
+    return pa.array(values, ARROW_TYPES[kind])
+
+
+def _fast_instants(texts: pa.Array, zone: tzinfo) -> pa.Array:
+    if zone is UTC:
+        try:
+            return pc.assume_timezone(pc.cast(texts, pa.timestamp("us")), "UTC")
+        except pa.ArrowInvalid:
+            pass  # at least one has an offset: then all of them may have one
+    return pc.cast(texts, ARROW_TYPES["timestamp"])  # refused where one has no offset
+
+
+def _careful_array(values: Sequence[Any], kind: Kind, zone: tzinfo) -> tuple[pa.Array, Misfits]:
+    fitted: list[Any] = []
+    misfits: Misfits = {}
+    for number, value in enumerate(values):
+        fit = None if value is None else fitting(value, kind, zone)
+        if isinstance(fit, Misfit):
+            misfits[number] = value
+            fit = None
+        fitted.append(fit)
+    return pa.array(fitted, ARROW_TYPES[kind]), misfits
+
+
+def fitting(value: Any, kind: Kind, zone: tzinfo) -> Any:
+    """`value` as `kind` if nothing of it is lost that way, else `MISFIT`."""
+    if kind == "timestamp":
+        return instant(value, zone)
+    if kind == "bool":
+        return value if isinstance(value, bool) else MISFIT
+    if kind == "text":
+        return _text(value)
+    if kind == "bigint":
+        return _whole_number(value)
+    if kind == "double":
+        fits = isinstance(value, int | float) and not isinstance(value, bool)
+        return float(value) if fits and abs(value) <= EXACT_IN_DOUBLE else MISFIT
+    return MISFIT
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, str):
+        return value
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if is_number else MISFIT
+
+
+def _whole_number(value: Any) -> Any:
+    # True is an int in Python: a rating of true is 1
+    is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    return int(value) if is_whole and INT64_MIN <= value <= INT64_MAX else MISFIT
+
+
+def instant(value: Any, zone: tzinfo) -> datetime | Misfit:
+    """An ISO date-time as an instant in UTC; without an offset it is read in `zone`."""
+    if not isinstance(value, str):
+        return MISFIT
+    try:
+        moment = datetime.fromisoformat(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return MISFIT
+
+
+def value_at(item: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    """The value at `path`; None where a part of the path is missing or not an object."""
+    value: Any = item
+    for name in path:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(name)
+    return value

@@ -1,0 +1,127 @@
+"""When: arithmetic on whole days; pure, the current time is always passed in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, order=True)
+class DateWindow:
+    """Whole days from `first_day` to `last_day`, both included, as the API counts them.
+
+    `last_day` None means no end: whatever is there by now, also if the API's clock is ahead.
+    """
+
+    first_day: date
+    last_day: date | None
+
+    def __str__(self) -> str:
+        return f"{self.first_day}/{self.last_day or '..'}"
+
+    @classmethod
+    def parse(cls, text: str) -> DateWindow:
+        """The window that `str` wrote.
+
+        Raises:
+            ValueError: the text is not `first/last` or `first/..`.
+        """
+        first, _, last = text.partition("/")
+        if not last:
+            raise ValueError(f"{text!r} is not a window of days")
+        return cls(date.fromisoformat(first), None if last == ".." else date.fromisoformat(last))
+
+    @property
+    def days(self) -> int:
+        """How many days; a window without end counts as one."""
+        return (self.last_day - self.first_day).days + 1 if self.last_day else 1
+
+    def contains(self, day: date) -> bool:
+        """Whether `day` lies in the window, both ends included."""
+        return self.first_day <= day and (self.last_day is None or day <= self.last_day)
+
+    def widened(self, days: int) -> DateWindow:
+        """The window with `days` more on each side."""
+        margin = timedelta(days=days)
+        return DateWindow(
+            self.first_day - margin, self.last_day + margin if self.last_day else None
+        )
+
+    def halves(self) -> list[DateWindow]:
+        """Two windows that cover the same days; the window itself if it has one day only."""
+        if self.last_day is None or self.days == 1:
+            return [self]
+        middle = self.first_day + timedelta(days=(self.days // 2) - 1)
+        return [DateWindow(self.first_day, middle), DateWindow(middle + ONE_DAY, self.last_day)]
+
+    def take_last(self, days: int) -> tuple[DateWindow, DateWindow | None]:
+        """The newest `days` days, and what is left before them (None if nothing is)."""
+        if self.last_day is None or self.days <= days:
+            return self, None
+        cut = self.last_day - timedelta(days=days - 1)
+        return DateWindow(cut, self.last_day), DateWindow(self.first_day, cut - ONE_DAY)
+
+
+def days_of(first_day: date, last_day: date) -> Iterator[date]:
+    """Each day from `first_day` to `last_day`, both included, oldest first."""
+    for n in range((last_day - first_day).days + 1):
+        yield first_day + timedelta(days=n)
+
+
+def merged(windows: Iterable[DateWindow]) -> list[DateWindow]:
+    """The fewest closed windows that hold exactly the same days, oldest first."""
+    result: list[DateWindow] = []
+    for window in sorted(windows):
+        previous = result[-1] if result else None
+        if previous and previous.last_day and window.first_day <= previous.last_day + ONE_DAY:
+            last_day = max(previous.last_day, window.last_day or previous.last_day)
+            result[-1] = DateWindow(previous.first_day, last_day)
+        else:
+            result.append(window)
+    return result
+
+
+def without(windows: Iterable[DateWindow], removed: DateWindow) -> list[DateWindow]:
+    """The days of closed `windows` that are not in `removed`."""
+    result = []
+    for window in windows:
+        if removed.last_day is None or window.last_day is None:
+            raise ValueError("only closed windows can be subtracted")
+        if removed.last_day < window.first_day or window.last_day < removed.first_day:
+            result.append(window)
+            continue
+        if window.first_day < removed.first_day:
+            result.append(DateWindow(window.first_day, removed.first_day - ONE_DAY))
+        if removed.last_day < window.last_day:
+            result.append(DateWindow(removed.last_day + ONE_DAY, window.last_day))
+    return result
+
+
+def missing_days(first_day: date, last_day: date, present: Iterable[DateWindow]) -> list[date]:
+    """Days from `first_day` to `last_day`, both included, that no window in `present` holds."""
+    closed = list(present)
+    return [
+        day
+        for day in days_of(first_day, last_day)
+        if not any(window.contains(day) for window in closed)
+    ]
+
+
+def utc_text(instant: datetime) -> str:
+    """An instant as ISO text in UTC, to the second, ending in Z."""
+    return instant.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+
+
+def utc_instant(text: str) -> datetime:
+    """The instant that `utc_text` wrote.
+
+    Raises:
+        ValueError: the text is not an ISO instant with a zone.
+    """
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone")
+    return instant.astimezone(UTC)
