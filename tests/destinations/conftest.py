@@ -13,7 +13,7 @@ import pytest
 from dlt.common.destination import Destination
 
 from . import warehouses
-from .loopback import emulator_address, only_loopback
+from .loopback import only_loopback
 from .servers.bigquery import HOST_VARIABLE, bigquery_emulator, service_account
 from .servers.environments import EnvironmentNotBuiltError
 from .servers.postgres import PostgresNotInstalledError, postgres_server
@@ -98,7 +98,6 @@ def snowflake_destination(snowflake_credentials: str) -> Destination[Any, Any]:
 @pytest.fixture
 def bigquery_destination(bigquery_credentials: dict[str, str]) -> Destination[Any, Any]:
     """A dlt destination that leads to the BigQuery emulator."""
-    emulator_address()
     return warehouses.bigquery(bigquery_credentials).destination()
 
 
@@ -113,9 +112,7 @@ def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
         case "snowflake":
             return warehouses.snowflake(request.getfixturevalue("snowflake_credentials"))
         case _:
-            credentials = request.getfixturevalue("bigquery_credentials")
-            emulator_address()
-            return warehouses.bigquery(credentials)
+            return warehouses.bigquery(request.getfixturevalue("bigquery_credentials"))
 
 
 def _require(module: str, extra: str) -> None:

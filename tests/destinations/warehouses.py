@@ -14,6 +14,8 @@ import dlt
 from dlt.common.destination import Destination
 from dlt.common.schema.typing import TColumnSchema
 
+from .loopback import emulator_address
+
 Row = dict[str, Any]
 
 
@@ -134,15 +136,20 @@ def snowflake(credentials: str) -> Warehouse:
 
 def bigquery(credentials: dict[str, str]) -> Warehouse:
     """A BigQuery emulator; the environment says where it is."""
+
+    def destination() -> Destination[Any, Any]:
+        emulator_address()  # fails unless the client will go there
+        return dlt.destinations.bigquery(
+            json.dumps(credentials),
+            location="US",
+            retry_deadline=5.0,  # an emulator that does not answer at once will not answer later
+        )
+
     return Warehouse(
         name="bigquery",
         file_format="jsonl",
         takes_arrow=False,
-        make_destination=lambda: dlt.destinations.bigquery(
-            json.dumps(credentials),
-            location="US",
-            retry_deadline=5.0,  # an emulator that does not answer at once will not answer later
-        ),
+        make_destination=destination,
         json_path="JSON_VALUE({column}, '$.{keys}')",
         json_is_text=False,
     )

@@ -106,6 +106,8 @@ def serve(data: Path, port_file: Path) -> None:
     unpack_uploads()
     load_by_the_schema_of_the_table()
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        # inherited by each connection; else every answer waits 40 ms for an acknowledgement
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         port_file.write_text(f"{listener.getsockname()[1]}\n")
         config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)
         uvicorn.Server(config).run(sockets=[listener])

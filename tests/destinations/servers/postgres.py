@@ -48,10 +48,10 @@ def postgres_server() -> Iterator[str]:
     binaries = find_binaries()
     with tempfile.TemporaryDirectory(prefix="postgres-") as home:
         folder = Path(home)
-        as_owner = _give_to_owner(folder)
+        owner = _give_to_owner(folder)
         data = folder / "data"
-        _initialise(binaries, data, as_owner)
-        with _started(binaries, data, as_owner) as port:
+        _initialise(binaries, data, owner)
+        with _started(binaries, data, owner) as port:
             # dlt insists on a password, also where the server asks for none
             yield f"postgresql://postgres:postgres@127.0.0.1:{port}/postgres"
 
@@ -74,35 +74,35 @@ def _version(folder: Path) -> int:
     return int(found[0]) if found else 0
 
 
-def _give_to_owner(folder: Path) -> list[str]:
-    """Make `folder` usable for the server; the prefix that runs a command as its user."""
+def _give_to_owner(folder: Path) -> int | None:
+    """Make `folder` usable for the server; the user to run it as, if that is not ourselves."""
     if os.geteuid() != 0:
-        return []
+        return None
     # Postgres refuses to run as root; its packages bring a user of their own
-    owner = pwd.getpwnam("postgres")
-    os.chown(folder, owner.pw_uid, owner.pw_gid)
-    return ["runuser", "-u", "postgres", "--"]
+    owner = pwd.getpwnam("postgres").pw_uid
+    os.chown(folder, owner, -1)
+    return owner
 
 
-def _initialise(binaries: Path, data: Path, as_owner: list[str]) -> None:
+def _initialise(binaries: Path, data: Path, owner: int | None) -> None:
     """Make an empty cluster with one superuser who may connect without a password."""
     command = [binaries / "initdb", "--pgdata", data, "--username", "postgres", "--auth", "trust"]
     command += ["--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync"]
     made = subprocess.run(
-        [*as_owner, *command], cwd="/", capture_output=True, text=True, check=False
+        command, cwd=data.parent, user=owner, capture_output=True, text=True, check=False
     )
     if made.returncode:
         raise RuntimeError(f"initdb failed:\n{made.stdout}{made.stderr}")
 
 
 @contextmanager
-def _started(binaries: Path, data: Path, as_owner: list[str]) -> Iterator[int]:
+def _started(binaries: Path, data: Path, owner: int | None) -> Iterator[int]:
     """Run the server; yield its port."""
     with ExitStack() as stack:
         for attempts_left in reversed(range(ATTEMPTS)):
             port = free_port()
             try:
-                stack.enter_context(_running_on(port, binaries, data, as_owner))
+                stack.enter_context(_running_on(port, binaries, data, owner))
                 break
             except ServerDidNotStartError as error:
                 if not attempts_left or "Address already in use" not in str(error):
@@ -111,16 +111,17 @@ def _started(binaries: Path, data: Path, as_owner: list[str]) -> Iterator[int]:
 
 
 def _running_on(
-    port: int, binaries: Path, data: Path, as_owner: list[str]
+    port: int, binaries: Path, data: Path, owner: int | None
 ) -> AbstractContextManager[None]:
     """The server on one port; it fails if the port is taken."""
     settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
-    command = [*as_owner, str(binaries / "postgres"), "-D", str(data), "-p", str(port)]
+    command = [str(binaries / "postgres"), "-D", str(data), "-p", str(port)]
     return running(
         "Postgres",
         [*command, *settings],
         log=data.parent / f"server-{port}.log",
         ready=lambda: _accepts_sessions(binaries, port),
+        user=owner,
         stop_signal=signal.SIGINT,  # "fast": sessions that are still open do not delay the end
         deadline_seconds=30.0,
     )

@@ -42,10 +42,11 @@ def running(
     log: Path,
     ready: Callable[[], bool],
     environment: Mapping[str, str] | None = None,
+    user: int | None = None,
     stop_signal: signal.Signals = signal.SIGTERM,
     deadline_seconds: float = 60.0,
 ) -> Iterator[None]:
-    """Run `command` until the block ends; enter the block once `ready` says so.
+    """Run `command` (as `user`) until the block ends; enter the block once `ready` says so.
 
     Raises:
         ServerDidNotStartError: it ended, or was not ready within `deadline_seconds`.
@@ -58,6 +59,8 @@ def running(
             stdout=output,
             stderr=subprocess.STDOUT,
             env=dict(os.environ if environment is None else environment),
+            cwd=log.parent,
+            user=user,
             start_new_session=True,  # Ctrl-C is for the tests; the fixture stops the server
         )
     try:
@@ -100,13 +103,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def answers(port: int) -> bool:
-    """Whether something accepts connections on a loopback port."""
-    with socket.socket() as probe:
-        probe.settimeout(1.0)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def announced_port(port_file: Path) -> int | None:
