@@ -16,7 +16,8 @@ import pytest
 from sandbox_caller import Caller
 
 import chatislav_source.sandbox
-from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, Settings, World
+from chatislav_source.sandbox import SANDBOX_KEY, Answer, Sandbox, Settings, World
+from chatislav_source.sandbox.sockets import Connection
 
 DAY = {"from": "2026-06-20", "to": "2026-06-20"}
 
@@ -118,11 +119,21 @@ def test_requests_in_flight_are_counted_at_once(call: Caller) -> None:
     assert sorted(record.in_flight for record in call.api.requests) == [1, 2, 3, 4]
 
 
-def test_requests_one_after_another_never_overlap(call: Caller) -> None:
-    for _ in range(50):
-        call.post(bot_id=101, limit=1)
+def test_a_request_is_over_before_its_answer_is_sent(
+    call: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_flight_when_sent = []
 
-    assert call.api.max_in_flight == 1
+    def send(connection: Connection, answer: Answer) -> None:
+        in_flight_when_sent.append(call.api.log.summary(0)["in_flight"])
+        send_really(connection, answer)
+
+    send_really = Connection.send
+    monkeypatch.setattr(Connection, "send", send)
+
+    call.post(bot_id=101, limit=1)
+
+    assert in_flight_when_sent == [0]
 
 
 def test_the_truth_is_given_over_http(call: Caller, world: World) -> None:

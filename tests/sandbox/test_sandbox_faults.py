@@ -45,8 +45,10 @@ def test_a_fault_answers_its_status_with_a_json_error(
 def test_retry_after_can_be_a_date(call: Caller) -> None:
     call.api.configure(faults={"429_retry_after_date": 1.0}, retry_after_seconds=3600)
 
-    told = parsedate_to_datetime(call.post(bot_id=101).headers["Retry-After"])
+    text = call.post(bot_id=101).headers["Retry-After"]
+    told = parsedate_to_datetime(text)
 
+    assert text.endswith(" GMT")
     assert told.timestamp() == pytest.approx(time.time() + 3600, abs=60)
 
 
@@ -151,6 +153,12 @@ def test_a_slow_answer_is_a_good_one(call: Caller) -> None:
     assert call.api.requests[0].fault == "slow"
 
 
+def test_a_slow_answer_may_take_no_time_at_all(call: Caller) -> None:
+    call.api.configure(faults={"slow": 1.0}, slow_seconds=0)
+
+    assert call.post(bot_id=101).status_code == 200
+
+
 def test_faults_keep_to_their_bots_and_paths(call: Caller) -> None:
     call.api.configure(faults={"500": 1.0}, fault_bots={102}, fault_paths={"/conversations"})
     day = {"from": "2026-06-20", "to": "2026-06-20"}
@@ -188,8 +196,10 @@ def test_requests_over_the_rate_are_refused_until_time_has_passed() -> None:
     at_once = [limit.admits() for _ in range(5)]
     now[0] = 0.5
     later = [limit.admits() for _ in range(2)]
+    now[0] = 1000
+    after_a_quiet_time = [limit.admits() for _ in range(5)]
 
-    assert at_once == [True, True, True, False, False]
+    assert at_once == after_a_quiet_time == [True, True, True, False, False]
     assert later == [True, False]
 
 

@@ -214,6 +214,12 @@ def test_keys_can_be_revoked_all_but_some_and_access_disabled(world: World) -> N
     assert statuses == [200, 401, 200, 403, 403]
 
 
+def test_all_keys_are_refused_from_the_configured_request_on(api: Sandbox) -> None:
+    api.configure(revoke_all_after_requests=3)
+
+    assert [_status(api, SANDBOX_KEY) for _ in range(4)] == [200, 200, 401, 401]
+
+
 def _status(api: Sandbox, key: str) -> int:
     body = {"bot_id": 101, "limit": 1}
     return httpx.post(

@@ -241,6 +241,17 @@ def test_every_kind_of_mutation_changes_exactly_one_conversation(kind: str) -> N
     assert differing == [changed]
 
 
+def test_only_talk_and_touch_move_the_last_activity() -> None:
+    moving = set()
+    for kind in set(MUTATIONS) - {"new_conversation", "remove_conversation"}:
+        world = World.generate((101,), conversations=30, messages=3, now=NOON)
+        changed = world.mutate(kind, Random(4))  # noqa: S311 - repeatable
+        if world.conversation(101, str(changed))["lastActivity"] == NOON:
+            moving.add(kind)
+
+    assert moving == {"new_message", "resolution_touch"}
+
+
 def test_settings_and_world_know_the_same_mutations() -> None:
     assert set(MUTATION_KINDS) == set(MUTATIONS)
 
