@@ -3,6 +3,8 @@
 `chatislav` is the dlt source, `sync` the job to schedule; the errors are what both raise.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from chatislav_source.errors import (
     BotRefusedError,
     ChatislavError,
@@ -14,8 +16,10 @@ from chatislav_source.errors import (
     RequestRefusedError,
     UnexpectedResponseError,
 )
-from chatislav_source.source import chatislav
-from chatislav_source.sync import sync
+
+if TYPE_CHECKING:
+    from chatislav_source.source import chatislav
+    from chatislav_source.sync import sync
 
 __all__ = [
     "BotRefusedError",
@@ -30,3 +34,15 @@ __all__ = [
     "chatislav",
     "sync",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import dlt only when it is needed: `chatislav --help` and the sandbox do without."""
+    if name not in ("chatislav", "sync"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    module = import_module(f"{__name__}.{'source' if name == 'chatislav' else 'sync'}")
+    value = getattr(module, name)
+    globals()[name] = value  # over the submodule `sync`, which importing it has put here
+    return value
