@@ -10,6 +10,7 @@ from typing import Any
 
 import dlt
 import pyarrow as pa
+import pytest
 
 from .warehouses import Row, Warehouse
 
@@ -143,7 +144,9 @@ def test_a_second_load_changes_empties_and_adds_exactly_what_it_says(
     nulls: dict[str, Any] = dict.fromkeys(CONVERSATIONS.names[2:])
     first = [conversation("a"), conversation("b"), conversation("nulls", **nulls)]
     first_messages = [message("a", n, f"a{n}") for n in range(3)] + [message("b", 0, "b0")]
-    second = [conversation("a", helpful=0, summary=None), conversation("c", channel=HOSTILE)]
+    texts = (HOSTILE, "", "007", "null", "2026-06-23T10:15:00Z", '{"a": 1}')
+    second = [conversation("a", helpful=0, summary=None)]
+    second += [conversation(f"c{n}", channel=text) for n, text in enumerate(texts)]
     second_messages = [message("a", 0, HOSTILE, {"k": [1, HOSTILE]}), message("a", 1, "")]
 
     pipeline.run(
@@ -176,3 +179,15 @@ def test_json_is_json_in_the_warehouse(warehouse: Warehouse, tmp_path: Path) -> 
     assert texts.pop(("a", "sentiment")) == ["positive"]
     assert texts.pop(("a", "deep.er")) == [HOSTILE]
     assert all(found == [None] for found in texts.values())
+
+
+@pytest.mark.parametrize("warehouse", ["snowflake", "bigquery"], indirect=True)
+def test_json_that_is_sent_as_text_stays_text(warehouse: Warehouse, tmp_path: Path) -> None:
+    """As in the real ones; were the emulators to parse it, a mistake of ours would not show."""
+    pipeline = warehouse.pipeline(tmp_path)
+    items = as_arrow([conversation("a")], CONVERSATIONS)
+    hinted = dlt.mark.with_hints(items, MERGE_CONVERSATIONS, create_table_variant=True)
+
+    pipeline.run([hinted], table_name="conversations", loader_file_format=warehouse.file_format)
+
+    assert warehouse.json_text(pipeline, "conversations", "summary", "sentiment") == [None]
