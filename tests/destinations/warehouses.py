@@ -13,6 +13,7 @@ from typing import Any
 import dlt
 from dlt.common.destination import Destination
 from dlt.common.schema.typing import TColumnSchema
+from dlt.common.typing import TLoaderFileFormat
 
 from .loopback import emulator_address
 
@@ -24,7 +25,7 @@ class Warehouse:
     """A warehouse that runs on this machine, and its dialect."""
 
     name: str
-    file_format: str  # what to load with: exact there, and fast
+    file_format: TLoaderFileFormat  # what to load with: exact there, and fast
     takes_arrow: bool  # else JSON in Arrow, which is text, would arrive as a JSON string
     make_destination: Callable[[], Destination[Any, Any]]
     json_path: str  # SQL for the text at a path; {column}, {keys} as in a.b, {list} as in a,b

@@ -43,7 +43,7 @@ class OlderWordsLoader(SourceFileLoader):
             if newer not in text:
                 raise ImportError(f"{self.name} has changed: {newer!r} is not in it any more")
             text = text.replace(newer, older)
-        return super().source_to_code(text.encode(), path, _optimize=_optimize)  # type: ignore[no-any-return,call-arg]
+        return super().source_to_code(text.encode(), path, _optimize=_optimize)
 
 
 class OlderWordsFinder(MetaPathFinder):

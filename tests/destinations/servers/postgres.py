@@ -86,8 +86,8 @@ def _give_to_owner(folder: Path) -> int | None:
 
 def _initialise(binaries: Path, data: Path, owner: int | None) -> None:
     """Make an empty cluster with one superuser who may connect without a password."""
-    command = [binaries / "initdb", "--pgdata", data, "--username", "postgres", "--auth", "trust"]
-    command += ["--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync"]
+    command = [str(binaries / "initdb"), "--pgdata", str(data), "--auth", "trust"]
+    command += ["--username", "postgres", "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync"]
     made = subprocess.run(
         command, cwd=data.parent, user=owner, capture_output=True, text=True, check=False
     )
@@ -129,5 +129,5 @@ def _running_on(
 
 def _accepts_sessions(binaries: Path, port: int) -> bool:
     """Whether the server has come so far that it takes connections."""
-    asked = [binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port), "-t", "2"]
+    asked = [str(binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port), "-t", "2"]
     return subprocess.run(asked, check=False).returncode == 0
