@@ -143,12 +143,12 @@ def insert_by_name(connection: Any, target: str, columns: dict[str, str], file: 
     """Insert the keys of a JSON lines file that are columns, whatever the case of their names."""
     rows = f"""read_json_objects({literal(file)}, format='newline_delimited',
         maximum_object_size={LARGEST_ROW_BYTES})"""
-    keys = f"SELECT DISTINCT unnest(json_keys(json)) FROM {rows}"  # noqa: S608 - quoted above
+    keys = f"SELECT DISTINCT unnest(json_keys(json)) FROM {rows}"
     key_of = {key.upper(): key for (key,) in connection.execute(keys).fetchall()}
     given = [column for column in columns if column.upper() in key_of]
     values = [json_value(key_of[column.upper()], columns[column]) for column in given]
     names = ", ".join(quoted(column) for column in given)
-    select = f"SELECT {', '.join(values)} FROM {rows}"  # noqa: S608 - quoted above
+    select = f"SELECT {', '.join(values)} FROM {rows}"
     return Sql(f"INSERT INTO {target} ({names}) {select}")
 
 
