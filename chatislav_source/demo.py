@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import tempfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -16,6 +16,7 @@ from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 from chatislav_source.sync import sync
 
 BOT_IDS = (101, 102, 103)
+DAYS = 60
 CHANGES = ("new_message", "new_message", "new_conversation", "resolution", "rating")
 QUERIES = {
     "chatislav.conversations": """
@@ -46,7 +47,7 @@ def run_demo(database: Path, conversations: int) -> None:
     database.unlink(missing_ok=True)
     today = datetime.now(UTC).date()
     world = World.generate(
-        bot_ids=BOT_IDS, conversations=conversations, days=60, last_day=today, seed=1
+        bot_ids=BOT_IDS, conversations=conversations, days=DAYS, last_day=today, seed=1
     )
     with Sandbox(world) as api, tempfile.TemporaryDirectory() as folder:
         target = Target("duckdb", database, "chatislav", "chatislav_demo", folder)
@@ -68,6 +69,7 @@ def _sync(target: Target, base_url: str) -> SyncReport:
             bot_ids=list(BOT_IDS),
             api_key=SANDBOX_KEY,
             base_url=base_url,
+            start_date=datetime.now(UTC).date() - timedelta(days=DAYS - 1),
             on_progress=on_progress,
         )
 

@@ -34,6 +34,13 @@ class ResourceReport:
     state: dict[str, Any] = field(default_factory=dict)
 
 
+def without_digests(value: Any) -> Any:
+    """A state as people read it: kilobytes of digests tell them nothing."""
+    if not isinstance(value, dict):
+        return value
+    return {name: without_digests(part) for name, part in value.items() if name != "digests"}
+
+
 @dataclass
 class SyncReport:
     """What `sync` did; instants are UTC, `seconds` wall time."""

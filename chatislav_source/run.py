@@ -17,7 +17,7 @@ from chatislav_source.crawl import Crawl, Job, Piece, Readable, refusals_told_ap
 from chatislav_source.errors import KeyRefusedError
 from chatislav_source.options import Options
 from chatislav_source.planning import analytics_job, conversations_job
-from chatislav_source.report import ResourceReport
+from chatislav_source.report import ResourceReport, without_digests
 from chatislav_source.rows import PageRows
 from chatislav_source.tables import ANALYTICS, DELETED
 from chatislav_source.throttle import Throttle
@@ -222,7 +222,7 @@ class Run:
                 report = self.reports[resource, job.reading.bot_id]
                 report.complete = job.reading.done
                 report.error = str(job.reading.error) if job.reading.error else None
-                report.state = report.state or job.reading.state
+                report.state = without_digests(report.state or job.reading.state)
         return fatal
 
     @property

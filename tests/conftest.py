@@ -1,0 +1,62 @@
+"""What all tests share: dlt kept away from the user's own files, and a small made-up workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dlt
+import pytest
+
+from chatislav_source.sandbox import Sandbox, World
+
+BOT_IDS = (101, 102, 103)
+TODAY = datetime.now(UTC).date()
+
+
+@pytest.fixture(autouse=True)
+def _own_dlt_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """dlt finds neither configuration nor pipelines of whoever runs the tests."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
+    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+
+
+@pytest.fixture
+def world() -> World:
+    """Three bots with 40 conversations each, over the 60 days that end today."""
+    return World.generate(bot_ids=BOT_IDS, conversations=40, days=60, last_day=TODAY, seed=7)
+
+
+@pytest.fixture
+def api(world: World) -> Iterator[Sandbox]:
+    """The sandbox, serving `world` on loopback."""
+    with Sandbox(world) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def new_pipeline(tmp_path: Path) -> Callable[..., dlt.Pipeline]:
+    """Makes a pipeline into one DuckDB file; the same name is the same pipeline."""
+
+    def make(name: str = "chatislav_sync", dataset: str = "chatislav") -> dlt.Pipeline:
+        return dlt.pipeline(
+            name,
+            destination=dlt.destinations.duckdb(str(tmp_path / "warehouse.duckdb")),
+            dataset_name=dataset,
+            pipelines_dir=str(tmp_path / "pipelines"),
+        )
+
+    return make
+
+
+@pytest.fixture
+def pipeline(new_pipeline: Callable[..., dlt.Pipeline]) -> dlt.Pipeline:
+    """A pipeline into an empty DuckDB file."""
+    return new_pipeline()
+
+
+def days_ago(days: int) -> str:
+    """An ISO date."""
+    return (TODAY - timedelta(days=days)).isoformat()

@@ -1,0 +1,248 @@
+"""The dlt source: what lands in DuckDB, and that it behaves as any dlt source does."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import dlt
+import pytest
+
+from chatislav_source import ConfigurationError, chatislav
+from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
+from chatislav_source.tables import CONVERSATIONS, MESSAGES, TABLES
+from tests.conftest import days_ago
+
+DUCKDB_TYPES = {
+    "bigint": "BIGINT",
+    "text": "VARCHAR",
+    "timestamp": "TIMESTAMP WITH TIME ZONE",
+    "bool": "BOOLEAN",
+    "json": "JSON",
+    "double": "DOUBLE",
+    "date": "DATE",
+}
+
+
+def source(api: Sandbox, **given: Any) -> Any:
+    """The source of bot 101 over ten days, or of what is given."""
+    defaults = {"bot_ids": [101], "api_key": SANDBOX_KEY, "start_date": days_ago(9)}
+    return chatislav(**defaults | {"base_url": api.base_url} | given)
+
+
+def query(pipeline: dlt.Pipeline, sql: str) -> list[tuple[Any, ...]]:
+    """The rows of a query; `conversations` and the like are found without their schema."""
+    with pipeline.sql_client() as client:
+        return list(client.execute_sql(sql) or [])
+
+
+def columns(pipeline: dlt.Pipeline, table: str) -> list[tuple[str, str]]:
+    """Names and types of a table's columns, in order."""
+    return query(
+        pipeline,
+        "SELECT column_name, data_type FROM information_schema.columns "
+        f"WHERE table_schema = 'chatislav' AND table_name = '{table}' ORDER BY ordinal_position",
+    )
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_every_column_exists_with_its_type_after_a_first_load_of_nothing(
+    pipeline: dlt.Pipeline, table: Any
+) -> None:
+    with Sandbox(World.generate(bot_ids=(101,), conversations=0)) as api:
+        pipeline.run(source(api, start_date=datetime.now(UTC).date()))
+
+    expected = [(column.name, DUCKDB_TYPES[column.kind]) for column in table.columns]
+    assert columns(pipeline, table.name) == expected
+
+
+def test_a_plain_run_loads_every_conversation_with_exactly_its_messages(
+    api: Sandbox, world: World, pipeline: dlt.Pipeline
+) -> None:
+    pipeline.run(source(api, bot_ids=[101, 102], start_date=days_ago(90)))
+
+    truth = {
+        (bot_id, item["sessionId"], index, message["content"])
+        for bot_id in (101, 102)
+        for item in world.conversations(bot_id)
+        for index, message in enumerate(item["messages"])
+    }
+    rows = query(
+        pipeline,
+        "SELECT bot_id, session_id, message_index, content FROM conversations__messages",
+    )
+    assert len(rows) == len(truth)
+    assert set(rows) == truth
+
+
+def test_running_again_merges_and_duplicates_nothing(
+    api: Sandbox, world: World, pipeline: dlt.Pipeline
+) -> None:
+    pipeline.run(source(api, start_date=days_ago(90)))
+    pipeline.run(source(api, start_date=days_ago(90)))
+
+    conversations = query(pipeline, "SELECT session_id FROM conversations")
+    assert len(conversations) == len(set(conversations)) == len(world.conversations(101))
+
+
+def test_messages_are_replaced_as_a_set(api: Sandbox, world: World, pipeline: dlt.Pipeline) -> None:
+    session_id = world.add_conversation(101, messages=[])
+    for text in ("one", "two", "three"):
+        world.add_message(101, session_id, content=text)
+    pipeline.run(source(api))
+    world.remove_message(101, session_id, index=1, touch=True)
+
+    pipeline.run(source(api))
+
+    rows = query(
+        pipeline,
+        "SELECT message_index, content FROM conversations__messages "
+        f"WHERE session_id = '{session_id}' ORDER BY 1",
+    )
+    assert rows == [(0, "one"), (1, "three")]
+
+
+@pytest.mark.parametrize(
+    ("messages", "stored_after"),
+    [
+        pytest.param([], 0, id="an empty list clears them"),
+        pytest.param(None, 2, id="null leaves them"),
+        pytest.param("absent", 2, id="an absent list leaves them"),
+    ],
+)
+def test_unknown_messages_are_not_taken_for_none(
+    api: Sandbox, world: World, pipeline: dlt.Pipeline, messages: Any, stored_after: int
+) -> None:
+    item = world.conversations(101)[0]
+    item |= {"lastActivity": datetime.now(UTC), "messages": (item["messages"] * 2)[:2]}
+    world.put(101, item)
+    pipeline.run(source(api))
+    changed = {**item, "messages": messages, "resolutionStatus": "unresolved"}
+    if messages == "absent":
+        del changed["messages"]
+    world.put(101, changed)
+
+    pipeline.run(source(api))
+
+    where = f"WHERE session_id = '{item['sessionId']}'"
+    assert query(pipeline, f"SELECT resolution_status FROM conversations {where}") == [
+        ("unresolved",)
+    ]
+    stored = query(pipeline, f"SELECT count(*) FROM conversations__messages {where}")
+    assert stored == [(stored_after,)]
+
+
+def test_one_resource_can_be_selected(api: Sandbox, pipeline: dlt.Pipeline) -> None:
+    pipeline.run(source(api).with_resources("analytics"))
+
+    assert api.count("/conversations") == 0
+    assert "conversations" not in pipeline.default_schema.tables
+    assert query(pipeline, "SELECT count(DISTINCT date) FROM analytics") == [(10,)]
+
+
+def test_arguments_come_from_dlt_config_where_they_are_not_given(
+    api: Sandbox, pipeline: dlt.Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCES__CHATISLAV__API_KEY", SANDBOX_KEY)
+    monkeypatch.setenv("SOURCES__CHATISLAV__BASE_URL", api.base_url)
+    monkeypatch.setenv("SOURCES__CHATISLAV__BOT_IDS", "[102]")
+    monkeypatch.setenv("SOURCES__CHATISLAV__TIMEZONE", "Europe/Belgrade")
+
+    pipeline.run(chatislav())
+
+    assert query(pipeline, "SELECT DISTINCT bot_id FROM conversations") == [(102,)]
+    assert query(pipeline, "SELECT DISTINCT timezone FROM analytics") == [("Europe/Belgrade",)]
+
+
+def test_a_bot_that_cannot_be_read_fails_a_plain_run_as_a_whole(
+    api: Sandbox, pipeline: dlt.Pipeline
+) -> None:
+    api.settings.bot_status = {102: 404}
+
+    with pytest.raises(Exception, match="HTTP 404"):
+        pipeline.run(source(api, bot_ids=[101, 102]))
+
+    assert pipeline.schema_names == []
+
+
+def test_bad_arguments_are_refused_before_any_request(api: Sandbox) -> None:
+    with pytest.raises(ConfigurationError, match="end_date 2026-01-01 is before"):
+        source(api, start_date="2026-02-01", end_date="2026-01-01")
+
+    assert api.count() == 0
+
+
+def test_tables_and_columns_have_descriptions_and_keys_in_the_schema(
+    api: Sandbox, pipeline: dlt.Pipeline
+) -> None:
+    pipeline.run(source(api))
+
+    tables = pipeline.default_schema.tables
+    for table in TABLES:
+        landed = tables[table.name]
+        assert landed["description"] == table.meaning
+        for column in table.columns:
+            assert landed["columns"][column.name]["description"] == column.meaning
+    assert tables["analytics"]["columns"]["timezone"]["primary_key"]
+    assert tables[MESSAGES.name]["references"][0]["referenced_table"] == CONVERSATIONS.name
+
+
+def test_analytics_of_today_are_not_final_and_those_before_the_lookback_are(
+    api: Sandbox, pipeline: dlt.Pipeline
+) -> None:
+    pipeline.run(source(api, analytics_lookback_days=3))
+
+    rows = query(pipeline, "SELECT date, is_final FROM analytics ORDER BY date DESC LIMIT 5")
+    assert rows[0][0] == datetime.now(UTC).date()
+    assert [final for _, final in rows] == [False, False, False, False, True]
+
+
+def test_voice_is_json_and_null_for_text_agents(api: Sandbox, pipeline: dlt.Pipeline) -> None:
+    pipeline.run(source(api, bot_ids=[101, 103]))
+
+    kinds = query(
+        pipeline, "SELECT DISTINCT bot_id, is_voice_bot, json_type(voice) FROM analytics ORDER BY 1"
+    )
+    assert kinds == [(101, False, None), (103, True, "OBJECT")]
+
+
+def test_instants_without_an_offset_are_read_in_the_given_zone(
+    world: World, pipeline: dlt.Pipeline
+) -> None:
+    world.put(
+        101,
+        {
+            "sessionId": "s",
+            "createdAt": "2026-07-01T12:00:00",
+            "lastActivity": "2026-07-01T12:00:00",
+        },
+    )
+    with Sandbox(world) as api:
+        given = {"start_date": date(2026, 6, 30), "end_date": "2026-07-02"}
+        pipeline.run(source(api, api_timezone="Europe/Belgrade", **given))
+
+    rows = query(pipeline, "SELECT created_at FROM conversations WHERE session_id = 's'")
+    assert rows == [(datetime(2026, 7, 1, 10, tzinfo=UTC),)]
+
+
+def test_dlt_shows_the_pipeline(
+    api: Sandbox, new_pipeline: Callable[..., dlt.Pipeline], tmp_path: Path
+) -> None:
+    pipeline = new_pipeline("chatislav")
+    pipeline.run(source(api))
+    dlt_command = Path(sys.executable).with_name("dlt")
+
+    shown = subprocess.run(
+        [dlt_command, "pipeline", "--pipelines-dir", tmp_path / "pipelines", "chatislav", "info"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert re.search(r"conversations.*\n", shown.stdout)
+    assert "analytics" in shown.stdout
