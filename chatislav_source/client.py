@@ -21,6 +21,7 @@ from tenacity import (
 )
 
 from chatislav_source import settings
+from chatislav_source.decoding import decode
 from chatislav_source.errors import (
     ConfigurationError,
     KeyRefusedError,
@@ -29,7 +30,6 @@ from chatislav_source.errors import (
     UnexpectedResponseError,
 )
 from chatislav_source.throttle import Stopped, Throttle
-from chatislav_source.values import decode
 
 logger = logging.getLogger(__name__)
 

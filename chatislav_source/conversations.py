@@ -5,7 +5,6 @@ Facts are from `POST /conversations`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -18,7 +17,7 @@ import pyarrow.compute as pc
 from chatislav_source import settings
 from chatislav_source.client import Answer, ChatislavClient, Row
 from chatislav_source.errors import UnexpectedResponseError
-from chatislav_source.rows import PageRows, digest_of, lost_digits, page_rows, session_id_of
+from chatislav_source.rows import PageRows, digest_of, page_rows, session_id_of
 from chatislav_source.values import cleaned
 from chatislav_source.windows import DateWindow
 
@@ -112,8 +111,6 @@ class PageReader:
             UnexpectedResponseError: a conversation has no id, or is another bot's.
         """
         items: list[Row] = answer.value["conversations"]
-        if lost_digits(items):
-            items = json.loads(answer.body)["conversations"]
         session_ids = self._session_ids(request, items)
         replaced = 0
         if answer.needs_cleaning:

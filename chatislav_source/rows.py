@@ -6,8 +6,9 @@ Everything the API sends has a place: a documented field its column, anything el
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from itertools import chain
 from typing import Any
@@ -19,7 +20,6 @@ from chatislav_source.tables import ANALYTICS, ARROW_TYPES, CONVERSATIONS, DELET
 from chatislav_source.values import (
     cleaned_key,
     column_array,
-    has_wide_number,
     json_text,
     value_at,
 )
@@ -44,22 +44,7 @@ CONVERSATION_FIELDS = known_fields(CONVERSATIONS)[()] | {"messages"}
 CONTACT_FIELDS = known_fields(CONVERSATIONS)[("contact",)]
 MESSAGE_FIELDS = known_fields(MESSAGES)[()]
 ANALYTICS_FIELDS = known_fields(ANALYTICS)
-ENVELOPE_FIELDS = {"schema", "from", "to"}  # of an analytics answer, checked and then not needed
-
-
-def lost_digits(items: Sequence[Row]) -> bool:
-    """Whether a number that has no column may have lost digits when it was decoded."""
-    return any(
-        has_wide_number(value)
-        for item in items
-        for name, value in item.items()
-        if name != "messages" and isinstance(value, float | dict | list)
-    ) or any(
-        has_wide_number(message)
-        for item in items
-        for message in item.get("messages") or ()
-        if not (isinstance(message, dict) and MESSAGE_FIELDS.issuperset(message))
-    )
+SCHEMA = "chatislav_v1"
 
 
 @dataclass(frozen=True)
@@ -70,15 +55,18 @@ class PageRows:
     `has_messages` tells of which conversations the messages are known (an empty list is known).
     """
 
-    conversations: pa.Table
-    messages: pa.Table
+    conversations: pa.Table = field(repr=False)  # people's words
+    messages: pa.Table = field(repr=False)
     parents: pa.Array
     has_messages: list[bool]
 
 
 def digest_of(item: Row) -> bytes:
     """Eight bytes that differ when anything the API says of a conversation differs."""
-    text = orjson.dumps(item, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=str)
+    try:
+        text = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # an integer beyond 64 bits, or nested deeper than orjson goes
+        text = json.dumps(item, sort_keys=True).encode()
     return hashlib.blake2b(text, digest_size=8, key=ROWS_VERSION).digest()
 
 
@@ -201,7 +189,9 @@ def _with_misfit(extra: Row | None, path: tuple[str, ...], value: Any) -> Row:
 
 def analytics_rows(answer: Row, own: Row, zone: tzinfo, read_at: datetime) -> pa.Table:
     """One row of `analytics`; `own` has the columns that the answer does not tell."""
-    extra = _unknown(answer, (), ENVELOPE_FIELDS)
+    # the days asked for were checked, and the schema only matters when it is another one
+    ignored = {"from", "to"} | ({"schema"} if answer.get("schema") == SCHEMA else set())
+    extra = _unknown(answer, (), ignored)
     return _table(
         ANALYTICS, [answer], {name: [value] for name, value in own.items()}, [extra], zone, read_at
     )

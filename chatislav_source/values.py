@@ -22,9 +22,11 @@ Misfits = dict[int, Any]
 """Row number → the value that did not fit the column."""
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
-EXACT_IN_DOUBLE = 2**53  # greater integers lose digits in a float
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # legal in JSON, refused by most warehouses
 REPLACEMENT = "\ufffd"
+WITH_DIGEST = re.compile(REPLACEMENT + ".*#[0-9a-f]{12}$", re.DOTALL)
+FIRST_INSTANT = datetime(1, 1, 1, tzinfo=UTC)  # Arrow reaches further than Python
+LAST_INSTANT = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
 
 
 class Misfit:
@@ -32,24 +34,6 @@ class Misfit:
 
 
 MISFIT = Misfit()
-
-
-def decode(body: bytes) -> tuple[Any, bool]:
-    """The JSON value in `body`, and whether texts in it need `cleaned`.
-
-    Raises:
-        ValueError: the body is not JSON in UTF-8.
-    """
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        # orjson refuses lone surrogates, which JSON allows; whatever else is wrong fails here too
-        return json.loads(body, parse_constant=_refuse_constant), True
-    return value, b"\\u0000" in body
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
 
 
 def cleaned(value: Any) -> tuple[Any, int]:
@@ -63,7 +47,8 @@ def cleaned(value: Any) -> tuple[Any, int]:
         result, total = {}, 0
         for key, item in value.items():
             (new_key, in_key), (new_item, in_item) = cleaned(key), cleaned(item)
-            result[new_key] = new_item
+            # two names that only differ in what is replaced must not become one
+            result[cleaned_key(key) if new_key in result else new_key] = new_item
             total += in_key + in_item
         return result, total
     return value, 0
@@ -72,7 +57,7 @@ def cleaned(value: Any) -> tuple[Any, int]:
 def cleaned_key(text: str) -> str:
     """`text` as a storable key: what `cleaned` would make equal stays different."""
     clean, count = UNSTORABLE.subn(REPLACEMENT, text)
-    if not count:
+    if not count and not WITH_DIGEST.search(text):
         return text
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
     return f"{clean}#{digest}"
@@ -86,17 +71,6 @@ def json_text(value: Any) -> str | None:
         return orjson.dumps(value).decode()
     except TypeError:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def has_wide_number(value: Any) -> bool:
-    """Whether a float in `value` may be an integer that lost digits when it was decoded."""
-    if isinstance(value, float):
-        return abs(value) >= EXACT_IN_DOUBLE
-    if isinstance(value, dict):
-        return any(has_wide_number(item) for item in value.values())
-    if isinstance(value, list):
-        return any(has_wide_number(item) for item in value)
-    return False
 
 
 def column_array(values: Sequence[Any], kind: Kind, zone: tzinfo) -> tuple[pa.Array, Misfits]:
@@ -131,10 +105,18 @@ def _fast_array(values: Sequence[Any], kind: Kind, zone: tzinfo) -> pa.Array:
 def _fast_instants(texts: pa.Array, zone: tzinfo) -> pa.Array:
     if zone is UTC:
         try:
-            return pc.assume_timezone(pc.cast(texts, pa.timestamp("us")), "UTC")
+            return _in_range(pc.assume_timezone(pc.cast(texts, pa.timestamp("us")), "UTC"))
         except pa.ArrowInvalid:
             pass  # at least one has an offset: then all of them may have one
-    return pc.cast(texts, ARROW_TYPES["timestamp"])  # refused where one has no offset
+    return _in_range(pc.cast(texts, ARROW_TYPES["timestamp"]))  # refused where one has no offset
+
+
+def _in_range(instants: pa.Array) -> pa.Array:
+    too_early = pc.less(instants, pa.scalar(FIRST_INSTANT, instants.type))
+    too_late = pc.greater(instants, pa.scalar(LAST_INSTANT, instants.type))
+    if pc.any(pc.or_(too_early, too_late)).as_py():
+        raise pa.ArrowInvalid("an instant that Python cannot hold")
+    return instants
 
 
 def _careful_array(values: Sequence[Any], kind: Kind, zone: tzinfo) -> tuple[pa.Array, Misfits]:
@@ -159,10 +141,7 @@ def fitting(value: Any, kind: Kind, zone: tzinfo) -> Any:
         return _text(value)
     if kind == "bigint":
         return _whole_number(value)
-    if kind == "double":
-        fits = isinstance(value, int | float) and not isinstance(value, bool)
-        return float(value) if fits and abs(value) <= EXACT_IN_DOUBLE else MISFIT
-    return MISFIT
+    return _double(value) if kind == "double" else MISFIT
 
 
 def _text(value: Any) -> Any:
@@ -178,8 +157,24 @@ def _whole_number(value: Any) -> Any:
     return int(value) if is_whole and INT64_MIN <= value <= INT64_MAX else MISFIT
 
 
+def _double(value: Any) -> Any:
+    if isinstance(value, float):
+        return value
+    if not isinstance(value, int) or isinstance(value, bool):
+        return MISFIT
+    try:
+        number = float(value)
+    except OverflowError:
+        return MISFIT
+    return number if number == value else MISFIT  # compared exactly: no digit was lost
+
+
 def instant(value: Any, zone: tzinfo) -> datetime | Misfit:
-    """An ISO date-time as an instant in UTC; without an offset it is read in `zone`."""
+    """An ISO date-time as an instant in UTC, to the microsecond.
+
+    Without an offset it is read in `zone`: as the first of two where clocks were set back, as if
+    they had not been where they were set forward.
+    """
     if not isinstance(value, str):
         return MISFIT
     try:

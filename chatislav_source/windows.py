@@ -27,12 +27,15 @@ class DateWindow:
         """The window that `str` wrote.
 
         Raises:
-            ValueError: the text is not `first/last` or `first/..`.
+            ValueError: the text is not `first/last` or `first/..`, or ends before it begins.
         """
         first, _, last = text.partition("/")
         if not last:
             raise ValueError(f"{text!r} is not a window of days")
-        return cls(date.fromisoformat(first), None if last == ".." else date.fromisoformat(last))
+        window = cls(date.fromisoformat(first), None if last == ".." else date.fromisoformat(last))
+        if window.days < 1:
+            raise ValueError(f"{text!r} ends before it begins")
+        return window
 
     @property
     def days(self) -> int:
@@ -72,41 +75,33 @@ def days_of(first_day: date, last_day: date) -> Iterator[date]:
 
 
 def merged(windows: Iterable[DateWindow]) -> list[DateWindow]:
-    """The fewest closed windows that hold exactly the same days, oldest first."""
+    """The fewest windows that hold exactly the same days, oldest first."""
     result: list[DateWindow] = []
-    for window in sorted(windows):
+    for window in sorted(windows, key=lambda window: window.first_day):
         previous = result[-1] if result else None
-        if previous and previous.last_day and window.first_day <= previous.last_day + ONE_DAY:
-            last_day = max(previous.last_day, window.last_day or previous.last_day)
-            result[-1] = DateWindow(previous.first_day, last_day)
+        if previous is None or _is_gap(previous.last_day, window.first_day):
+            result.append(window)
         else:
-            result.append(window)
+            last_day = _later(previous.last_day, window.last_day)
+            result[-1] = DateWindow(previous.first_day, last_day)
     return result
 
 
-def without(windows: Iterable[DateWindow], removed: DateWindow) -> list[DateWindow]:
-    """The days of closed `windows` that are not in `removed`."""
-    result = []
-    for window in windows:
-        if removed.last_day is None or window.last_day is None:
-            raise ValueError("only closed windows can be subtracted")
-        if removed.last_day < window.first_day or window.last_day < removed.first_day:
-            result.append(window)
-            continue
-        if window.first_day < removed.first_day:
-            result.append(DateWindow(window.first_day, removed.first_day - ONE_DAY))
-        if removed.last_day < window.last_day:
-            result.append(DateWindow(removed.last_day + ONE_DAY, window.last_day))
-    return result
+def _is_gap(last_day: date | None, next_day: date) -> bool:
+    return last_day is not None and next_day - last_day > ONE_DAY
+
+
+def _later(one: date | None, other: date | None) -> date | None:
+    return max(one, other) if one and other else None
 
 
 def missing_days(first_day: date, last_day: date, present: Iterable[DateWindow]) -> list[date]:
     """Days from `first_day` to `last_day`, both included, that no window in `present` holds."""
-    closed = list(present)
+    windows = list(present)
     return [
         day
         for day in days_of(first_day, last_day)
-        if not any(window.contains(day) for window in closed)
+        if not any(window.contains(day) for window in windows)
     ]
 
 

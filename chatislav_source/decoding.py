@@ -1,0 +1,72 @@
+"""From an answer's bytes to JSON values without loss: a fast decoder, and a careful one.
+
+The fast one refuses lone surrogates, which JSON allows, and drops digits of integers beyond 64
+bits; wherever that may have happened, the careful one decodes again.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import orjson
+
+EXACT_IN_DOUBLE = 2**53  # greater integers lose digits in a float
+MAX_DIGITS = 4000  # of an integer; Python refuses to read longer ones
+WORTH_A_LOOK = frozenset({float, dict, list})
+
+
+def decode(body: bytes) -> tuple[Any, bool]:
+    """The JSON value in `body`, and whether texts in it need `cleaned`.
+
+    Numbers that no float and no integer of Python can hold become their text.
+
+    Raises:
+        ValueError: the body is not JSON in UTF-8, or nested too deep to be read.
+    """
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        # whatever else than a lone surrogate or a huge number is wrong fails here too
+        return _decode_carefully(body), True
+    needs_cleaning = b"\\u0000" in body
+    return _decode_carefully(body) if has_wide_number(value) else value, needs_cleaning
+
+
+def has_wide_number(value: Any) -> bool:
+    """Whether a float in `value` may be an integer that lost digits when it was decoded."""
+    todo = [value]
+    while todo:
+        part = todo.pop()
+        if isinstance(part, float):
+            if abs(part) >= EXACT_IN_DOUBLE:
+                return True
+            continue
+        items = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+        # most are texts: they are passed over as quickly as can be
+        todo.extend([item for item in items if type(item) in WORTH_A_LOOK])
+    return False
+
+
+def _decode_carefully(body: bytes) -> Any:
+    try:
+        text = body.decode("utf-8-sig", "surrogatepass")
+        return json.loads(
+            text, parse_constant=_refuse_constant, parse_int=_whole, parse_float=_decimal
+        )
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _whole(digits: str) -> int | str:
+    return int(digits) if len(digits) <= MAX_DIGITS else digits
+
+
+def _decimal(digits: str) -> float | str:
+    value = float(digits)
+    return value if math.isfinite(value) else digits

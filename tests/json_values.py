@@ -1,0 +1,42 @@
+"""Any value that JSON can hold, for hypothesis, and what is in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+
+def as_json_reads(text: str) -> str:
+    """`text` with two halves of a surrogate pair made the one sign that they are in JSON."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+
+NASTY_TEXT = st.text(st.characters(), max_size=6).map(as_json_reads) | st.text(
+    st.sampled_from("ab#0\0\ud800\udfff\ufffd"), max_size=6
+).map(as_json_reads)
+NUMBERS = st.integers(-(2**80), 2**80) | st.floats(allow_nan=False, allow_infinity=False)
+LEAVES = st.none() | st.booleans() | NUMBERS | NASTY_TEXT
+ANY_JSON = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NASTY_TEXT, inner, max_size=4),
+    max_leaves=10,
+)
+
+
+def leaves(value: Any) -> list[Any]:
+    """The values that hold no others, in order."""
+    if isinstance(value, dict):
+        return [leaf for item in value.values() for leaf in leaves(item)]
+    if isinstance(value, list):
+        return [leaf for item in value for leaf in leaves(item)]
+    return [value]
+
+
+def signs(value: Any) -> str:
+    """All texts in a value, its names too, as one."""
+    if isinstance(value, dict):
+        return "".join(key + signs(item) for key, item in value.items())
+    if isinstance(value, list):
+        return "".join(map(signs, value))
+    return value if isinstance(value, str) else ""
