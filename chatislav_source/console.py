@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.logging import RichHandler
+from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -90,11 +91,11 @@ def summary(title: str, report: SyncReport) -> None:
         table.add_row(str(bot_id), *_cells(*both))
     out.print(table)
     for warning in report.warnings:
-        out.print(f"[yellow]{warning}[/]")
+        _line(f"[yellow]{escape(warning)}[/]")
     for part in report.resources:
         if part.error:
-            out.print(f"[red]✗ bot {part.bot_id}, {part.resource}:[/] {part.error}")
-    out.print(_last_line(report))
+            _line(f"[red]✗ bot {part.bot_id}, {part.resource}:[/] {escape(part.error)}")
+    _line(_last_line(report))
 
 
 def _cells(conversations: ResourceReport, analytics: ResourceReport) -> list[str]:
@@ -139,14 +140,14 @@ def status_table(title: str, statuses: Sequence[BotStatus]) -> None:
     out.print(table)
     for bot in statuses:
         if bot.error:
-            out.print(f"[red]✗ bot {bot.bot_id}:[/] {bot.error}")
+            _line(f"[red]✗ bot {bot.bot_id}:[/] {escape(bot.error)}")
 
 
 def findings(found: Sequence[Finding]) -> None:
     """One line per thing that was checked."""
     for finding in found:
         mark = "[red]✗[/]" if finding.problem else "[green]✓[/]"
-        out.print(f"{mark} {finding.subject}: {finding.problem or 'ok'}")
+        _line(f"{mark} {finding.subject}: {escape(finding.problem or 'ok')}")
 
 
 def rows(title: str, names: Sequence[str], values: Sequence[Sequence[Any]]) -> None:
@@ -170,6 +171,11 @@ def _table(title: str, names: Sequence[str], numeric: Collection[str] = COUNTS) 
     return table
 
 
+def _line(text: str) -> None:
+    """A line that is only broken where a terminal ends."""
+    out.print(text, soft_wrap=not out.is_terminal)
+
+
 def moment(text: str | None) -> str:
     """An instant of a state, for people; in UTC."""
     return f"{utc_instant(text):%Y-%m-%d %H:%M} UTC" if text else "never"
@@ -187,20 +193,16 @@ def duration(seconds: int | None) -> str:
 
 def error(problem: BaseException) -> None:
     """An error's own words, which say what happened and what to do."""
-    err.print("[red]Error:[/]", str(problem), markup=True, soft_wrap=False)
+    err.print(f"[red]Error:[/] {escape(str(problem))}", soft_wrap=not err.is_terminal)
 
 
 def unexpected(problem: BaseException) -> None:
     """An error that is a defect: its kind only, as its text may hold rows."""
     err.print(
         f"[red]Error:[/] {type(problem).__name__}, which was not expected. Nothing is lost: run "
-        "again to go on from the last load. --debug shows where it came from; please report it."
+        "again to go on from the last load. --debug shows where it came from; please report it.",
+        soft_wrap=not err.is_terminal,
     )
-
-
-def note(text: str) -> None:
-    """A line for people, not part of the result."""
-    err.print(text)
 
 
 def at(now: datetime) -> str:
