@@ -12,6 +12,11 @@ from zoneinfo import ZoneInfo
 from chatislav_source import settings
 from chatislav_source.errors import ConfigurationError
 
+EARLIEST_DAY = date(2015, 1, 1)  # no conversation is older; an earlier start is a slip of the pen
+LONGEST_LOOKBACK_DAYS = 3650  # days; more than there is
+MAX_BOT_ID = 2**63 - 1  # what a bigint column holds
+MOST_CONCURRENCY = 64  # requests in flight; each takes a thread
+
 Day = str | date
 """A day, as a date or as ISO text."""
 
@@ -85,12 +90,10 @@ def checked(
         end_date=last_day,
         timezone=str(zone_of("timezone", timezone)),
         api_zone=zone_of("api_timezone", api_timezone),
-        lookback_days=(
-            None if lookback_days is None else _whole("lookback_days", lookback_days, least=0)
-        ),
-        analytics_lookback_days=_whole("analytics_lookback_days", analytics_lookback_days, least=0),
+        lookback_days=None if lookback_days is None else _days("lookback_days", lookback_days),
+        analytics_lookback_days=_days("analytics_lookback_days", analytics_lookback_days),
         analytics_channels=_channels(analytics_channels),
-        max_concurrency=_whole("max_concurrency", max_concurrency, least=1),
+        max_concurrency=_whole("max_concurrency", max_concurrency, 1, MOST_CONCURRENCY),
         now=now.astimezone(UTC),
     )
 
@@ -107,9 +110,11 @@ def _range(start: Day | None, end: Day | None, today: date) -> tuple[date, date 
             f"end_date {last_day} is before start_date {first_day}. Swap them, or leave end_date "
             "out to sync until now."
         )
-    if first_day > today + timedelta(days=settings.ZONE_MARGIN_DAYS):
+    last_start = today + timedelta(days=settings.ZONE_MARGIN_DAYS)
+    if not EARLIEST_DAY <= first_day <= last_start:
         raise ConfigurationError(
-            f"start_date {first_day} is in the future; give the first day to load."
+            f"start_date {first_day} is not between {EARLIEST_DAY} and today; "
+            "give the first day to load."
         )
     return first_day, last_day
 
@@ -120,10 +125,10 @@ def day_of(name: str, value: Day | None) -> date | None:
     Raises:
         ConfigurationError: the text is not an ISO date.
     """
-    if isinstance(value, datetime):
-        return value.date()
-    if value is None or isinstance(value, date):
-        return value
+    if value is None:
+        return None
+    if isinstance(value, date):  # a date-time is one too, and so are those of pendulum
+        return date(value.year, value.month, value.day)
     try:
         return date.fromisoformat(value)
     except (TypeError, ValueError):
@@ -142,7 +147,7 @@ def zone_of(name: str, key: str) -> tzinfo:
         return UTC
     try:
         return ZoneInfo(key)
-    except (KeyError, OSError, TypeError, ValueError):  # not found is a KeyError
+    except (AttributeError, KeyError, OSError, TypeError, ValueError):  # not found is a KeyError
         raise ConfigurationError(
             f"{name} {key!r} is not an IANA time zone; write it as Europe/Belgrade or UTC."
         ) from None
@@ -153,46 +158,78 @@ def _bot_ids(value: Any) -> tuple[int, ...]:
         value = [value]
     if not isinstance(value, list | tuple) or not value:
         raise ConfigurationError(
-            "bot_ids is empty; give the ids of the AI agents, as --bot-id 123, bot_ids=[123] or "
+            f"bot_ids is {'a ' + type(value).__name__ if value else 'empty'}; give a list of the "
+            "ids of the AI agents, as --bot-id 123, bot_ids=[123] or "
             "SOURCES__CHATISLAV__BOT_IDS='[123]'."
         )
     for bot_id in value:
-        if not isinstance(bot_id, int) or isinstance(bot_id, bool) or bot_id < 0:
+        is_whole = isinstance(bot_id, int) and not isinstance(bot_id, bool)
+        if not is_whole or not 0 < bot_id <= MAX_BOT_ID:
             raise ConfigurationError(f"bot_ids holds {bot_id!r}; ids are whole numbers like 123.")
     return tuple(dict.fromkeys(value))
 
 
-def _keys(api_key: str | None, secondary_api_key: str | None) -> tuple[str, ...]:
-    keys = tuple(key.strip() for key in (api_key, secondary_api_key) if key and key.strip())
-    if not api_key or not keys:
+def _keys(api_key: Any, secondary_api_key: Any) -> tuple[str, ...]:
+    first, second = _key("api_key", api_key), _key("secondary_api_key", secondary_api_key)
+    if not first:
         raise ConfigurationError(
             "There is no API key. Create one in Chatislav under Profile > External API, then set "
             "SOURCES__CHATISLAV__API_KEY or api_key in .dlt/secrets.toml under [sources.chatislav]."
         )
-    if not all(key.isascii() and key.isprintable() and " " not in key for key in keys):
+    return tuple(dict.fromkeys(filter(None, (first, second))))
+
+
+def _key(name: str, value: Any) -> str:
+    key = value.strip() if isinstance(value, str) else value
+    if not key:
+        return ""
+    if not (isinstance(key, str) and key.isascii() and key.isprintable() and " " not in key):
         raise ConfigurationError(
-            "An API key holds spaces or signs that no key has; copy it again (it is not shown)."
+            f"{name} is not text, or holds spaces or signs that no key has; copy it again (it is "
+            "not shown)."
         )
-    return tuple(dict.fromkeys(keys))
+    return key
 
 
-def _base_url(value: str) -> str:
-    parts = urlsplit(value) if isinstance(value, str) else None
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+def _base_url(value: Any) -> str:
+    url = value.strip() if isinstance(value, str) else ""
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # half an IPv6 address, or a port beyond 65535
+        is_address = False
+    if not is_address or not url.isprintable() or " " in url:
         raise ConfigurationError(
-            f"base_url {value!r} is not an http(s) address like {settings.BASE_URL}."
+            f"base_url {_shown(value)} is not an http(s) address like {settings.BASE_URL}."
         )
-    return value.rstrip("/")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ConfigurationError(
+            "base_url holds a password, a query or a fragment, which the API does not take; write "
+            f"only the address, like {settings.BASE_URL}."
+        )
+    return url.rstrip("/")
 
 
-def _whole(name: str, value: Any, least: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ConfigurationError(f"{name} is {value!r}; it must be a whole number from {least} on.")
-    return value
+def _shown(url: Any) -> str:
+    """As it was written, unless there may be a password in it."""
+    return "(not shown)" if "@" in str(url) else repr(url)
 
 
-def _channels(value: Sequence[str]) -> tuple[str, ...]:
-    names = (value,) if isinstance(value, str) else tuple(value or ())
+def _days(name: str, value: Any) -> int:
+    return _whole(name, value, 0, LONGEST_LOOKBACK_DAYS)
+
+
+def _whole(name: str, value: Any, least: int, most: int) -> int:
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    if not is_whole or not least <= value <= most:
+        raise ConfigurationError(
+            f"{name} is {value!r}; it must be a whole number from {least} to {most}."
+        )
+    return int(value)
+
+
+def _channels(value: Any) -> tuple[str, ...]:
+    names = tuple(value or ()) if isinstance(value, list | tuple | None) else (value,)
     unknown = [name for name in names if name not in settings.ANALYTICS_CHANNELS]
     if unknown or not names:
         raise ConfigurationError(
