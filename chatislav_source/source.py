@@ -18,6 +18,7 @@ from dlt.extract import DltResource
 from chatislav_source import settings
 from chatislav_source.options import Options, checked
 from chatislav_source.run import Chunk, Run
+from chatislav_source.staging import active_pipeline, private_staging
 from chatislav_source.tables import ANALYTICS, CONVERSATIONS, DELETED, MESSAGES, Table
 
 UPSERT: TWriteDispositionConfig = {"disposition": "merge", "strategy": "upsert"}
@@ -121,10 +122,12 @@ class OneRun:
 def resources(loads: Loads) -> Sequence[DltResource]:
     """The resources `conversations` and `analytics`, fed by the runs that `loads` lends."""
     quiet_about_json()
+    staging = private_staging()
 
     @dlt.resource(name=CONVERSATIONS.name)
     def conversations() -> Iterator[Any]:
         """Conversations, each once in its newest version, and their messages as a child table."""
+        staging.claim(active_pipeline())
         with loads.lent(CONVERSATIONS.name) as (run, chunk):
             for parents, messages in run.conversations(dlt.current.resource_state(), chunk):
                 yield from _landing(CONVERSATIONS, parents)
@@ -133,6 +136,7 @@ def resources(loads: Loads) -> Sequence[DltResource]:
     @dlt.resource(name=ANALYTICS.name)
     def analytics() -> Iterator[Any]:
         """Totals by bot, day and channel."""
+        staging.claim(active_pipeline())
         with loads.lent(ANALYTICS.name) as (run, chunk):
             for days in run.analytics(dlt.current.resource_state(), chunk):
                 yield from _landing(ANALYTICS, days)

@@ -24,6 +24,7 @@ from chatislav_source.errors import ChatislavError, LoadFailedError, PipelineBus
 from chatislav_source.report import SyncReport
 from chatislav_source.run import Chunk, Run
 from chatislav_source.source import resolved_options, resources
+from chatislav_source.staging import private_staging
 from chatislav_source.tables import ANALYTICS, CONVERSATIONS
 
 logger = logging.getLogger(__name__)
@@ -70,6 +71,7 @@ def sync(
     options = resolved_options(**given)  # type: ignore[arg-type]
     report = SyncReport(started_at=options.now)
     began = time.monotonic()
+    private_staging().claim(pipeline)
     with alone(pipeline):
         load_pending(pipeline)
         with Run(options, on_progress) as run:
