@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from chatislav_source.conversations import Page, kept_rows
 from chatislav_source.rows import PageRows
@@ -46,7 +47,7 @@ def newest(pages: Sequence[Page]) -> list[PageRows]:
                 _put(with_messages, key, place)
     if not repeated:
         return rows
-    return [_without_older(number, page, copies, with_messages) for number, page in enumerate(rows)]
+    return [_without_older(number, rows, copies, with_messages) for number in range(len(rows))]
 
 
 def _put(places: dict[Key, _Place], key: Key, place: _Place) -> None:
@@ -56,17 +57,28 @@ def _put(places: dict[Key, _Place], key: Key, place: _Place) -> None:
 
 
 def _without_older(
-    number: int, page: PageRows, copies: dict[Key, _Place], with_messages: dict[Key, _Place]
+    number: int,
+    rows: Sequence[PageRows],
+    copies: dict[Key, _Place],
+    with_messages: dict[Key, _Place],
 ) -> PageRows:
-    keys = [key for key, _ in keys_and_activity(page)]
+    keys = [key for key, _ in keys_and_activity(rows[number])]
     is_newest = [(copies[key].page, copies[key].row) == (number, n) for n, key in enumerate(keys)]
-    has_newest_messages = [
-        key in with_messages and (with_messages[key].page, with_messages[key].row) == (number, n)
-        for n, key in enumerate(keys)
-    ]
-    messages = page.messages.filter(pa.array(has_newest_messages, pa.bool_()).take(page.parents))
-    kept = kept_rows(page, is_newest)
-    return PageRows(kept.conversations, messages, kept.parents, kept.has_messages)
+    kept = kept_rows(rows[number], is_newest)
+    kept_keys = [key for key, newest_here in zip(keys, is_newest, strict=True) if newest_here]
+    for row, key in enumerate(kept_keys):
+        if key in with_messages and not kept.has_messages[row]:
+            kept = _with_messages_of(kept, row, rows[with_messages[key].page], with_messages[key])
+    return kept
+
+
+def _with_messages_of(page: PageRows, row: int, lender: PageRows, place: _Place) -> PageRows:
+    """The page with the messages that an older copy of its `row` has."""
+    lent = lender.messages.filter(pc.equal(lender.parents, place.row))
+    parents = pa.array([*page.parents.to_pylist(), *[row] * lent.num_rows], pa.int32())
+    known = [has or n == row for n, has in enumerate(page.has_messages)]
+    messages = pa.concat_tables([page.messages, lent])
+    return PageRows(page.conversations, messages, parents, known)
 
 
 def keys_and_activity(page: PageRows) -> list[tuple[Key, int]]:

@@ -64,9 +64,10 @@ class Touched:
 
 @dataclass(frozen=True)
 class Page:
-    """One page: its rows without those that are loaded already, and what else it tells.
+    """One page: its rows, and what else it tells.
 
-    `keys` has a hash of each conversation on the page, in order; `digests` one of its content.
+    `keys` has a hash of each conversation on the page, in order; `digests` one of its content by
+    session id, where the next sync will read the same days again.
     """
 
     rows: PageRows
@@ -77,7 +78,6 @@ class Page:
     date_filter: str | None = None
     touched: list[Touched] = field(default_factory=list)
     digests: dict[str, bytes] = field(default_factory=dict)
-    unchanged: int = 0
     replaced_characters: int = 0
     size: int = 0
     tries: int = 1
@@ -85,12 +85,11 @@ class Page:
 
 @dataclass(frozen=True)
 class PageReader:
-    """Reads pages of one bot; `loaded` are digests of rows that need not be written again."""
+    """Reads pages of one bot; windows that reach `digests_from` get digests (None: none does)."""
 
     bot_id: int
     zone: tzinfo
     started_at: datetime
-    loaded: frozenset[bytes]
     digests_from: date | None
 
     def read(self, request: PageRequest, client: ChatislavClient) -> Page:
@@ -117,7 +116,7 @@ class PageReader:
             items, replaced = cleaned(items)
         rows = page_rows(items, session_ids, self.bot_id, self.zone, answer.read_at)
         pagination = answer.value["pagination"]
-        page = Page(
+        return Page(
             rows=rows,
             keys=[hash(session_id) for session_id in session_ids],
             next_token=pagination.get("nextCursor"),
@@ -125,11 +124,11 @@ class PageReader:
             last_activity=pc.max(rows.conversations["last_activity"]).as_py(),
             date_filter=date_filter_shown(rows.conversations, request.window, self.started_at),
             touched=touched(rows, request.window, self.started_at),
+            digests=self._digests(request.window, items, session_ids),
             replaced_characters=replaced,
             size=answer.size,
             tries=answer.tries,
         )
-        return self._without_loaded(page, items, request.window, session_ids)
 
     def _session_ids(self, request: PageRequest, items: Sequence[Any]) -> list[str]:
         ids = []
@@ -142,25 +141,15 @@ class PageReader:
             ids.append(session_id)
         return ids
 
-    def _without_loaded(
-        self, page: Page, items: Sequence[Row], window: DateWindow, session_ids: Sequence[str]
-    ) -> Page:
-        """The page without rows that are loaded as they are; old days are not remembered."""
+    def _digests(
+        self, window: DateWindow, items: Sequence[Row], session_ids: Sequence[str]
+    ) -> dict[str, bytes]:
         is_recent = self.digests_from is not None and (
             window.last_day is None or window.last_day >= self.digests_from
         )
         if not is_recent:
-            return page
-        digests = [digest_of(item) for item in items]
-        keep = [digest not in self.loaded for digest in digests]
-        return Page(
-            **{
-                **vars(page),
-                "rows": page.rows if all(keep) else kept_rows(page.rows, keep),
-                "digests": dict(zip(session_ids, digests, strict=True)),
-                "unchanged": keep.count(False),
-            }
-        )
+            return {}
+        return dict(zip(session_ids, map(digest_of, items), strict=True))
 
 
 def envelope_problem(value: Row) -> str | None:
@@ -238,11 +227,13 @@ def touched(rows: PageRows, window: DateWindow, started_at: datetime) -> list[To
     if window.last_day is not None:
         return []
     changed_from = microseconds(started_at) - settings.CLOCK_MARGIN_SECONDS * SECOND
-    found = {}
+    found: dict[int, set[date]] = {}
     for number, (created, active) in enumerate(_times(rows.conversations)):
-        if created is None or active is None or active < changed_from:
+        if active is None or active < changed_from:
             continue
-        if created < _start_of(window.first_day):
+        if created is None:
+            found[number] = set()
+        elif created < _start_of(window.first_day):
             found[number] = {(EPOCH + timedelta(microseconds=created)).date()}
     if not found:
         return []

@@ -9,7 +9,7 @@ days although it was part of an older window when the sync began.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from chatislav_source import settings
@@ -30,7 +30,7 @@ class OpenWindow:
     resumed: bool = False
     waiting: bool = False
     pages: int = 0
-    empty_pages: int = 0
+    useless_pages: int = 0  # in a row, that brought nothing new
     doubtful: bool = False
     keys: set[int] = field(default_factory=set)
     tokens: set[str] = field(default_factory=set)
@@ -39,7 +39,7 @@ class OpenWindow:
         """Note what `page` gave, and whether it looks as if the pages had shifted."""
         self.waiting = False
         self.pages += 1
-        self.empty_pages = 0 if page.keys else self.empty_pages + 1
+        self.useless_pages = self.useless_pages + 1 if self.keys.issuperset(page.keys) else 0
         repeated = len(set(page.keys)) < len(page.keys) or not self.keys.isdisjoint(page.keys)
         short = page.has_more and len(page.keys) < self.limit
         self.doubtful = self.doubtful or repeated or short
@@ -49,8 +49,8 @@ class OpenWindow:
         """Move to the next page; what is wrong if that would never end, else None."""
         if page_token in self.tokens:
             return "`nextCursor` came before, so the pages would never end"
-        if self.empty_pages > settings.MAX_EMPTY_PAGES:
-            return f"{self.empty_pages} empty pages in a row, and still `hasMore`"
+        if self.useless_pages > settings.MAX_USELESS_PAGES:
+            return f"{self.useless_pages} pages in a row with nothing new, and still `hasMore`"
         self.tokens.add(page_token)
         self.page_token = page_token
         return None
@@ -89,19 +89,20 @@ class Movement:
         """Whether `window` has moved through every reading it gets in one sync."""
         return window.days == 1 and self._readings.get(window, 0) >= settings.MAX_READINGS
 
-    def saw(self, touched: Iterable[Touched]) -> None:
+    def saw(self, touched: Sequence[Touched]) -> None:
         """Conversations of the newest days that changed while the sync ran."""
-        for conversation in touched:
-            for window in [w for w in self._unverified if self._held(w, conversation)]:
-                del self._unverified[window]
-                self._left.add(window)
+        keys = {conversation.key for conversation in touched}
+        for window in [w for w in self._unverified if self._held_one(w, keys, touched)]:
+            del self._unverified[window]
+            self._left.add(window)
 
-    def _held(self, window: DateWindow, conversation: Touched) -> bool:
-        keys = self._unverified[window]
-        if keys is not None:
-            return conversation.key in keys
-        # read by an earlier run: its keys are gone, so the days of the conversation must tell
-        return any(window.widened(1).contains(day) for day in conversation.days)
+    def _held_one(self, window: DateWindow, keys: set[int], touched: Sequence[Touched]) -> bool:
+        known = self._unverified[window]
+        if known is not None:
+            return not keys.isdisjoint(known)
+        # read by an earlier run: its keys are gone, so the days of the conversations must tell
+        days = [conversation.days for conversation in touched]
+        return any(not d or any(map(window.widened(1).contains, d)) for d in days)
 
     def take_left(self) -> list[DateWindow]:
         """The windows that conversations left while they were read; forgotten here."""

@@ -17,40 +17,33 @@ from chatislav_source.windows import ONE_DAY, DateWindow, merged, utc_instant
 logger = logging.getLogger(__name__)
 
 
-def conversations_job(stored: State | None, bot_id: int, options: Options) -> Job:
+def conversations_job(
+    stored: State | None, bot_id: int, options: Options, trusted: bool = True
+) -> Job:
     """The job that brings one bot's conversations up to date, or goes on with it."""
     known, problem = state.restored(stored, bot_id, options.base_url, options.now)
-    _say(problem, bot_id)
-    slot = "backfill" if options.is_backfill else "progress"
-    resumed = known[slot] is not None and (
-        not options.is_backfill or known["backfill"]["range"] == options.backfill_range
+    say_unused(problem, bot_id)
+    if options.is_backfill:
+        slot = "backfill"
+        if known[slot] is None or known[slot]["range"] != options.backfill_range:
+            known = begun_backfill(known, options)
+    else:
+        slot = "progress"
+        known = known if trusted else {**known, "digests": ""}
+        known = begun_sync(known, options) if known[slot] is None else _extended(known, options)
+    reading = ConversationReading(known, slot)
+    progress = known[slot]
+    reader = PageReader(
+        bot_id,
+        options.api_zone,
+        utc_instant(progress["started_at"]),
+        state.day_of(progress["settled_before"]),
     )
-    if not resumed:
-        known = (
-            begun_backfill(known, options) if options.is_backfill else begun_sync(known, options)
-        )
-    elif not options.is_backfill:
-        known = _extended(known, options)
-    started_at = utc_instant(known[slot]["started_at"])
-    settled_before = (
-        None if options.is_backfill else _settled_before(known, started_at.date(), options)
-    )
-    reading = ConversationReading(
-        known,
-        slot,
-        settled_before,
-        _backfill_finished if options.is_backfill else state.finished,
-        tail_needed=not options.is_backfill,
-    )
-    # a sync that was interrupted may have loaded other versions than those remembered before it
-    loaded = (
-        frozenset() if resumed or options.is_backfill else state.decoded_digests(known["digests"])
-    )
-    reader = PageReader(bot_id, options.api_zone, started_at, loaded, settled_before)
     return Job(reading, reader)
 
 
-def _say(problem: str | None, bot_id: int) -> None:
+def say_unused(problem: str | None, bot_id: int) -> None:
+    """Tell why a stored state is not believed, if there is a reason."""
     if problem:
         logger.warning(
             "Bot %s: the stored state is not used, because %s. Everything is read again.",
@@ -64,28 +57,34 @@ def begun_sync(known: State, options: Options) -> State:
     first_day = first_day_of_sync(known, options)
     started = options.now.date()
     tail_from = max(first_day, started - timedelta(days=settings.ZONE_MARGIN_DAYS))
+    lookback = timedelta(days=state.lookback_days(known, options.lookback_days))
+    settled_before = min(tail_from, started - lookback)
     ranges = [*_earlier(known, options), *state.parsed(known["again"])]
-    settled_before = _settled_before(known, started, options)
     if not ranges and first_day >= settled_before and _is_small(known, first_day, started):
         tail_from = first_day  # all of it is read again by the next sync, and in one request
     elif first_day < tail_from:
         ranges.append(DateWindow(first_day, tail_from - ONE_DAY))
-    todo = merged(window for window in ranges if window.last_day)
+    tail = DateWindow(tail_from, None)
     return {
         **known,
-        "progress": state.begun(options.now, todo, DateWindow(tail_from, None)),
+        "progress": state.begun(options.now, merged(ranges), tail, settled_before),
         "loaded_from": min(filter(None, (known["loaded_from"], _loaded_from(known, options)))),
         "error": None,
     }
 
 
 def first_day_of_sync(known: State, options: Options) -> date:
-    """The first day to read: the start date, or after a sync the first day of the lookback."""
+    """The first day to read: the start date, or after a sync the first day of the lookback.
+
+    What the last sync left to this one is read whatever the lookback is now.
+    """
     if known["watermark"] is None:
         return options.start_date
     lookback = timedelta(days=state.lookback_days(known, options.lookback_days))
+    first_day = utc_instant(known["watermark"]).date() - lookback
+    left = state.day_of(known["reread_from"])
     loaded_from = date.fromisoformat(known["loaded_from"])
-    return max(loaded_from, utc_instant(known["watermark"]).date() - lookback)
+    return max(loaded_from, min(first_day, left) if left else first_day)
 
 
 def _loaded_from(known: State, options: Options) -> str | None:
@@ -124,11 +123,6 @@ def _is_small(known: State, first_day: date, last_day: date) -> bool:
     return density is not None and density * days <= settings.ROWS_PER_WINDOW
 
 
-def _settled_before(known: State, started: date, options: Options) -> date:
-    """The first day that the next sync reads again: no second look is needed from there on."""
-    return started - timedelta(days=state.lookback_days(known, options.lookback_days))
-
-
 def begun_backfill(known: State, options: Options) -> State:
     """The state with a backfill that starts now; nothing else in it changes."""
     today = options.now.date()
@@ -140,18 +134,15 @@ def begun_backfill(known: State, options: Options) -> State:
     return {**known, "backfill": {**progress, "range": options.backfill_range}}
 
 
-def _backfill_finished(known: State, rows_per_day: float | None, again: list[DateWindow]) -> State:
-    del rows_per_day  # of days long ago: it says nothing of the next sync's
-    later = merged([*state.parsed(known["again"]), *again])
-    return {**known, "backfill": None, "again": [str(window) for window in later]}
-
-
-def analytics_job(stored: State | None, bot_id: int, options: Options) -> Job:
+def analytics_job(stored: State | None, bot_id: int, options: Options, trusted: bool = True) -> Job:
     """The job that reads every day of one bot's analytics that is not final."""
     known, problem = analytics.restored(stored, bot_id, options.base_url, options.today)
-    _say(problem, bot_id)
+    say_unused(problem, bot_id)
     if options.is_backfill:
         return _analytics_backfill_job(known, options)
+    if not trusted:
+        series = {name: {**days, "digests": {}} for name, days in known["series"].items()}
+        known = {**known, "series": series}
     first_day = first_day_of_analytics(known, options)
     requests = analytics.sync_requests(
         known,

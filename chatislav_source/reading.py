@@ -8,8 +8,7 @@ because whatever moved while the others were read has its newest activity there.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
-from datetime import date
+from collections.abc import Iterable
 
 from chatislav_source import settings, state
 from chatislav_source.conversations import PATH, Page, PageRequest
@@ -26,26 +25,15 @@ from chatislav_source.windows import DateWindow, merged
 TOKEN_REFUSALS = frozenset({400, 404, 410, 422})
 MAX_FAILED_WINDOWS = 3  # in a row: then it is not the window
 
-Finish = Callable[[State, float | None, list[DateWindow]], State]
-"""From the state, the conversations a day and the windows to read again: the state at the end."""
-
 
 class ConversationReading:
-    """Reads what `bot_state[slot]` says is still to do, a sync's or a backfill's progress.
+    """Reads what `bot_state[slot]` says is still to do: the "progress" of a sync, or a "backfill".
 
-    `settled_before`: windows that end before this day are not read again by the next sync, so
-    they must be seen not to have moved; None if that holds for every window. `tail_needed` False:
-    the tail is only read if a window must be seen not to have moved.
+    A backfill reads the tail only if a window must be seen not to have moved, and changes nothing
+    else in the state.
     """
 
-    def __init__(
-        self,
-        bot_state: State,
-        slot: str,
-        settled_before: date | None,
-        finish: Finish,
-        tail_needed: bool = True,
-    ) -> None:
+    def __init__(self, bot_state: State, slot: str) -> None:
         progress = bot_state[slot]
         self.bot_id: int = bot_state["bot_id"]
         self.state = bot_state
@@ -53,10 +41,10 @@ class ConversationReading:
         self.warnings: list[str] = []
         self.done = False
         self._slot = slot
-        self._settled_before = settled_before
-        self._finish = finish
-        self._tail = DateWindow.parse(progress["tail"]) if progress["tail"] else None
-        self._tail_needed = tail_needed
+        self._is_sync = slot == "progress"
+        self._settled_before = state.day_of(progress["settled_before"])
+        self._tail = DateWindow.parse(progress["tail"])
+        self._quiet_tails = 0  # readings of the tail in a row that showed no move
         self._ranges = state.parsed(progress["todo"])
         self._windows: deque[DateWindow] = deque()  # to be read as they are, not cut or joined
         self._open = [
@@ -65,6 +53,7 @@ class ConversationReading:
             )
             for entry in progress["open"]
         ]
+        self._tail_in_one = False
         self._tail_begun = any(read.window == self._tail for read in self._open)
         self._movement = Movement(state.parsed(progress["unverified"]))
         self._again: list[DateWindow] = []
@@ -109,14 +98,13 @@ class ConversationReading:
         return None
 
     def _tail_is_left(self) -> bool:
-        is_wanted = self._tail_needed or bool(self._movement.unverified)
-        return self._tail is not None and not self._tail_begun and is_wanted
+        return not self._tail_begun and (self._is_sync or bool(self._movement.unverified))
 
     def answered(self, request: PageRequest, page: Page) -> State:
         """The bot's state after `page`.
 
         Raises:
-            UnexpectedResponseError: the page token came before, or empty pages do not end.
+            UnexpectedResponseError: the page token came before, or nothing new comes.
         """
         read = self._of(request)
         read.take(page)
@@ -130,16 +118,21 @@ class ConversationReading:
             self._close(read)
         if read.window == self._tail:
             self._movement.saw(page.touched)
-        seen = state.with_verdict(self.state, page.date_filter)
-        self.state = state.with_activity(seen, page.last_activity)
+        if self._is_sync:
+            seen = state.with_verdict(self.state, page.date_filter)
+            self.state = state.with_activity(seen, page.last_activity)
         return self._settle()
 
     def _of(self, request: PageRequest) -> OpenWindow:
-        return next(read for read in self._open if read.window == request.window)
+        wanted = (request.window, request.page_token)
+        return next(r for r in self._open if r.waiting and (r.window, r.page_token) == wanted)
 
     def _close(self, read: OpenWindow) -> None:
         self._open.remove(read)
+        self._failed.pop(read.window, None)
         if read.window == self._tail:
+            self._tail_in_one = read.pages == 1 and not read.resumed
+            self._quiet_tails += 1
             return
         self._density.closed(read)
         last_day = read.window.last_day
@@ -210,7 +203,11 @@ class ConversationReading:
     def stop(self, error: ChatislavError) -> None:
         """Read no more of this bot in this run."""
         self.error = error
-        self.state = {**self.state, "error": str(error)}
+        self.state = self._with_error()
+
+    def _with_error(self) -> State:
+        error = str(self.error) if self.error else self.state["error"]
+        return {**self.state, "error": error} if self._is_sync else self.state
 
     def _stop(self, error: ChatislavError, window: DateWindow) -> None:
         self._failed[window] = error
@@ -223,13 +220,13 @@ class ConversationReading:
             self._end_round()
         if self.done:
             return self.state
-        error = str(self.error) if self.error else self.state["error"]
-        self.state = {**self.state, self._slot: self._progress(), "error": error}
+        self.state = {**self._with_error(), self._slot: self._progress()}
         return self.state
 
     def _end_round(self) -> None:
         left = self._movement.take_left()
-        if left and self._rounds < settings.MAX_VERIFICATIONS:
+        self._quiet_tails = 0 if left else self._quiet_tails
+        if (left or self._tail_may_mislead()) and self._rounds < settings.MAX_VERIFICATIONS:
             self._rounds += 1
             self._windows.extend(half for window in left for half in window.halves())
             self._tail_begun = False
@@ -239,7 +236,16 @@ class ConversationReading:
             self.error = next(iter(self._failed.values()))
             return
         self.done = True
-        self.state = self._finish(self.state, self._density.rows_per_day, merged(self._again))
+        again = merged(self._again)
+        self.state = (
+            state.finished(self.state, self._density.rows_per_day, again)
+            if self._is_sync
+            else state.backfilled(self.state, again)
+        )
+
+    def _tail_may_mislead(self) -> bool:
+        """Whether a conversation may have jumped over the reader, as it changed once more."""
+        return bool(self._movement.unverified) and not self._tail_in_one and self._quiet_tails < 2
 
     def _progress(self) -> State:
         fresh = [read.window for read in self._open if read.page_token is None]

@@ -12,21 +12,25 @@ import pyarrow as pa
 
 from chatislav_source import batch, settings, state
 from chatislav_source.client import ChatislavClient
-from chatislav_source.conversations import kept_rows
 from chatislav_source.crawl import Crawl, Job, Piece, Readable, refusals_told_apart
 from chatislav_source.errors import KeyRefusedError
+from chatislav_source.loaded import Loaded, Trust
 from chatislav_source.options import Options
-from chatislav_source.planning import analytics_job, conversations_job
+from chatislav_source.planning import analytics_job, conversations_job, say_unused
 from chatislav_source.report import ResourceReport, without_digests
 from chatislav_source.rows import PageRows
 from chatislav_source.tables import ANALYTICS, DELETED
 from chatislav_source.throttle import Throttle
-from chatislav_source.windows import DateWindow, merged
+from chatislav_source.windows import utc_text
+from chatislav_source.writing import Writing, written
 
-PLANNERS: dict[str, Callable[[Any, int, Options], Job]] = {
+PLANNERS: dict[str, Callable[[Any, int, Options, bool], Job]] = {
     "conversations": conversations_job,
     "analytics": analytics_job,
 }
+Reports = dict[tuple[str, int], ResourceReport]
+"""By resource and bot."""
+
 GROUP_BYTES = 16 * 1024 * 1024  # of JSON made into one Arrow table where a load has no bound
 
 
@@ -51,18 +55,22 @@ class Run:
     """
 
     def __init__(
-        self, options: Options, on_piece: Callable[[str, Piece], None] = lambda *_: None
+        self,
+        options: Options,
+        on_piece: Callable[[str, Piece], None] = lambda *_: None,
+        reports: Reports | None = None,
     ) -> None:
         self.options = options
         self.crawls: dict[str, Crawl] = {}
-        self.reports: dict[tuple[str, int], ResourceReport] = {}
+        self.reports: Reports = {} if reports is None else reports
         self.readable = Readable()
         self._on_piece = on_piece
         self._stop = threading.Event()
         self._throttle = Throttle(options.max_concurrency, self._stop)
         self._client = ChatislavClient(options.base_url, options.keys, self._throttle, self._stop)
-        self._digests: dict[int, Digests] = {}
-        self._emitted: set[int] = set()
+        self._resumed: set[int] = set()
+        self._trust: dict[str, Trust] = {}
+        self._writings: dict[int, Writing] = {}
 
     def __enter__(self) -> Run:
         return self
@@ -81,21 +89,36 @@ class Run:
     def start(self, resource: str, resource_state: dict[str, Any]) -> Crawl:
         """The crawl of `resource`, begun from its state if it is not under way."""
         if resource not in self.crawls:
-            bots = resource_state.get("bots")
-            stored = bots if isinstance(bots, dict) else {}
-            plan = PLANNERS[resource]
-            jobs = [
-                plan(stored.get(str(bot_id)), bot_id, self.options)
-                for bot_id in self.options.bot_ids
-            ]
-            for job in jobs:
-                self._begin_report(resource, job)
-                if resource == "conversations":
-                    self._digests[job.reading.bot_id] = Digests(job.reading.state)
+            self._trust[resource] = Trust(resource, resource_state)
+            bot_ids = self.options.bot_ids
+            jobs = [self._planned(resource, bot_id, resource_state) for bot_id in bot_ids]
             self.crawls[resource] = Crawl(
                 jobs, self._client, self.readable, self.options.max_concurrency
             )
         return self.crawls[resource]
+
+    def _planned(self, resource: str, bot_id: int, resource_state: dict[str, Any]) -> Job:
+        bots = resource_state.get("bots")
+        stored, problem = state.opened(bots.get(str(bot_id)) if isinstance(bots, dict) else None)
+        say_unused(problem, bot_id)
+        is_trusted = self._trust[resource].covers(bot_id)
+        job = PLANNERS[resource](stored, bot_id, self.options, is_trusted)
+        begun = ResourceReport(bot_id, resource, *_range_of(resource, job, self.options))
+        self.reports.setdefault((resource, bot_id), begun)
+        if resource == "conversations":
+            known = job.reading.state
+            loaded = None if self.options.is_backfill else Loaded(known["digests"])
+            self._writings[bot_id] = Writing(loaded, self.options.now.date())
+            if _is_resumed(known, self.options):
+                self._resumed.add(bot_id)
+        return job
+
+    @property
+    def interrupted_before(self) -> list[int]:
+        """Bots whose last sync was only now brought to its end."""
+        jobs = self.crawls["conversations"].jobs
+        done = [job.reading.bot_id for job in jobs if job.reading.done]
+        return [bot_id for bot_id in done if bot_id in self._resumed]
 
     @property
     def is_over(self) -> bool:
@@ -110,11 +133,10 @@ class Run:
         while True:
             pieces = self._take("conversations", crawl, chunk)
             read = [piece for piece in pieces if piece.result is not None]
-            rows = batch.newest([piece.result for piece in read])
-            again: dict[int, list[DateWindow]] = {}
-            if chunk is None:
-                rows = self._not_emitted(read, rows, again)
-            remember(resource_state, self._with_digests(pieces, again))
+            rows = written(self._writings, read, is_whole_run=chunk is None)
+            states = newest_states(pieces)
+            noted = {bot_id: self._writings[bot_id].noted_in(states[bot_id]) for bot_id in states}
+            self._remember("conversations", resource_state, noted)
             self._count_rows(rows)
             yield batch.joined(rows)
             if chunk is not None or crawl.is_over:
@@ -126,7 +148,7 @@ class Run:
         while True:
             pieces = self._take("analytics", crawl, chunk)
             days = [piece.result for piece in pieces if piece.result is not None]
-            remember(resource_state, newest_states(pieces))
+            self._remember("analytics", resource_state, newest_states(pieces))
             rows = [day.row for day in days if day.row is not None]
             yield pa.concat_tables([ANALYTICS.arrow_schema.empty_table(), *rows])
             if chunk is not None or crawl.is_over:
@@ -147,47 +169,13 @@ class Run:
             self._on_piece(resource, piece)
         return pieces
 
-    def _not_emitted(
-        self, pieces: list[Piece], rows: list[PageRows], again: dict[int, list[DateWindow]]
-    ) -> list[PageRows]:
-        """Leave out what this load has already: a newer copy waits for the next run.
-
-        Its window is put into `again`, so that the next run reads it whatever its days are.
-        """
-        kept = []
-        for piece, page in zip(pieces, rows, strict=True):
-            hashes = [hash(key) for key, _ in batch.keys_and_activity(page)]
-            is_new = [key not in self._emitted for key in hashes]
-            self._emitted.update(hashes)
-            if not all(is_new):
-                window = piece.request.window
-                last_day = window.last_day or self.options.now.date()
-                again.setdefault(piece.bot_id, []).append(DateWindow(window.first_day, last_day))
-                page = kept_rows(page, is_new)
-            kept.append(page)
-        return kept
-
-    def _with_digests(
-        self, pieces: list[Piece], again: dict[int, list[DateWindow]]
-    ) -> dict[int, state.State]:
-        """The newest state of each bot, with what it must remember of the rows in `pieces`."""
-        for piece in pieces:
-            if piece.result is not None:
-                self._digests[piece.bot_id].add(piece.result.digests)
-        states = {}
-        for bot_id, bot_state in newest_states(pieces).items():
-            kept = self._digests[bot_id].kept_in(bot_state)
-            if bot_id in again:
-                windows = merged([*state.parsed(kept["again"]), *again[bot_id]])
-                kept = {**kept, "again": [str(window) for window in windows]}
-            states[bot_id] = kept
-        return states
-
-    def _begin_report(self, resource: str, job: Job) -> None:
-        days = _range_of(resource, job, self.options)
-        self.reports[resource, job.reading.bot_id] = ResourceReport(
-            job.reading.bot_id, resource, *days
-        )
+    def _remember(
+        self, resource: str, resource_state: dict[str, Any], states: dict[int, state.State]
+    ) -> None:
+        if states:
+            remember(resource_state, states)
+            is_known = not self.options.is_backfill
+            self._trust[resource].renew(resource_state, states, is_known)
 
     def _count(self, resource: str, piece: Piece) -> None:
         report = self.reports[resource, piece.bot_id]
@@ -201,8 +189,6 @@ class Run:
         if resource == "analytics":
             report.rows += piece.result.row is not None
             report.unchanged += piece.result.row is None
-        else:
-            report.unchanged += piece.result.unchanged
 
     def _count_rows(self, rows: list[PageRows]) -> None:
         for page in rows:
@@ -217,6 +203,8 @@ class Run:
         jobs = [job for crawl in self.crawls.values() for job in crawl.jobs]
         fatal = next((c.fatal for c in self.crawls.values() if c.fatal), None)
         fatal = fatal or refusals_told_apart(jobs, self.readable)
+        for bot_id, writing in self._writings.items():
+            self.reports["conversations", bot_id].unchanged += writing.unchanged
         for resource, crawl in self.crawls.items():
             for job in crawl.jobs:
                 report = self.reports[resource, job.reading.bot_id]
@@ -238,38 +226,16 @@ def newest_states(pieces: list[Piece]) -> dict[int, state.State]:
 
 
 def remember(resource_state: dict[str, Any], states: dict[int, state.State]) -> None:
-    """Put the bots' states into the resource's state; those of other bots stay."""
-    if not states:
-        return
+    """Put the bots' states into the resource's state, sealed; those of other bots stay."""
     bots = resource_state.get("bots")
     known = bots if isinstance(bots, dict) else {}
-    resource_state["bots"] = known | {str(bot_id): value for bot_id, value in states.items()}
+    sealed = {str(bot_id): state.sealed(value) for bot_id, value in states.items()}
+    resource_state["bots"] = known | sealed
 
 
-class Digests:
-    """Of one bot, what was loaded of the lookback; the newest, as many as a state may hold."""
-
-    def __init__(self, bot_state: state.State) -> None:
-        progress = bot_state["progress"]
-        known = state.decoded_digests(progress["digests"]) if progress else frozenset()
-        self._digests: dict[str | bytes, bytes] = {digest: digest for digest in known}
-
-    def add(self, digests: dict[str, bytes]) -> None:
-        """Conversations by session id that were just handed out, or were loaded already."""
-        for session_id, digest in digests.items():
-            self._digests.pop(session_id, None)  # so that it counts as new
-            self._digests[session_id] = digest
-        for oldest in list(self._digests)[: max(0, len(self._digests) - settings.MAX_DIGESTS)]:
-            del self._digests[oldest]
-
-    def kept_in(self, bot_state: state.State) -> state.State:
-        """The state with the digests in it: in its progress, and at the end in itself."""
-        text = state.encoded_digests(self._digests.values())
-        if bot_state["backfill"]:
-            return bot_state
-        if bot_state["progress"]:
-            return {**bot_state, "progress": {**bot_state["progress"], "digests": text}}
-        return {**bot_state, "digests": text}
+def _is_resumed(known: state.State, options: Options) -> bool:
+    """Whether the sync under way was begun by an earlier run."""
+    return not options.is_backfill and known["progress"]["started_at"] != utc_text(options.now)
 
 
 def _range_of(resource: str, job: Job, options: Options) -> tuple[str | None, str | None]:

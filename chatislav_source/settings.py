@@ -39,11 +39,11 @@ LONGEST_RETRY_AFTER_SECONDS = 300.0  # a server that asks for more is not waited
 
 ROWS_PER_WINDOW = 1000  # rows; ten pages: windows stay parallel, and a restart stays cheap
 MAX_WINDOW_DAYS = 32  # days; a month with its margins is one window for a quiet bot
-MAX_EMPTY_PAGES = 20  # in a row, each with a good page token
+MAX_USELESS_PAGES = 20  # in a row that bring nothing new, each with a good page token
 MAX_READINGS = 3  # of a window that shifts while it is read, before it is split
 MAX_VERIFICATIONS = 3  # rounds of reading again what conversations moved out of
 MAX_TOKEN_RESTARTS = 5  # of one window whose page token is refused
-MAX_DIGESTS = 4000  # conversations per bot that are remembered as loaded; 43 kB of state
+MAX_DIGESTS = 4000  # conversations per bot that are remembered as loaded; 64 kB of state
 
 CHUNK_BYTES = 64 * 1024 * 1024  # of JSON in one load; large, as each load costs 0.3 s of its own
 CHUNK_SECONDS = 5.0  # the most work that a crash repeats

@@ -7,28 +7,32 @@ Per bot, for conversations:
     last_activity  the highest seen
     date_filter    what from/to were seen to filter on: "unknown", "activity" or "created"
     rows_per_day   how dense the conversations are; only sizes windows
+    reread_from    first day that the next sync reads again, whatever its lookback is by then
     again          windows that moved while they were read, to be read again by the next sync
     digests        what is loaded of the lookback, so that unchanged rows are not written again
     progress       of a sync under way, null when there is none (see `begun`)
     backfill       the same of a backfill under way, with its range
-    error          the last run's error, null if it ended well
+    error          the last sync's error, null if it ended well
+
+In the store each state has a seal over all of it, so that one changed by hand is recognised.
 """
 
 from __future__ import annotations
 
-import base64
+import hashlib
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
+import orjson
+
 from chatislav_source import settings
-from chatislav_source.windows import DateWindow, utc_instant, utc_text
+from chatislav_source.windows import DateWindow, merged, utc_instant, utc_text
 
 State = dict[str, Any]
 
 VERSION = 1
-DIGEST_BYTES = 8
-FILTERS = ("unknown", "activity", "created")
+SEAL = "seal"
 
 
 def fresh(bot_id: int, api: str) -> State:
@@ -42,6 +46,7 @@ def fresh(bot_id: int, api: str) -> State:
         "last_activity": None,
         "date_filter": "unknown",
         "rows_per_day": None,
+        "reread_from": None,
         "again": [],
         "digests": "",
         "progress": None,
@@ -50,7 +55,31 @@ def fresh(bot_id: int, api: str) -> State:
     }
 
 
-def restored(stored: Any, bot_id: int, api: str, now: datetime) -> tuple[State, str | None]:
+def sealed(state: State) -> State:
+    """The state as it is stored, with its seal."""
+    return {**state, SEAL: _seal(state)}
+
+
+def opened(stored: Any) -> tuple[State | None, str | None]:
+    """The state without its seal, or none and why it cannot be used."""
+    if stored is None:
+        return None, None
+    if not isinstance(stored, dict):
+        return None, "it is damaged"
+    state = {name: value for name, value in stored.items() if name != SEAL}
+    if stored.get(SEAL) != _seal(state):
+        return None, "it was changed by hand, damaged or written by an older version"
+    return state, None
+
+
+def _seal(state: State) -> str:
+    text = orjson.dumps(state, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=str)
+    return hashlib.blake2b(text, digest_size=8).hexdigest()
+
+
+def restored(
+    stored: State | None, bot_id: int, api: str, now: datetime
+) -> tuple[State, str | None]:
     """`stored` if it can be trusted, else a fresh state and why it could not.
 
     Reading everything again is slow but right; a wrong watermark would lose rows in silence.
@@ -59,11 +88,9 @@ def restored(stored: Any, bot_id: int, api: str, now: datetime) -> tuple[State, 
         return fresh(bot_id, api), None
     try:
         problem = _problem(stored, bot_id, api, now)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         problem = f"it is damaged ({type(error).__name__})"
-    if problem:
-        return fresh(bot_id, api), problem
-    return dict(stored), None
+    return (fresh(bot_id, api), problem) if problem else (dict(stored), None)
 
 
 def _problem(stored: State, bot_id: int, api: str, now: datetime) -> str | None:
@@ -73,50 +100,37 @@ def _problem(stored: State, bot_id: int, api: str, now: datetime) -> str | None:
         return f"it is of bot {stored['bot_id']!r}"
     if stored["api"] != api:
         return f"it is of another API, {stored['api']!r}"
-    if set(stored) != set(fresh(bot_id, api)) or stored["date_filter"] not in FILTERS:
+    if set(stored) != set(fresh(bot_id, api)):
         return "it is damaged"
     soon = now + timedelta(seconds=settings.CLOCK_MARGIN_SECONDS)
-    if stored["watermark"] is not None:
-        if utc_instant(stored["watermark"]) > soon:
-            return "its watermark is in the future"
-        DateWindow.parse(f"{stored['loaded_from']}/..")
-    if stored["rows_per_day"] is not None and not float(stored["rows_per_day"]) >= 0:
-        return "it is damaged"
-    decoded_digests(stored["digests"])
-    parsed(stored["again"])
+    if stored["watermark"] is not None and utc_instant(stored["watermark"]) > soon:
+        return "its watermark is in the future"
     for progress in filter(None, (stored["progress"], stored["backfill"])):
         if utc_instant(progress["started_at"]) > soon:
             return "its sync started in the future"
-        _check_progress(progress)
     return None
 
 
-def _check_progress(progress: State) -> None:
-    decoded_digests(progress["digests"])
-    parsed(progress["todo"])
-    parsed(progress["unverified"])
-    for entry in progress["open"]:
-        DateWindow.parse(entry["window"])
-        if not (isinstance(entry["page_token"], str) and int(entry["limit"]) > 0):
-            raise ValueError("an open window needs its page token")
-    if progress["tail"] is not None:
-        DateWindow.parse(progress["tail"])
-
-
-def begun(started_at: datetime, todo: Iterable[DateWindow], tail: DateWindow | None) -> State:
+def begun(
+    started_at: datetime,
+    todo: Iterable[DateWindow],
+    tail: DateWindow,
+    settled_before: date | None = None,
+) -> State:
     """The progress of a sync that starts now.
 
     `todo` are the windows not yet begun, `open` those under way with their page token, `unverified`
     those read page by page that a conversation may have left meanwhile, `tail` the newest days,
-    which are read last, because what moved is found there.
+    which are read last, because what moved is found there. Windows that end before
+    `settled_before` are not read again by the next sync; null if none is.
     """
     return {
         "started_at": utc_text(started_at),
         "todo": [str(window) for window in todo],
         "open": [],
         "unverified": [],
-        "tail": str(tail) if tail else None,
-        "digests": "",
+        "tail": str(tail),
+        "settled_before": str(settled_before) if settled_before else None,
     }
 
 
@@ -128,12 +142,18 @@ def finished(state: State, rows_per_day: float | None, again: Iterable[DateWindo
     return {
         **state,
         "watermark": utc_text(started_at - margin),
-        "digests": progress["digests"],
+        "reread_from": progress["settled_before"],
         "rows_per_day": rows_per_day if rows_per_day is not None else state["rows_per_day"],
         "again": [str(window) for window in again],
         "progress": None,
         "error": None,
     }
+
+
+def backfilled(state: State, again: Iterable[DateWindow]) -> State:
+    """The state after a backfill: as it was, but for windows that moved through all of it."""
+    later = merged([*parsed(state["again"]), *again])
+    return {**state, "backfill": None, "again": [str(window) for window in later]}
 
 
 def with_activity(state: State, last_activity: datetime | None) -> State:
@@ -172,19 +192,6 @@ def parsed(windows: Iterable[str]) -> list[DateWindow]:
     return [DateWindow.parse(text) for text in windows]
 
 
-def encoded_digests(digests: Iterable[bytes]) -> str:
-    """Digests as text; the newest of them if there are more than a state may hold."""
-    kept = list(digests)[-settings.MAX_DIGESTS :]
-    return base64.b64encode(b"".join(kept)).decode()
-
-
-def decoded_digests(text: str) -> frozenset[bytes]:
-    """The digests that `encoded_digests` wrote.
-
-    Raises:
-        ValueError: the text is damaged.
-    """
-    joined = base64.b64decode(text, validate=True)
-    if len(joined) % DIGEST_BYTES:
-        raise ValueError("the digests are cut")
-    return frozenset(joined[n : n + DIGEST_BYTES] for n in range(0, len(joined), DIGEST_BYTES))
+def day_of(text: str | None) -> date | None:
+    """A day as it is kept in a state; None for none."""
+    return date.fromisoformat(text) if text else None

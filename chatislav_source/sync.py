@@ -10,7 +10,8 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TypedDict, Unpack
 
@@ -22,7 +23,7 @@ from filelock import FileLock, Timeout
 from chatislav_source.crawl import Piece
 from chatislav_source.errors import ChatislavError, LoadFailedError, PipelineBusyError
 from chatislav_source.report import SyncReport
-from chatislav_source.run import Chunk, Run
+from chatislav_source.run import Chunk, Reports, Run
 from chatislav_source.source import resolved_options, resources
 from chatislav_source.staging import private_staging
 from chatislav_source.tables import ANALYTICS, CONVERSATIONS
@@ -74,17 +75,30 @@ def sync(
     private_staging().claim(pipeline)
     with alone(pipeline):
         load_pending(pipeline)
-        with Run(options, on_progress) as run:
-            while not (report.loads and run.is_over):
-                load(pipeline, chunk_source(run, Chunk.starting_now()))
-                report.loads += 1
-            fatal = run.finish()
-    report.resources = list(run.reports.values())
-    report.warnings = run.warnings
+        reports: Reports = {}
+        late = _loaded_all(pipeline, Run(options, on_progress, reports), report)
+        if late:
+            # what an interrupted sync had read before may have changed since
+            again = replace(options, bot_ids=tuple(late), now=datetime.now(UTC))
+            _loaded_all(pipeline, Run(again, on_progress, reports), report)
     report.seconds = time.monotonic() - began
+    return report
+
+
+def _loaded_all(pipeline: dlt.Pipeline, run: Run, report: SyncReport) -> list[int]:
+    """Load chunks of a run until it is over; the bots that should be synced once more."""
+    loads = 0
+    with run:
+        while not (loads and run.is_over):
+            load(pipeline, chunk_source(run, Chunk.starting_now()))
+            loads += 1
+        fatal = run.finish()
+    report.loads += loads
+    report.warnings += run.warnings
+    report.resources = list(run.reports.values())
     if fatal:
         raise fatal
-    return report
+    return run.interrupted_before
 
 
 @contextmanager

@@ -1,0 +1,99 @@
+"""Which version of a conversation the tables hold, so that unchanged rows are not written again.
+
+A row may only be left out if the table holds exactly it. So versions are noted in the order of the
+loads, and they are believed only if this machine made the last load, and nothing undid it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from dlt.common.configuration.container import Container
+from dlt.common.pipeline import PipelineContext
+
+from chatislav_source import settings
+
+KEY_BYTES = 4
+DIGEST_BYTES = 8
+ENTRY_BYTES = KEY_BYTES + DIGEST_BYTES
+
+
+class Loaded:
+    """Of one bot, the versions handed out last; as many of them as a state may hold."""
+
+    def __init__(self, text: str = "") -> None:
+        self._versions = _decoded(text)
+
+    def __bool__(self) -> bool:
+        return bool(self._versions)
+
+    def holds(self, session_id: str, digest: bytes | None) -> bool:
+        """Whether the tables are known to hold just this version."""
+        return digest is not None and self._versions.get(_key(session_id)) == digest
+
+    def note(self, session_id: str, digest: bytes | None) -> None:
+        """The tables will hold this version; None if it is not to be remembered."""
+        key = _key(session_id)
+        self._versions.pop(key, None)  # so that it counts as new
+        if digest is not None:
+            self._versions[key] = digest
+        if len(self._versions) > settings.MAX_DIGESTS:
+            del self._versions[next(iter(self._versions))]
+
+    @property
+    def text(self) -> str:
+        """The versions as text for a state."""
+        return base64.b64encode(b"".join(k + v for k, v in self._versions.items())).decode()
+
+
+def _key(session_id: str) -> bytes:
+    return hashlib.blake2b(session_id.encode(), digest_size=KEY_BYTES).digest()
+
+
+def _decoded(text: str) -> dict[bytes, bytes]:
+    joined = base64.b64decode(text, validate=True)
+    entries = [joined[n : n + ENTRY_BYTES] for n in range(0, len(joined), ENTRY_BYTES)]
+    return {entry[:KEY_BYTES]: entry[KEY_BYTES:] for entry in entries}
+
+
+class Trust:
+    """The bots of a resource of which the state says exactly what the tables hold.
+
+    Each load puts the same new mark into the state and into the pipeline's folder. They differ if
+    the folder was lost, a load was undone or stopped half way, or another machine loaded since.
+    """
+
+    def __init__(self, resource: str, resource_state: dict[str, Any]) -> None:
+        folder = _pipeline_folder()
+        self._file = folder / f"chatislav_{resource}.mark" if folder else None
+        self._bots: set[str] = set()
+        known = resource_state.get("trusted")
+        if isinstance(known, dict) and known.get("mark") and known["mark"] == self._mark():
+            self._bots = {str(bot_id) for bot_id in known.get("bots") or ()}
+
+    def _mark(self) -> str | None:
+        return self._file.read_text() if self._file and self._file.is_file() else None
+
+    def covers(self, bot_id: int) -> bool:
+        """Whether what the state remembers of the bot's rows can be believed."""
+        return str(bot_id) in self._bots
+
+    def renew(self, resource_state: dict[str, Any], bot_ids: Iterable[int], known: bool) -> None:
+        """Note that rows of these bots are handed out, and whether the state tells which."""
+        names = {str(bot_id) for bot_id in bot_ids}
+        self._bots = self._bots | names if known else self._bots - names
+        mark = secrets.token_hex(8)
+        resource_state["trusted"] = {"mark": mark, "bots": sorted(self._bots)}
+        if self._file:
+            self._file.write_text(mark)
+
+
+def _pipeline_folder() -> Path | None:
+    """The folder of the pipeline that runs; None where the source is used without one."""
+    context = Container()[PipelineContext]
+    return Path(context.pipeline().working_dir) if context.is_active() else None

@@ -1,0 +1,81 @@
+"""Which of the rows that were read a load must write, and what the state says of them then."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+
+from chatislav_source import batch, state
+from chatislav_source.conversations import kept_rows
+from chatislav_source.crawl import Piece
+from chatislav_source.loaded import Loaded
+from chatislav_source.rows import PageRows
+from chatislav_source.state import State
+from chatislav_source.windows import DateWindow, merged
+
+
+class Writing:
+    """What one run has handed out of one bot's conversations.
+
+    `loaded` is what the tables hold; None for a backfill, which leaves the state as it is. In a
+    whole run all loads are one, where no conversation may come twice: a newer copy waits, and its
+    window is read again by the next run.
+    """
+
+    def __init__(self, loaded: Loaded | None, today: date) -> None:
+        self.unchanged = 0
+        self._keeps_state = loaded is None
+        self._loaded = loaded or Loaded()
+        self._today = today
+        self._handed_out: set[str] = set()
+        self._again: list[DateWindow] = []
+
+    def take(
+        self, piece: Piece, page: PageRows, copies: Counter[str], is_whole_run: bool
+    ) -> PageRows:
+        """The rows of `page`, which are what is left of `piece`, that must be written."""
+        digests = piece.result.digests
+        keep = []
+        for (_, session_id), _ in batch.keys_and_activity(page):
+            # of copies that differ, the messages may be of another one than the conversation
+            digest = digests.get(session_id) if copies[session_id] == 1 else None
+            keep.append(self._is_written(session_id, digest, piece, is_whole_run))
+        return page if all(keep) else kept_rows(page, keep)
+
+    def _is_written(
+        self, session_id: str, digest: bytes | None, piece: Piece, is_whole_run: bool
+    ) -> bool:
+        if self._loaded.holds(session_id, digest):
+            self.unchanged += 1
+            return False
+        if is_whole_run and session_id in self._handed_out:
+            window = piece.request.window
+            last_day = max(window.first_day, window.last_day or self._today)
+            self._again = merged([*self._again, DateWindow(window.first_day, last_day)])
+            return False
+        self._loaded.note(session_id, digest)
+        if is_whole_run:
+            self._handed_out.add(session_id)
+        return True
+
+    def noted_in(self, known: State) -> State:
+        """The bot's state with what the tables hold now, and what must be read again."""
+        if self._again:
+            windows = merged([*state.parsed(known["again"]), *self._again])
+            known = {**known, "again": [str(window) for window in windows]}
+        return known if self._keeps_state else {**known, "digests": self._loaded.text}
+
+
+def written(
+    writings: dict[int, Writing], read: Sequence[Piece], is_whole_run: bool
+) -> list[PageRows]:
+    """The rows of these pieces that a load must write, each conversation once."""
+    rows = batch.newest([piece.result for piece in read])
+    copies: dict[int, Counter[str]] = {bot_id: Counter() for bot_id in writings}
+    for piece in read:
+        copies[piece.bot_id].update(piece.result.rows.conversations["session_id"].to_pylist())
+    return [
+        writings[piece.bot_id].take(piece, page, copies[piece.bot_id], is_whole_run)
+        for piece, page in zip(read, rows, strict=True)
+    ]
