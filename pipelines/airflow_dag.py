@@ -1,0 +1,186 @@
+"""Chatislav into your warehouse by Airflow, one mapped task per bot: copy this file to your dags.
+
+A scheduled run loads what is new since the last one. A run by hand or by `airflow backfill` reads
+its data interval again, or the days given when it is triggered, each month of a bot as a task.
+
+The bots are the variable `chatislav_bot_ids`, as [123, 456]. The key is the password of the
+connection `chatislav_default`; what is not there (the warehouse, too) dlt finds in the variable
+`dlt_secrets_toml` or in the environment.
+"""
+
+import logging
+import random
+from datetime import UTC, date, datetime, timedelta
+from tempfile import TemporaryDirectory
+
+import dlt
+from airflow.sdk import (
+    Asset,
+    Connection,
+    CronDataIntervalTimetable,
+    Param,
+    TaskInstanceState,
+    Variable,
+    dag,
+    get_current_context,
+    task,
+)
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowNotFoundException,
+    AirflowRescheduleException,
+)
+
+from chatislav_source import ConfigurationError, KeyRefusedError, sync
+
+SCHEDULE = "@daily"
+DESTINATION = "postgres"  # any of dlt's where several tasks can write at once, so not a DuckDB file
+DATASET = "chatislav"
+TASKS_AT_ONCE = 4  # of all runs together ...
+REQUESTS_PER_TASK = 2  # ... so the API never sees more than 8 requests in flight
+FIRST_RETRY = timedelta(minutes=1)  # doubled each time
+
+CONVERSATIONS = Asset("chatislav_conversations")
+MESSAGES = Asset("chatislav_conversations__messages")
+ANALYTICS = Asset("chatislav_analytics")
+DAY = Param(None, type=["null", "string"], format="date")
+
+logger = logging.getLogger(__name__)
+
+
+@dag(
+    schedule=CronDataIntervalTimetable(SCHEDULE, timezone="UTC"),
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,  # not needed: the first run after a pause loads all that came meanwhile
+    max_active_runs=1,
+    params={"start_date": DAY, "end_date": DAY},
+    tags=["chatislav"],
+    doc_md=__doc__,
+)
+def chatislav():
+    @task
+    def bot_ids() -> list[int]:
+        return Variable.get("chatislav_bot_ids", deserialize_json=True)
+
+    @task
+    def ranges(dag_run, params) -> list[list[str] | None]:
+        """The months to read again, as first and last day; one None means: what is new."""
+        days = days_to_read(dag_run, params)
+        return months(*days) if days else [None]
+
+    @task(
+        outlets=[CONVERSATIONS, MESSAGES, ANALYTICS],
+        max_active_tis_per_dag=TASKS_AT_ONCE,
+        retries=5,
+        retry_delay=FIRST_RETRY,
+        retry_exponential_backoff=2,
+        max_retry_delay=timedelta(minutes=30),
+        map_index_template="{{ unit }}",
+    )
+    def load(bot_id: int, days: list[str] | None, *, outlet_events) -> dict:
+        """Sync one bot, or read some days of it again; the summary is the task's return value."""
+        context = get_current_context()
+        context["unit"] = " ".join(["bot", str(bot_id), *(days or [])])
+        wait_for_other_runs(context["ti"])
+        report = run_sync(bot_id, days)
+        if not report.complete:
+            raise AirflowException("; ".join(report.errors))
+        summary = summarized(report)
+        for asset, rows in zip((CONVERSATIONS, MESSAGES, ANALYTICS), summary["rows"].values(), strict=True):
+            outlet_events[asset].extra = {"bot_id": bot_id, "rows": rows}
+        logger.info("%s: %s", context["unit"], summary)
+        return summary
+
+    load.expand(bot_id=bot_ids(), days=ranges())
+
+
+def days_to_read(dag_run, params) -> tuple[date, date] | None:
+    """First and last day of a backfill, both included; None if the run goes on from the last."""
+    if params["start_date"]:
+        last_day = params["end_date"] or params["start_date"]
+        return date.fromisoformat(params["start_date"]), date.fromisoformat(last_day)
+    if dag_run.run_type not in ("manual", "backfill") or not dag_run.data_interval_start:
+        return None
+    last_moment = dag_run.data_interval_end - timedelta(microseconds=1)
+    return dag_run.data_interval_start.date(), last_moment.date()
+
+
+def months(first_day: date, last_day: date) -> list[list[str]]:
+    """The days cut at the ends of months: the units that workers take."""
+    parts = []
+    while first_day <= last_day:
+        next_month = (first_day.replace(day=1) + timedelta(days=32)).replace(day=1)
+        end = min(last_day, next_month - timedelta(days=1))
+        parts.append([first_day.isoformat(), end.isoformat()])
+        first_day = next_month
+    return parts
+
+
+def wait_for_other_runs(ti) -> None:
+    """Come back later while a run of another type loads: `max_active_runs` does not count those.
+
+    Two tasks that load the same conversation at the same moment would both insert it.
+    """
+
+    def running(**of) -> int:
+        states = [TaskInstanceState.RUNNING]
+        return ti.get_ti_count(dag_id=ti.dag_id, task_ids=[ti.task_id], states=states, **of)
+
+    if running() > running(run_ids=[ti.run_id]):
+        wait = timedelta(seconds=random.uniform(30, 90))  # noqa: S311 - so that two do not meet again
+        raise AirflowRescheduleException(datetime.now(UTC) + wait)
+
+
+def run_sync(bot_id: int, days: list[str] | None):
+    """Load with a pipeline of its own, and so its own state and staging dataset.
+
+    The folder is thrown away: dlt restores the state from the destination.
+    """
+    name = f"chatislav_{bot_id}" + (f"_{days[0][:7]}".replace("-", "_") if days else "")
+    start_date, end_date = days or (None, None)
+    with TemporaryDirectory() as folder:
+        pipeline = dlt.pipeline(
+            name, destination=DESTINATION, dataset_name=DATASET, pipelines_dir=folder
+        )
+        try:
+            return sync(
+                pipeline,
+                bot_ids=[bot_id],
+                start_date=start_date,
+                end_date=end_date,
+                max_concurrency=REQUESTS_PER_TASK,
+                **credentials(),
+            )
+        except (ConfigurationError, KeyRefusedError) as error:
+            raise AirflowFailException(str(error)) from None  # trying again would not help
+
+
+def credentials() -> dict[str, str | None]:
+    """Key and base URL of the connection; nothing without it, then dlt looks for them."""
+    try:
+        connection = Connection.get("chatislav_default")
+    except AirflowNotFoundException:
+        return {}
+    return {"api_key": connection.password, "base_url": connection.host}
+
+
+def summarized(report) -> dict:
+    """Rows by table, up to when the bot is loaded, and how far behind that is."""
+    conversations, analytics = report.resources
+    watermark = conversations.state["watermark"]
+    behind = datetime.now(UTC) - datetime.fromisoformat(watermark) if watermark else None
+    return {
+        "rows": {
+            "conversations": conversations.rows,
+            "conversations__messages": conversations.messages,
+            "analytics": analytics.rows,
+        },
+        "loaded_up_to": watermark,
+        "behind_seconds": behind and int(behind.total_seconds()),
+        "requests": report.total("requests"),
+        "seconds": round(report.seconds, 1),
+    }
+
+
+chatislav()
