@@ -39,7 +39,9 @@ DESTINATION = "postgres"  # any of dlt's where several tasks can write at once, 
 DATASET = "chatislav"
 TASKS_AT_ONCE = 4  # of all runs together ...
 REQUESTS_PER_TASK = 2  # ... so the API never sees more than 8 requests in flight
+RETRIES = 5
 FIRST_RETRY = timedelta(minutes=1)  # doubled each time
+TURN = timedelta(minutes=1)  # about; see `wait_for_other_runs`
 
 CONVERSATIONS = Asset("chatislav_conversations")
 MESSAGES = Asset("chatislav_conversations__messages")
@@ -72,7 +74,7 @@ def chatislav():
     @task(
         outlets=[CONVERSATIONS, MESSAGES, ANALYTICS],
         max_active_tis_per_dag=TASKS_AT_ONCE,
-        retries=5,
+        retries=RETRIES,
         retry_delay=FIRST_RETRY,
         retry_exponential_backoff=2,
         max_retry_delay=timedelta(minutes=30),
@@ -87,7 +89,9 @@ def chatislav():
         if not report.complete:
             raise AirflowException("; ".join(report.errors))
         summary = summarized(report)
-        for asset, rows in zip((CONVERSATIONS, MESSAGES, ANALYTICS), summary["rows"].values(), strict=True):
+        for asset, rows in zip(
+            (CONVERSATIONS, MESSAGES, ANALYTICS), summary["rows"].values(), strict=True
+        ):
             outlet_events[asset].extra = {"bot_id": bot_id, "rows": rows}
         logger.info("%s: %s", context["unit"], summary)
         return summary
@@ -128,7 +132,7 @@ def wait_for_other_runs(ti) -> None:
         return ti.get_ti_count(dag_id=ti.dag_id, task_ids=[ti.task_id], states=states, **of)
 
     if running() > running(run_ids=[ti.run_id]):
-        wait = timedelta(seconds=random.uniform(30, 90))  # noqa: S311 - so that two do not meet again
+        wait = TURN * random.uniform(0.5, 1.5)  # noqa: S311 - so that two do not meet again
         raise AirflowRescheduleException(datetime.now(UTC) + wait)
 
 

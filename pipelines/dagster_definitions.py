@@ -1,0 +1,161 @@
+"""Chatislav into your warehouse by Dagster: three tables as assets, partitioned by bot and day.
+
+The partition of today loads all that is new since the last run; the schedule asks for it, for each
+bot. An earlier day reads just that day again: launch a backfill of the days you want.
+
+Bots, key and warehouse come from dlt's config: SOURCES__CHATISLAV__BOT_IDS='[123, 456]',
+SOURCES__CHATISLAV__API_KEY and DESTINATION__POSTGRES__CREDENTIALS, or .dlt/*.toml.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from tempfile import TemporaryDirectory
+from typing import cast
+
+import dagster as dg
+import dlt
+from dagster_dlt import DagsterDltResource, DagsterDltTranslator
+from dagster_dlt.translator import DltResourceTranslatorData
+
+from chatislav_source import chatislav
+from chatislav_source.tables import TABLES, Table
+
+SCHEDULE = "0 * * * *"
+FIRST_DAY = "2026-01-01"
+DESTINATION = "postgres"  # any of dlt's; into a DuckDB file only one run can write at a time
+DATASET = "chatislav"
+POOL = "chatislav"  # one run at a time: see dagster.yaml
+FIRST_RETRY_SECONDS = 60  # doubled each time
+
+BOTS = dg.StaticPartitionsDefinition([str(bot) for bot in dlt.config["sources.chatislav.bot_ids"]])
+DAYS = dg.DailyPartitionsDefinition(FIRST_DAY, end_offset=1)  # with the day that is not over yet
+BY_BOT_AND_DAY = dg.MultiPartitionsDefinition({"bot": BOTS, "day": DAYS})
+
+
+def asset_spec(table: Table) -> dg.AssetSpec:
+    """The asset of a table, with what its columns mean."""
+    columns = [
+        dg.TableColumn(
+            column.name,
+            column.kind,
+            column.meaning,
+            dg.TableColumnConstraints(nullable=not column.key),
+        )
+        for column in table.columns
+    ]
+    return dg.AssetSpec(
+        ["chatislav", table.name],
+        description=table.meaning,
+        group_name="chatislav",
+        kinds={"dlt", DESTINATION},
+        metadata={"dagster/column_schema": dg.TableSchema(columns)},
+        partitions_def=BY_BOT_AND_DAY,
+        freshness_policy=dg.FreshnessPolicy.time_window(
+            warn_window=timedelta(hours=3), fail_window=timedelta(hours=24)
+        ),
+    )
+
+
+SPECS = {table.name: asset_spec(table) for table in TABLES}
+
+
+class TablesAsAssets(DagsterDltTranslator):
+    """Which asset a dlt resource fills."""
+
+    def get_asset_spec(self, data: DltResourceTranslatorData) -> dg.AssetSpec:
+        """The asset of the table that has the resource's name."""
+        return SPECS[data.resource.name]
+
+
+COMPARED = """
+    SELECT a.bot_id, a.date, a.conversations__total, COUNT(c.session_id)
+    FROM analytics a
+    LEFT JOIN conversations c
+        ON c.bot_id = a.bot_id AND CAST(c.created_at AT TIME ZONE a.timezone AS DATE) = a.date
+    WHERE a.channel = 'all' AND a.is_final AND a.date >= CURRENT_DATE - INTERVAL 60 DAY
+    GROUP BY a.bot_id, a.date, a.conversations__total
+"""
+
+
+@dg.multi_asset(
+    specs=list(SPECS.values()),
+    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=31),
+    pool=POOL,
+    retry_policy=dg.RetryPolicy(
+        max_retries=4,
+        delay=FIRST_RETRY_SECONDS,
+        backoff=dg.Backoff.EXPONENTIAL,
+        jitter=dg.Jitter.PLUS_MINUS,
+    ),
+)
+def chatislav_tables(
+    context: dg.AssetExecutionContext, dlt_runner: DagsterDltResource
+) -> Iterator[dg.MaterializeResult]:
+    """All that is new of one bot, or some days of it again, in one load: complete, or nothing."""
+    bot, days = bot_and_days(context.partition_keys)
+    with TemporaryDirectory() as folder:
+        # A pipeline for each bot, and so its own state and staging dataset. The folder is thrown
+        # away: dlt restores the state from the destination.
+        pipeline = dlt.pipeline(
+            f"chatislav_{bot}", destination=DESTINATION, dataset_name=DATASET, pipelines_dir=folder
+        )
+        yield from dlt_runner.run(
+            context=context,
+            dlt_source=chatislav(bot_ids=[bot], **days),
+            dlt_pipeline=pipeline,
+            dagster_dlt_translator=TablesAsAssets(),
+        ).fetch_row_count()
+        rows = pipeline.last_trace.last_normalize_info.row_counts
+        messages = SPECS["conversations__messages"].key
+        loaded = rows.get(messages.path[-1], 0)
+        yield dg.MaterializeResult(
+            messages, metadata={"rows_loaded": loaded, "dagster/partition_row_count": loaded}
+        )
+
+
+def bot_and_days(keys: Sequence[str]) -> tuple[int, dict[str, str]]:
+    """The bot, and the dates that make it a backfill; none for today, which goes on from the state.
+
+    A run has one bot: Dagster cuts a backfill into ranges of days.
+    """
+    parts = [cast(dg.MultiPartitionKey, key).keys_by_dimension for key in keys]
+    (bot,) = {part["bot"] for part in parts}
+    days = sorted(part["day"] for part in parts)
+    if days == [datetime.now(UTC).date().isoformat()]:
+        return int(bot), {}
+    return int(bot), {"start_date": days[0], "end_date": days[-1]}
+
+
+@dg.asset_check(
+    asset=SPECS["conversations"].key, additional_deps=[SPECS["analytics"].key], pool=POOL
+)
+def agrees_with_analytics() -> dg.AssetCheckResult:
+    """Each day that will not change any more has as many conversations as the API counts."""
+    rows = dlt.dataset(DESTINATION, DATASET)(COMPARED).fetchall()
+    different = [row for row in rows if row[2] != row[3]]
+    return dg.AssetCheckResult(
+        passed=not different,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"days": len(rows), "different": [" ".join(map(str, row)) for row in different]},
+    )
+
+
+chatislav_job = dg.define_asset_job("chatislav_job", dg.AssetSelection.groups("chatislav"))
+
+
+@dg.schedule(cron_schedule=SCHEDULE, job=chatislav_job)
+def what_is_new() -> Iterator[dg.RunRequest]:
+    """A run for each bot, so that one that fails leaves the others alone."""
+    today = datetime.now(UTC).date().isoformat()
+    for bot in BOTS.get_partition_keys():
+        yield dg.RunRequest(partition_key=dg.MultiPartitionKey({"bot": bot, "day": today}))
+
+
+defs = dg.Definitions(
+    assets=[chatislav_tables],
+    asset_checks=[agrees_with_analytics],
+    jobs=[chatislav_job],
+    schedules=[what_is_new],
+    resources={"dlt_runner": DagsterDltResource()},
+    executor=dg.in_process_executor,
+)
