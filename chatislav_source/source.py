@@ -9,27 +9,16 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import dlt
-import pyarrow as pa
 from dlt.common.configuration import with_config
-from dlt.common.schema.typing import TColumnSchema, TTableReferenceInline, TWriteDispositionConfig
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
 from chatislav_source import settings
+from chatislav_source.landing import landing
 from chatislav_source.options import Options, checked
 from chatislav_source.run import Chunk, Run
 from chatislav_source.staging import active_pipeline, private_staging
-from chatislav_source.tables import ANALYTICS, CONVERSATIONS, DELETED, MESSAGES, Table
-
-UPSERT: TWriteDispositionConfig = {"disposition": "merge", "strategy": "upsert"}
-REPLACE_SET: TWriteDispositionConfig = {"disposition": "merge", "strategy": "delete-insert"}
-TO_PARENT: list[TTableReferenceInline] = [
-    {
-        "columns": ["bot_id", "session_id"],
-        "referenced_table": CONVERSATIONS.name,
-        "referenced_columns": ["bot_id", "session_id"],
-    }
-]
+from chatislav_source.tables import ANALYTICS, CONVERSATIONS, MESSAGES
 
 
 @dlt.source(name="chatislav", section="chatislav", max_table_nesting=0)
@@ -121,75 +110,47 @@ class OneRun:
 
 def resources(loads: Loads) -> Sequence[DltResource]:
     """The resources `conversations` and `analytics`, fed by the runs that `loads` lends."""
-    quiet_about_json()
+    quiet_about_the_intended()
     staging = private_staging()
 
     @dlt.resource(name=CONVERSATIONS.name)
     def conversations() -> Iterator[Any]:
         """Conversations, each once in its newest version, and their messages as a child table."""
         staging.claim(active_pipeline())
-        with loads.lent(CONVERSATIONS.name) as (run, chunk):
+        with loads.lent(CONVERSATIONS.name) as (run, chunk), landing() as landed:
             for parents, messages in run.conversations(dlt.current.resource_state(), chunk):
-                yield from _landing(CONVERSATIONS, parents)
-                yield from _landing(MESSAGES, messages)
+                yield from landed.items(CONVERSATIONS, parents)
+                yield from landed.items(MESSAGES, messages)
 
     @dlt.resource(name=ANALYTICS.name)
     def analytics() -> Iterator[Any]:
         """Totals by bot, day and channel."""
         staging.claim(active_pipeline())
-        with loads.lent(ANALYTICS.name) as (run, chunk):
+        with loads.lent(ANALYTICS.name) as (run, chunk), landing() as landed:
             for days in run.analytics(dlt.current.resource_state(), chunk):
-                yield from _landing(ANALYTICS, days)
+                yield from landed.items(ANALYTICS, days)
 
     return conversations, analytics
 
 
-def _landing(table: Table, rows: pa.Table) -> Iterator[Any]:
-    """The rows with their table's hints; none, unless the table must first be made."""
-    if rows.num_rows or table.name not in dlt.current.source_schema().tables:
-        yield dlt.mark.with_hints(rows, hints_of(table), create_table_variant=True)
+class AsIntended(logging.Filter):
+    """Drops two warnings that dlt gives with every load about what is done here on purpose."""
 
-
-def hints_of(table: Table) -> Any:
-    """The name, columns, keys and merge of a table, as dlt takes them from a resource."""
-    is_child = table is MESSAGES
-    return dlt.mark.make_hints(
-        table_name=table.name,
-        columns={column.name: _column_hints(table, column.name) for column in table.columns},
-        write_disposition=REPLACE_SET if is_child else UPSERT,
-        references=TO_PARENT if is_child else None,
-        additional_table_hints={"description": table.meaning},
+    INTENDED = (
+        # Arrow has no JSON type, so a json column comes as text; dlt keeps our type, as it should
+        "when merging arrow schema with dlt schema",
+        # rows for Postgres; dlt's faster ways make null of empty texts
+        "A ArrowToInsertValuesWriter writer is used",
     )
 
-
-def _column_hints(table: Table, name: str) -> TColumnSchema:
-    column = next(column for column in table.columns if column.name == name)
-    hints: TColumnSchema = {
-        "name": name,
-        "data_type": column.kind,
-        "nullable": not column.key,
-        "description": column.meaning,
-    }
-    if column.key:
-        hints["merge_key" if table is MESSAGES else "primary_key"] = True
-    if name == DELETED:
-        hints["hard_delete"] = True
-    return hints
-
-
-class JsonIsText(logging.Filter):
-    """Drops one warning that dlt gives with every load, and that is of no use here.
-
-    Arrow has no JSON type, so a json column comes as text; dlt keeps our type, as it should.
-    """
-
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the record is anything else."""
-        return "when merging arrow schema with dlt schema" not in record.getMessage()
+        """Whether the record is about anything else."""
+        message = record.getMessage()
+        return not any(part in message for part in self.INTENDED)
 
 
-def quiet_about_json() -> None:
+def quiet_about_the_intended() -> None:
     """Put the filter on dlt's logger, once."""
     dlt_logger = logging.getLogger("dlt")
-    if not any(isinstance(known, JsonIsText) for known in dlt_logger.filters):
-        dlt_logger.addFilter(JsonIsText())
+    if not any(isinstance(known, AsIntended) for known in dlt_logger.filters):
+        dlt_logger.addFilter(AsIntended())
