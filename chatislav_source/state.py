@@ -20,11 +20,10 @@ In the store each state has a seal over all of it, so that one changed by hand i
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
-
-import orjson
 
 from chatislav_source import settings
 from chatislav_source.windows import DateWindow, merged, utc_instant, utc_text
@@ -73,8 +72,8 @@ def opened(stored: Any) -> tuple[State | None, str | None]:
 
 
 def _seal(state: State) -> str:
-    text = orjson.dumps(state, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=str)
-    return hashlib.blake2b(text, digest_size=8).hexdigest()
+    text = json.dumps(state, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def restored(

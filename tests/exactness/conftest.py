@@ -1,0 +1,15 @@
+"""Fixtures of the exactness tests."""
+
+from __future__ import annotations
+
+import pytest
+
+from chatislav_source import settings
+
+
+@pytest.fixture
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few rows are many pages, and a few pages are many windows."""
+    monkeypatch.setattr(settings, "MAX_PAGE_SIZE", 4)
+    monkeypatch.setattr(settings, "MIN_PAGE_SIZE", 2)
+    monkeypatch.setattr(settings, "ROWS_PER_WINDOW", 12)

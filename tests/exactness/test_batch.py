@@ -1,0 +1,184 @@
+"""What a load gets: each conversation once, the newest copy, with the messages that are known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from chatislav_source import batch
+from chatislav_source.client import Answer
+from chatislav_source.conversations import Page, PageReader, PageRequest
+from chatislav_source.crawl import Piece
+from chatislav_source.loaded import Loaded
+from chatislav_source.windows import DateWindow
+from chatislav_source.writing import Writing, written
+from tests.exactness.model import BOT_ID, START, seeded
+
+WINDOW = DateWindow(date(2026, 6, 29), None)
+READER = PageReader(BOT_ID, UTC, START, date(2026, 6, 1))
+
+copies = st.fixed_dictionaries(
+    {
+        "name": st.sampled_from("abc"),
+        "active": st.one_of(st.none(), st.integers(0, 3)),
+        "messages": st.one_of(st.none(), st.integers(0, 3)),
+    }
+)
+
+
+def page_of(items: Sequence[dict[str, Any]], marks: Any) -> Page:
+    """A page of copies; each copy has a mark of its own, and so do its messages."""
+    rendered = []
+    for item in items:
+        mark = next(marks)
+        active = item["active"]
+        rendered.append(
+            {
+                "sessionId": item["name"],
+                "createdAt": "2026-06-29T00:00:00Z",
+                "lastActivity": None
+                if active is None
+                else (START + timedelta(minutes=active)).isoformat(),
+                "feedbackComment": str(mark),
+                "messages": None
+                if item["messages"] is None
+                else [{"content": str(mark)} for _ in range(item["messages"])],
+            }
+        )
+        item["mark"] = str(mark)
+    value = {"conversations": rendered, "pagination": {"hasMore": False}}
+    request = PageRequest(BOT_ID, WINDOW, None, 100)
+    return READER.parse(request, Answer(value, b"", False, 1, START))
+
+
+def best(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The copy with the latest activity; of equal ones the one fetched last."""
+    return max(
+        enumerate(items),
+        key=lambda pair: (-1 if pair[1]["active"] is None else pair[1]["active"], pair[0]),
+    )[1]
+
+
+@hypothesis_settings(max_examples=150, deadline=None)
+@given(pages=st.lists(st.lists(copies, max_size=4), max_size=4))
+def test_the_newest_copy_wins_with_the_newest_messages_that_are_known(
+    pages: list[list[dict[str, Any]]],
+) -> None:
+    marks = iter(range(100))
+    made = [page_of(items, marks) for items in pages]
+
+    parents, messages = batch.joined(batch.newest(made))
+
+    everything = [item for items in pages for item in items]
+    found = {row["session_id"]: row["feedback_comment"] for row in parents.to_pylist()}
+    assert parents.num_rows == len(found) == len({item["name"] for item in everything})
+    sent = messages.to_pylist()
+    for name, comment in found.items():
+        own = [item for item in everything if item["name"] == name]
+        assert comment == best(own)["mark"]
+        known = [item for item in own if item["messages"] is not None]
+        if known:
+            lent = best(own) if best(own) in known else best(known)
+            texts = [row["content"] for row in sent if row["session_id"] == name]
+            assert texts == [lent["mark"]] * lent["messages"] or (
+                lent["messages"] == 0 and texts == [None]
+            )
+        else:
+            assert all(row["session_id"] != name for row in sent)
+
+
+@hypothesis_settings(max_examples=100, deadline=None)
+@given(seed=st.integers(0, 10**9), whole=st.booleans())
+def test_each_message_row_belongs_to_a_row_that_is_written_with_it(seed: int, whole: bool) -> None:
+    random = seeded(seed)
+    writing = Writing(Loaded(), START.date())
+    handed_out: list[str] = []
+    for _ in range(4):
+        items = [
+            [
+                {
+                    "name": random.choice("abcd"),
+                    "active": random.randrange(3),
+                    "messages": random.choice((None, 0, 2)),
+                }
+                for _ in range(random.randrange(4))
+            ]
+            for _ in range(random.randrange(3))
+        ]
+        marks = iter(range(random.randrange(3), 100))
+        pieces = [
+            Piece(BOT_ID, PageRequest(BOT_ID, WINDOW, None, 100), page_of(part, marks), {})
+            for part in items
+        ]
+
+        rows = written({BOT_ID: writing}, pieces, whole)
+
+        parents, messages = batch.joined(rows)
+        names = parents["session_id"].to_pylist()
+        assert set(messages["session_id"].to_pylist()) <= set(names)
+        assert len(names) == len(set(names))
+        handed_out += names
+    if whole:
+        assert len(handed_out) == len(set(handed_out))
+
+
+def load(writing: Writing, comments: Sequence[str], whole: bool = False) -> list[str]:
+    """One load of one conversation, read as many times as there are comments; what is written."""
+    pieces = []
+    for comment in comments:
+        item = {"sessionId": "a", "feedbackComment": comment, "messages": []}
+        value = {"conversations": [item], "pagination": {"hasMore": False}}
+        request = PageRequest(BOT_ID, WINDOW, None, 100)
+        page = READER.parse(request, Answer(value, b"", False, 1, START))
+        pieces.append(Piece(BOT_ID, request, page, {}))
+    rows = written({BOT_ID: writing}, pieces, whole)
+    return [text for page in rows for text in page.conversations["feedback_comment"].to_pylist()]
+
+
+@pytest.mark.parametrize(
+    ("loads", "expected"),
+    [
+        pytest.param([["A"], ["A"]], [["A"], []], id="unchanged"),
+        pytest.param([["A"], ["B"], ["A"]], [["A"], ["B"], ["A"]], id="there and back"),
+        pytest.param([["A"], ["B", "A"]], [["A"], ["A"]], id="there and back in one load"),
+        pytest.param([["A", "B"], ["B"], ["B"]], [["B"], ["B"], []], id="two copies in one load"),
+    ],
+)
+def test_a_row_is_left_out_only_if_the_tables_hold_it_just_so(
+    loads: list[list[str]], expected: list[list[str]]
+) -> None:
+    writing = Writing(Loaded(), START.date())
+
+    found = [load(writing, comments) for comments in loads]
+
+    assert found == expected
+
+
+def test_what_was_remembered_once_too_often_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatislav_source.settings.MAX_DIGESTS", 2)
+    loaded = Loaded()
+    for name in ("a", "b", "c"):
+        loaded.note(name, name.encode() * 8)
+
+    again = Loaded(loaded.text)
+
+    assert [again.holds(name, name.encode() * 8) for name in "abc"] == [False, True, True]
+
+
+def test_in_a_whole_run_a_newer_copy_waits_and_its_window_is_read_by_the_next_run() -> None:
+    writing = Writing(Loaded(), START.date())
+    known = {"again": [], "digests": ""}
+
+    found = [load(writing, comments, whole=True) for comments in (["A"], ["B"], ["A"])]
+
+    assert found == [["A"], [], []]
+    noted = writing.noted_in(known)
+    assert noted["again"] == ["2026-06-29/2026-06-30"]
+    again = Writing(Loaded(noted["digests"]), START.date())
+    assert load(again, ["B"]) == ["B"]

@@ -1,0 +1,191 @@
+"""What moves under a reading is found again: one story each, found as a defect or feared as one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+
+from chatislav_source import state
+from chatislav_source.conversations import PageRequest
+from tests.exactness.model import START, Conversation, ModelApi, seeded
+from tests.exactness.warehouse import Disturbance, Warehouse, run_sync
+
+pytestmark = pytest.mark.usefixtures("small_pages")
+OLD = START - timedelta(days=20)
+
+
+def api_with(rows: int, day: datetime, **given: object) -> tuple[ModelApi, list[Conversation]]:
+    """An API with `rows` conversations of one day, in order, and six of today."""
+    api = ModelApi(seeded(1), **given)  # type: ignore[arg-type]
+    old = [api.add(day + timedelta(minutes=n)) for n in range(rows)]
+    for n in range(6):
+        api.add(START - timedelta(hours=2, minutes=n))
+    return api, old
+
+
+def warehouse_of(api: ModelApi, lookback_days: int | None = 1) -> Warehouse:
+    """A warehouse that syncs the 40 days before."""
+    return Warehouse(api, (START - timedelta(days=40)).date(), lookback_days)
+
+
+def sync(warehouse: Warehouse, killed_after: int | None = None) -> bool:
+    """A sync with one request at a time."""
+    return run_sync(warehouse, seeded(2), Disturbance(killed_after=killed_after), in_flight=1)
+
+
+def once(*steps: tuple[Callable[[PageRequest], bool], Callable[[], None]]) -> Callable[..., None]:
+    """Before the first page that fits a step, in order, do what the step says."""
+    left = list(steps)
+
+    def before_page(request: PageRequest) -> None:
+        if left and left[0][0](request):
+            left.pop(0)[1]()
+
+    return before_page
+
+
+def second_page_of_old_days(request: PageRequest) -> bool:
+    return request.page_token is not None and request.window.contains(OLD.date())
+
+
+def second_page_of_tail(request: PageRequest) -> bool:
+    return request.page_token is not None and request.window.last_day is None
+
+
+def test_a_conversation_that_leaves_an_old_window_between_two_pages_hides_no_other() -> None:
+    api, old = api_with(9, OLD, order="oldest_activity")
+    api.before_page = once((second_page_of_old_days, lambda: api.touch(old[0])))
+    warehouse = warehouse_of(api)
+
+    sync(warehouse)
+
+    assert warehouse.differences() == []
+
+
+def test_one_that_leaves_and_jumps_over_the_reader_of_the_newest_days_is_seen() -> None:
+    api, old = api_with(9, OLD, order="newest_activity")
+    leaver = old[-1]
+
+    def leaves() -> None:
+        api.touch(leaver)
+        leaver.activity = leaver.sent[-1] = START - timedelta(minutes=5)  # not yet at the front
+        for n in range(5):
+            api.add(START - timedelta(minutes=1, seconds=n))
+
+    api.before_page = once(
+        (second_page_of_old_days, leaves), (second_page_of_tail, lambda: api.touch(leaver))
+    )
+    warehouse = warehouse_of(api)
+
+    sync(warehouse)
+
+    assert warehouse.differences() == []
+
+
+def test_days_left_unverified_are_read_again_though_the_lookback_got_shorter() -> None:
+    moved = START - timedelta(days=10)
+    api, old = api_with(9, moved, order="oldest_activity")
+    api.add(START - timedelta(days=30), START - timedelta(days=5))  # proves the filter
+    api.before_page = once(
+        (
+            lambda request: (
+                request.page_token is not None and request.window.contains(moved.date())
+            ),
+            lambda: api.touch(old[0]),
+        )
+    )
+    warehouse = warehouse_of(api, lookback_days=None)
+    sync(warehouse)
+    assert warehouse.stored
+    assert warehouse.stored["date_filter"] == "activity"
+
+    sync(warehouse)
+
+    assert warehouse.differences() == []
+
+
+def test_after_a_kill_the_days_of_a_conversation_tell_which_window_it_left() -> None:
+    api, old = api_with(9, OLD, order="oldest_activity")
+    api.before_page = once((second_page_of_old_days, lambda: api.touch(old[0])))
+    warehouse = warehouse_of(api)
+    steps = 0
+    while not (warehouse.stored and warehouse.stored["progress"]["unverified"]):
+        steps += 1
+        warehouse.stored = None
+        sync(warehouse, killed_after=steps)
+        api.before_page = once((second_page_of_old_days, lambda: api.touch(old[0])))
+    api.before_page = lambda _: None
+
+    sync(warehouse)
+
+    assert warehouse.differences() == []
+
+
+def test_a_version_that_comes_back_is_written_again() -> None:
+    api, _ = api_with(0, OLD)
+    changing = next(iter(api.world.values()))
+    warehouse = warehouse_of(api)
+    for version in (0, 1, 0):
+        changing.version = version
+        sync(warehouse)
+
+    assert warehouse.differences() == []
+
+
+def test_a_version_that_comes_back_after_an_older_window_gave_another_is_written_again() -> None:
+    api, _ = api_with(0, OLD)
+    changing = next(iter(api.world.values()))
+    recent = changing.activity
+    warehouse = warehouse_of(api)
+    sync(warehouse)
+    changing.version, changing.activity = 1, OLD
+    warehouse.stored = reread(warehouse, OLD)
+    sync(warehouse)
+    assert warehouse.comments[changing.session_id] == "version 1"
+
+    changing.version, changing.activity = 0, recent
+    sync(warehouse)
+
+    assert warehouse.differences() == []
+
+
+def reread(warehouse: Warehouse, day: datetime) -> dict[str, object]:
+    """The stored state, told to read one day again."""
+    known, _ = state.opened(json.loads(json.dumps(warehouse.stored)))
+    assert known
+    return state.sealed({**known, "again": [f"{day.date()}/{day.date()}"]})
+
+
+def test_a_window_that_moves_through_every_reading_is_left_to_the_next_sync() -> None:
+    api, old = api_with(9, OLD, order="oldest_activity")
+    leavers = iter(old)
+
+    def leaves(request: PageRequest) -> None:
+        if second_page_of_old_days(request):
+            api.touch(next(leavers))
+
+    api.before_page = leaves
+    warehouse = warehouse_of(api)
+    sync(warehouse)
+    api.before_page = lambda _: None
+
+    sync(warehouse)
+
+    assert warehouse.differences() == []
+
+
+@pytest.mark.parametrize("token", ["offset", "keyset", "snapshot"])
+def test_removals_inside_the_lookback_hide_nothing_for_long(token: str) -> None:
+    api, recent = api_with(9, START - timedelta(days=1), order="oldest_activity", token=token)
+    api.before_page = once(
+        (lambda request: request.page_token is not None, lambda: api.remove(recent[0]))
+    )
+    warehouse = warehouse_of(api)
+    sync(warehouse)
+
+    sync(warehouse)
+
+    assert warehouse.differences() == []

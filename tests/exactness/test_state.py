@@ -1,0 +1,209 @@
+"""A state that is wrong is recognised, said and not used; planning never skips a day."""
+
+from __future__ import annotations
+
+import copy
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from chatislav_source import planning, state
+from chatislav_source.state import State
+from chatislav_source.windows import DateWindow
+from tests.exactness.model import API, BOT_ID, START, ModelApi, options_at, seeded
+from tests.exactness.warehouse import Disturbance, Warehouse, run_sync
+
+junk = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.text(max_size=5),
+    st.just([]),
+    st.just({}),
+    st.just("2999-01-01"),
+    st.just("2999-01-01T00:00:00Z"),
+)
+
+
+def real_states() -> list[State]:
+    """States as syncs leave them: at the end, and after each of their first steps."""
+    random = seeded(5)
+    api = ModelApi(random)
+    for n in range(300):
+        api.add(START - timedelta(hours=3 * n))
+    warehouse = Warehouse(api, (START - timedelta(days=40)).date())
+    states = []
+    for steps in (12, 40, None, None):
+        run_sync(warehouse, random, Disturbance(killed_after=steps))
+        assert warehouse.stored
+        states.append(copy.deepcopy(warehouse.stored))
+    return states
+
+
+STATES = real_states()
+
+
+def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place in a JSON value."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value)
+    found: list[tuple[Any, ...]] = []
+    for key, part in inner:
+        found.append((*path, key))
+        if isinstance(part, dict | list):
+            found += paths(part, (*path, key))
+    return found
+
+
+@hypothesis_settings(max_examples=300)
+@given(data=st.data(), stored=st.sampled_from(STATES), value=junk)
+def test_a_state_that_was_changed_anywhere_is_not_believed(
+    data: st.DataObject, stored: State, value: Any
+) -> None:
+    damaged = copy.deepcopy(stored)
+    *outer, last = data.draw(st.sampled_from(paths(stored)))
+    part: Any = damaged
+    for key in outer:
+        part = part[key]
+    how = data.draw(st.sampled_from(("replace", "remove")))
+    before = part[last]
+    if how == "remove":
+        del part[last]
+    elif type(before) is type(value) and before == value:
+        return
+    else:
+        part[last] = value
+
+    known, problem = state.opened(damaged)
+
+    assert known is None
+    assert problem
+
+
+@pytest.mark.parametrize("value", [[], 7, "text", {}, {"seal": None}])
+def test_what_is_no_state_at_all_is_not_believed(value: Any) -> None:
+    known, problem = state.opened(value)
+
+    assert known is None
+    assert problem
+
+
+def test_no_state_is_no_problem() -> None:
+    assert state.opened(None) == (None, None)
+
+
+@pytest.mark.parametrize("stored", STATES)
+def test_a_state_is_restored_as_it_was_stored(stored: State) -> None:
+    known, problem = state.opened(stored)
+
+    assert problem is None
+    assert state.restored(known, BOT_ID, API, START + timedelta(hours=1)) == (known, None)
+
+
+def other(known: State, change: str) -> State:
+    """A well-sealed state that is wrong for this bot, API or time."""
+    changes: dict[str, dict[str, Any]] = {
+        "version": {"version": 0},
+        "bot": {"bot_id": BOT_ID + 1},
+        "api": {"api": "https://elsewhere"},
+        "fields": {"extra": 1},
+        "future": {"watermark": "2999-01-01T00:00:00Z"},
+    }
+    return {**known, **changes[change]}
+
+
+@pytest.mark.parametrize("change", ["version", "bot", "api", "fields", "future"])
+@pytest.mark.parametrize("stored", STATES[-1:])
+def test_a_state_from_elsewhere_or_of_the_future_is_said_and_everything_is_read_again(
+    stored: State, change: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    known, _ = state.opened(stored)
+    assert known
+    options = options_at(START, (START - timedelta(days=40)).date())
+
+    job = planning.conversations_job(other(known, change), BOT_ID, options)
+
+    progress = job.reading.state["progress"]
+    first = min(window.first_day for window in state.parsed(progress["todo"]))
+    assert first == options.start_date
+    assert "Everything is read again" in caplog.text
+
+
+def test_a_sync_begun_in_the_future_is_not_gone_on_with() -> None:
+    known, _ = state.opened(STATES[0])
+
+    _, problem = state.restored(known, BOT_ID, API, START - timedelta(days=3))
+
+    assert problem == "its sync started in the future"
+
+
+instants = st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31)).map(
+    lambda instant: instant.replace(tzinfo=START.tzinfo)
+)
+
+
+@given(
+    now=instants,
+    since=st.timedeltas(timedelta(0), timedelta(days=70)),
+    lookbacks=st.tuples(*[st.one_of(st.none(), st.integers(0, 40))] * 2),
+    verdict=st.sampled_from(("unknown", "activity", "created")),
+    density=st.one_of(st.none(), st.floats(0, 5000)),
+    start_days=st.integers(0, 120),
+)
+def test_two_syncs_leave_no_day_between_them(
+    now: datetime,
+    since: timedelta,
+    lookbacks: tuple[int | None, int | None],
+    verdict: str,
+    density: float | None,
+    start_days: int,
+) -> None:
+    start = (now - timedelta(days=start_days)).date()
+    fresh = state.fresh(BOT_ID, API)
+    first = planning.begun_sync(fresh, options_at(now, start, lookbacks[0]))
+    loaded = state.finished({**first, "date_filter": verdict}, density, [])
+    later = now + since
+
+    second = planning.begun_sync(loaded, options_at(later, start, lookbacks[1]))
+
+    assert covers(first["progress"], start, now.date())
+    not_settled = date.fromisoformat(first["progress"]["settled_before"])
+    assert covers(second["progress"], max(start, not_settled), later.date())
+
+
+def covers(progress: State, first_day: date, last_day: date) -> bool:
+    """Whether a progress reads every day from one to the other."""
+    windows = state.parsed([*progress["todo"], progress["tail"]])
+    days = (last_day - first_day).days + 1
+    return all(
+        any(window.contains(first_day + timedelta(days=n)) for window in windows)
+        for n in range(days)
+    )
+
+
+@pytest.mark.parametrize("under_way", [True, False])
+def test_a_start_date_moved_back_adds_the_days_before(under_way: bool) -> None:
+    known, _ = state.opened(STATES[0] if under_way else STATES[-1])
+    assert known
+    earlier = (START - timedelta(days=60)).date()
+
+    job = planning.conversations_job(known, BOT_ID, options_at(START, earlier))
+
+    todo = state.parsed(job.reading.state["progress"]["todo"])
+    assert any(window.contains(earlier) for window in todo)
+    assert job.reading.state["loaded_from"] == str(earlier)
+
+
+def test_windows_left_to_the_next_sync_are_in_it() -> None:
+    known, _ = state.opened(STATES[-1])
+    assert known
+    left = {**known, "again": ["2026-05-25/2026-05-26"]}
+
+    job = planning.conversations_job(left, BOT_ID, options_at(START, START.date()))
+
+    todo = state.parsed(job.reading.state["progress"]["todo"])
+    assert any(window.contains(date(2026, 5, 25)) for window in todo)
+    assert DateWindow.parse("2026-05-25/2026-05-26") in todo

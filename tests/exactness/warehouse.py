@@ -1,0 +1,158 @@
+"""A warehouse in memory that loads from the model what the readings of the product give it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date, timedelta
+from random import Random
+from typing import Any
+
+from chatislav_source import state
+from chatislav_source.client import Answer
+from chatislav_source.conversations import PATH, Page, PageRequest
+from chatislav_source.crawl import Job, Piece
+from chatislav_source.errors import ChatislavError, RequestFailedError
+from chatislav_source.loaded import Loaded
+from chatislav_source.options import Options
+from chatislav_source.planning import conversations_job
+from chatislav_source.writing import Writing, written
+from tests.exactness.model import BOT_ID, ModelApi, options_at
+
+
+class Warehouse:
+    """Tables and state, committed together; loads what the readings of the product give."""
+
+    def __init__(self, api: ModelApi, start: date, lookback_days: int | None = None) -> None:
+        self.api = api
+        self.start = start
+        self.lookback_days = lookback_days
+        self.stored: dict[str, Any] | None = None
+        self.comments: dict[str, str] = {}
+        self.messages: dict[str, list[int]] = {}
+        self.pieces: list[Piece] = []
+        self.problem: ChatislavError | None = None
+
+    def options(self) -> Options:
+        """The options of a sync that starts now."""
+        return options_at(self.api.now, self.start, self.lookback_days)
+
+    def begin(self, trusted: bool = True) -> tuple[Job, Writing]:
+        """The job of a new run, from what is stored."""
+        known, problem = state.opened(json.loads(json.dumps(self.stored)))
+        assert problem is None
+        job = conversations_job(known, BOT_ID, self.options(), trusted)
+        self.pieces = []
+        return job, Writing(Loaded(job.reading.state["digests"]), self.api.now.date())
+
+    def commit(self, writing: Writing) -> None:
+        """One load: the rows of the pieces so far, and the state after them."""
+        if not self.pieces:
+            return
+        read = [piece for piece in self.pieces if piece.result is not None]
+        rows = written({BOT_ID: writing}, read, is_whole_run=False)
+        for page in rows:
+            for row in page.conversations.select(["session_id", "feedback_comment"]).to_pylist():
+                self.comments[row["session_id"]] = row["feedback_comment"]
+        sent = [row for page in rows for row in page.messages.to_pylist()]
+        for session_id in {row["session_id"] for row in sent}:
+            self.messages[session_id] = [
+                row["message_index"] for row in sent if row["session_id"] == session_id
+            ]
+        self.stored = state.sealed(writing.noted_in(self.pieces[-1].state))
+        self.pieces = []
+
+    def differences(self) -> list[str]:
+        """What is missing or stale; a removed conversation may stay."""
+        lines = []
+        for row in self.api.world.values():
+            if self.comments.get(row.session_id) != f"version {row.version}":
+                lines.append(f"{row} is {self.comments.get(row.session_id)}")
+            if self.messages.get(row.session_id) != list(range(len(row.sent))):
+                lines.append(f"{row} has messages {self.messages.get(row.session_id)}")
+        return lines
+
+
+@dataclass
+class Disturbance:
+    """What happens while a sync runs: chances per step, and the steps after which it is killed."""
+
+    mutation: float = 0.0
+    failure: float = 0.0
+    killed_after: int | None = None
+    quiet_days: int = 1  # how old a conversation may be that changes without being touched
+
+
+def run_sync(
+    warehouse: Warehouse, random: Random, disturbance: Disturbance, in_flight: int = 3
+) -> bool:
+    """One run, step by step; whether it got to the end."""
+    api = warehouse.api
+    job, writing = warehouse.begin()
+    chunk = random.randint(1, 8)
+    waiting: list[PageRequest] = []
+    touched: set[str] = set()
+    for step in range(20_000):
+        if step == disturbance.killed_after:
+            return False
+        api.now += timedelta(seconds=1)
+        if random.random() < disturbance.mutation:
+            mutate(api, random, touched, disturbance.quiet_days)
+        request = job.reading.next_request() if len(waiting) < in_flight else None
+        if request is not None:
+            waiting.append(request)
+        if waiting and (request is None or random.random() < 0.5):
+            taken = waiting.pop(random.randrange(len(waiting)))
+            warehouse.pieces.append(answered(job, taken, api, random, disturbance.failure))
+        elif request is None:
+            assert job.reading.done or job.reading.error, "nothing to do, yet not at the end"
+            warehouse.commit(writing)
+            warehouse.problem = job.reading.error
+            return bool(job.reading.done)
+        if len(warehouse.pieces) >= chunk:
+            warehouse.commit(writing)
+    raise AssertionError("it does not end")
+
+
+def answered(
+    job: Job, request: PageRequest, api: ModelApi, random: Random, failure: float
+) -> Piece:
+    """What became of a request, told to the reading."""
+    error: ChatislavError | None = None
+    result: Page | None = None
+    if random.random() < failure:
+        error = RequestFailedError(PATH, str(request), 4, "HTTP 500", random.random() < 0.5)
+    else:
+        try:
+            answer = Answer(api.page(request), b"", False, 1, api.now)
+            result = job.reader.parse(request, answer)  # type: ignore[attr-defined]
+            return Piece(BOT_ID, request, result, job.reading.answered(request, result))
+        except ChatislavError as problem:
+            error = problem
+    return Piece(BOT_ID, request, None, job.reading.failed(request, error))
+
+
+def mutate(api: ModelApi, random: Random, touched: set[str], quiet_days: int) -> None:
+    """One change of the kinds that are promised to be seen; no conversation is touched twice."""
+    kind = random.choice(("touch", "touch", "add", "change", "remove"))
+    recent = api.now.date() - timedelta(days=quiet_days)
+    if kind == "add":
+        api.add(api.now)
+        return
+    by_activity = api.date_filter == "activity"
+    fit = [
+        row
+        for row in api.world.values()
+        if api.date_of(row) >= recent or (kind == "touch" and by_activity)
+    ]
+    fit = [row for row in fit if row.session_id not in touched]
+    if not fit:
+        return
+    chosen = random.choice(fit)
+    if kind == "touch":
+        touched.add(chosen.session_id)
+        api.touch(chosen)
+    elif kind == "change":
+        chosen.version += 1 if random.random() < 0.7 else -1
+    else:
+        api.remove(chosen)
