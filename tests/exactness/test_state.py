@@ -58,7 +58,7 @@ def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
-@hypothesis_settings(max_examples=300)
+@hypothesis_settings(max_examples=300, deadline=None)
 @given(data=st.data(), stored=st.sampled_from(STATES), value=junk)
 def test_a_state_that_was_changed_anywhere_is_not_believed(
     data: st.DataObject, stored: State, value: Any
@@ -145,6 +145,7 @@ instants = st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31)).map(
 )
 
 
+@hypothesis_settings(deadline=None)
 @given(
     now=instants,
     since=st.timedeltas(timedelta(0), timedelta(days=70)),
