@@ -21,6 +21,7 @@ from typing import Any
 
 import fakesnow.copy_into as copying
 import fakesnow.cursor as cursors
+import fakesnow.info_schema as info_schema
 import fakesnow.server as server
 import fakesnow.transforms as transforms
 import pyarrow as pa
@@ -44,6 +45,7 @@ inserts: Callable[..., list[Any]] = copying._inserts
 login_request: Callable[..., Any] = server.login_request
 stage_info: Callable[..., dict[str, Any]] = server.gcs_stage_info
 to_wire: Callable[..., pa.Table] = server.to_sf
+store_table_comment: Callable[..., str] = info_schema.insert_table_comment_sql
 being_copied = threading.local()  # connection, database and schema of the COPY in this thread
 
 
@@ -89,7 +91,28 @@ def run(self: Any, statement: str, *args: Any, **kwargs: Any) -> Any:
             if str(file.relative_to(staged)).startswith(removal["path"]):
                 file.unlink()
         return execute_one(self, "SELECT 'removed' AS \"name\"", *args, **kwargs)
-    return execute_one(self, statement, *args, **kwargs)
+    done = execute_one(self, statement, *args, **kwargs)
+    comment_on_columns(self, statement)
+    return done
+
+
+def comment_on_columns(self: Any, statement: str) -> None:
+    """The comments of columns that are made together with them; fakesnow leaves them out."""
+    if "COMMENT '" not in statement:
+        return
+    expression = parse_one(statement)
+    table = expression.find(exp.Table)
+    for column in expression.find_all(exp.ColumnDef) if table else ():
+        for comment in column.find_all(exp.CommentColumnConstraint):
+            parts = (table.catalog or self._conn.database, table.db or self._conn.schema)
+            name = ".".join(quoted(part) for part in (*parts, table.name, column.name))
+            text = literal(comment.this.name)
+            self._duck_conn.execute(f"COMMENT ON COLUMN {name} IS {text}")
+
+
+def table_comment_in_quotes(catalog: str, schema: str, table: str, comment: str | None) -> str:
+    """A table's comment may have a quotation mark in it."""
+    return store_table_comment(catalog, schema, table, (comment or "").replace("'", "''"))
 
 
 def put_quoted_stage(expression: exp.Expression, *args: Any) -> exp.Expression:
@@ -146,6 +169,8 @@ def insert_by_name(connection: Any, target: str, columns: dict[str, str], file: 
     keys = f"SELECT DISTINCT unnest(json_keys(json)) FROM {rows}"
     key_of = {key.upper(): key for (key,) in connection.execute(keys).fetchall()}
     given = [column for column in columns if column.upper() in key_of]
+    if not given:
+        return Sql(f"INSERT INTO {target} SELECT * FROM {target} LIMIT 0")  # of an empty file
     values = [json_value(key_of[column.upper()], columns[column]) for column in given]
     names = ", ".join(quoted(column) for column in given)
     select = f"SELECT {', '.join(values)} FROM {rows}"
@@ -210,6 +235,7 @@ def put_into_fakesnow() -> None:
     copying._inserts = inserts_by_name
     server.gcs_stage_info = complete_stage_info
     server.to_sf = to_wire_with_nulls
+    info_schema.insert_table_comment_sql = table_comment_in_quotes
     routes = server.app.router.routes
     path = "/session/v1/login-request"
     routes[:] = [Route(path, login, methods=["POST"])] + [r for r in routes if r.path != path]
