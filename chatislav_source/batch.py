@@ -7,7 +7,7 @@ stored twice, or stop the load.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -78,18 +78,17 @@ def _with_messages_of(page: PageRows, row: int, lender: PageRows, place: _Place)
     parents = pa.array([*page.parents.to_pylist(), *[row] * lent.num_rows], pa.int32())
     known = [has or n == row for n, has in enumerate(page.has_messages)]
     messages = pa.concat_tables([page.messages, lent])
-    return PageRows(page.conversations, messages, parents, known)
+    return replace(page, messages=messages, parents=parents, has_messages=known)
 
 
 def keys_and_activity(page: PageRows) -> list[tuple[Key, int]]:
     """Key and last activity of each conversation; microseconds, -1 where it is not known."""
-    table = page.conversations
-    bot_ids = table["bot_id"].to_pylist()
-    session_ids = table["session_id"].to_pylist()
-    active = table["last_activity"].cast(pa.int64()).to_pylist()
+    if not page.session_ids:
+        return []
+    bot_id = page.conversations["bot_id"][0].as_py()
     return [
         ((bot_id, session_id), -1 if moment is None else moment)
-        for bot_id, session_id, moment in zip(bot_ids, session_ids, active, strict=True)
+        for session_id, moment in zip(page.session_ids, page.active, strict=True)
     ]
 
 

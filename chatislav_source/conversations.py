@@ -5,23 +5,28 @@ Facts are from `POST /conversations`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from itertools import accumulate
+from itertools import accumulate, compress
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from chatislav_source import settings
 from chatislav_source.client import Answer, ChatislavClient, Row
+from chatislav_source.decoding import decode
 from chatislav_source.errors import UnexpectedResponseError
 from chatislav_source.rows import PageRows, digest_of, page_rows, session_id_of
+from chatislav_source.typed_page import TypedPage, typed_digest, typed_page, typed_rows
 from chatislav_source.values import cleaned
 from chatislav_source.windows import DateWindow
 
 PATH = settings.CONVERSATIONS_PATH
+PARSING = threading.Lock()
+"""Held while a page is made into rows: threads that fight for the interpreter all take longer."""
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = 1_000_000  # microseconds
 
@@ -100,8 +105,17 @@ class PageReader:
         """
         smaller_helps = request.limit > settings.MIN_PAGE_SIZE
         tries = settings.TRIES_BEFORE_SMALLER_PAGES if smaller_helps else settings.TRIES
-        answer = client.post(PATH, request.query(), str(request), envelope_problem, tries)
-        return self.parse(request, answer)
+        answer = client.post(
+            PATH, request.query(), str(request), envelope_problem, tries, self._typed
+        )
+        with PARSING:
+            return self.parse(request, answer)
+
+    def _typed(self, body: bytes) -> TypedPage | None:
+        if self.zone is not UTC:
+            return None  # instants without an offset need a careful look each
+        with PARSING:
+            return typed_page(body, self.bot_id)
 
     def parse(self, request: PageRequest, answer: Answer) -> Page:
         """The page that `answer` holds.
@@ -109,23 +123,48 @@ class PageReader:
         Raises:
             UnexpectedResponseError: a conversation has no id, or is another bot's.
         """
-        items: list[Row] = answer.value["conversations"]
+        page = self._typed_parse(request, answer) if isinstance(answer.value, TypedPage) else None
+        return page or self._careful_parse(request, answer)
+
+    def _typed_parse(self, request: PageRequest, answer: Answer) -> Page | None:
+        items, pagination = answer.value.conversations, answer.value.pagination
+        rows = typed_rows(items, self.bot_id, answer.read_at)
+        if rows is None:
+            return None
+        digests = self._digests(request.window, rows.session_ids, map(typed_digest, items))
+        page = self._page(request, answer, rows, digests)
+        return replace(page, next_token=pagination.nextCursor, has_more=pagination.hasMore)
+
+    def _careful_parse(self, request: PageRequest, answer: Answer) -> Page:
+        value, needs_cleaning = decode(answer.body)
+        items: list[Row] = value["conversations"]
         session_ids = self._session_ids(request, items)
         replaced = 0
-        if answer.needs_cleaning:
+        if needs_cleaning:
             items, replaced = cleaned(items)
         rows = page_rows(items, session_ids, self.bot_id, self.zone, answer.read_at)
-        pagination = answer.value["pagination"]
+        digests = self._digests(request.window, session_ids, map(digest_of, items))
+        page = self._page(request, answer, rows, digests)
+        return replace(
+            page,
+            next_token=value["pagination"].get("nextCursor"),
+            has_more=value["pagination"]["hasMore"],
+            replaced_characters=replaced,
+        )
+
+    def _page(
+        self, request: PageRequest, answer: Answer, rows: PageRows, digests: dict[str, bytes]
+    ) -> Page:
+        active = [moment for moment in rows.active if moment is not None]
         return Page(
             rows=rows,
-            keys=[hash(session_id) for session_id in session_ids],
-            next_token=pagination.get("nextCursor"),
-            has_more=pagination["hasMore"],
-            last_activity=pc.max(rows.conversations["last_activity"]).as_py(),
-            date_filter=date_filter_shown(rows.conversations, request.window, self.started_at),
+            keys=[hash(session_id) for session_id in rows.session_ids],
+            next_token=None,
+            has_more=False,
+            last_activity=EPOCH + timedelta(microseconds=max(active)) if active else None,
+            date_filter=date_filter_shown(rows, request.window, self.started_at),
             touched=touched(rows, request.window, self.started_at),
-            digests=self._digests(request.window, items, session_ids),
-            replaced_characters=replaced,
+            digests=digests,
             size=answer.size,
             tries=answer.tries,
         )
@@ -142,14 +181,12 @@ class PageReader:
         return ids
 
     def _digests(
-        self, window: DateWindow, items: Sequence[Row], session_ids: Sequence[str]
+        self, window: DateWindow, session_ids: Sequence[str], digests: Iterator[bytes]
     ) -> dict[str, bytes]:
         is_recent = self.digests_from is not None and (
             window.last_day is None or window.last_day >= self.digests_from
         )
-        if not is_recent:
-            return {}
-        return dict(zip(session_ids, map(digest_of, items), strict=True))
+        return dict(zip(session_ids, digests, strict=True)) if is_recent else {}
 
 
 def envelope_problem(value: Row) -> str | None:
@@ -178,7 +215,10 @@ def kept_rows(rows: PageRows, keep: list[bool]) -> PageRows:
         rows.conversations.filter(mask),
         rows.messages.filter(kept_messages),
         places.take(rows.parents.filter(kept_messages)),
-        [known for known, kept in zip(rows.has_messages, keep, strict=True) if kept],
+        list(compress(rows.has_messages, keep)),
+        list(compress(rows.session_ids, keep)),
+        list(compress(rows.created, keep)),
+        list(compress(rows.active, keep)),
     )
 
 
@@ -191,17 +231,7 @@ def _start_of(day: date) -> int:
     return microseconds(datetime(day.year, day.month, day.day, tzinfo=UTC))
 
 
-def _times(conversations: pa.Table) -> list[tuple[int | None, int | None]]:
-    """Microseconds of `created_at` and `last_activity`, row by row."""
-    columns = [
-        conversations[name].cast(pa.int64()).to_pylist() for name in ("created_at", "last_activity")
-    ]
-    return list(zip(*columns, strict=True))
-
-
-def date_filter_shown(
-    conversations: pa.Table, window: DateWindow, started_at: datetime
-) -> str | None:
+def date_filter_shown(rows: PageRows, window: DateWindow, started_at: datetime) -> str | None:
     """Which date the API filters on, where a row proves it: one date in `window`, the other not.
 
     A day each side stays out of the proof, as the zone of the bounds is not documented; so do
@@ -212,7 +242,7 @@ def date_filter_shown(
     high = _start_of(window.last_day + 2 * margin) if window.last_day else None
     changed_from = microseconds(started_at) - settings.CLOCK_MARGIN_SECONDS * SECOND
     shown = set()
-    for created, active in _times(conversations):
+    for created, active in zip(rows.created, rows.active, strict=True):
         if created is None or active is None or active >= changed_from:
             continue
         created_in = low <= created and (high is None or created < high)
@@ -228,7 +258,7 @@ def touched(rows: PageRows, window: DateWindow, started_at: datetime) -> list[To
         return []
     changed_from = microseconds(started_at) - settings.CLOCK_MARGIN_SECONDS * SECOND
     found: dict[int, set[date]] = {}
-    for number, (created, active) in enumerate(_times(rows.conversations)):
+    for number, (created, active) in enumerate(zip(rows.created, rows.active, strict=True)):
         if active is None or active < changed_from:
             continue
         if created is None:
@@ -241,5 +271,6 @@ def touched(rows: PageRows, window: DateWindow, started_at: datetime) -> list[To
     for parent, sent_at in zip(rows.parents.to_pylist(), times, strict=True):
         if parent in found and sent_at is not None:
             found[parent].add(sent_at.date())
-    ids = rows.conversations["session_id"].to_pylist()
-    return [Touched(hash(ids[number]), frozenset(days)) for number, days in found.items()]
+    return [
+        Touched(hash(rows.session_ids[number]), frozenset(days)) for number, days in found.items()
+    ]

@@ -53,12 +53,17 @@ class PageRows:
 
     `parents` has, for each row of `messages`, the row of `conversations` it belongs to;
     `has_messages` tells of which conversations the messages are known (an empty list is known).
+    `session_ids`, `created` and `active` are columns of `conversations` as Python values, the
+    times in microseconds: whatever looks at single rows looks at these.
     """
 
     conversations: pa.Table = field(repr=False)  # people's words
     messages: pa.Table = field(repr=False)
     parents: pa.Array
     has_messages: list[bool]
+    session_ids: Sequence[str]
+    created: list[int | None]
+    active: list[int | None]
 
 
 def digest_of(item: Row) -> bytes:
@@ -92,7 +97,15 @@ def page_rows(
     extras = [_conversation_extra(item) for item in items]
     conversations = _table(CONVERSATIONS, items, own, extras, zone, read_at)
     messages, parents = _message_rows(lists, session_ids, bot_id, zone, read_at)
-    return PageRows(conversations, messages, parents, known)
+    return PageRows(conversations, messages, parents, known, session_ids, *times(conversations))
+
+
+def times(conversations: pa.Table) -> tuple[list[int | None], list[int | None]]:
+    """Microseconds of `created_at` and of `last_activity`, row by row."""
+    created, active = (
+        conversations[name].cast(pa.int64()).to_pylist() for name in ("created_at", "last_activity")
+    )
+    return created, active
 
 
 def _message_rows(

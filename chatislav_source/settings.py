@@ -47,4 +47,4 @@ MAX_DIGESTS = 4000  # conversations per bot that are remembered as loaded; 64 kB
 
 CHUNK_BYTES = 64 * 1024 * 1024  # of JSON in one load; large, as each load costs 0.3 s of its own
 CHUNK_SECONDS = 5.0  # the most work that a crash repeats
-BUFFER_BYTES = 48 * 1024 * 1024  # of JSON fetched ahead while a chunk is loading
+BUFFER_BYTES = 64 * 1024 * 1024

@@ -74,7 +74,7 @@ def written(
     rows = batch.newest([piece.result for piece in read])
     copies: dict[int, Counter[str]] = {bot_id: Counter() for bot_id in writings}
     for piece in read:
-        copies[piece.bot_id].update(piece.result.rows.conversations["session_id"].to_pylist())
+        copies[piece.bot_id].update(piece.result.rows.session_ids)
     return [
         writings[piece.bot_id].take(piece, page, copies[piece.bot_id], is_whole_run)
         for piece, page in zip(read, rows, strict=True)

@@ -21,8 +21,11 @@ def serve(
     settings: Settings | None = None,
     port: int = 0,
     announce: Callable[[str], None] = print,
+    prerender: bool = False,
 ) -> None:
     """Serve until SIGTERM or SIGINT; `announce` gets the base URL as soon as requests are taken.
+
+    `prerender` writes every row before the first request, for benchmarks.
 
     Must be called from the main thread, which receives the signals.
 
@@ -37,7 +40,7 @@ def serve(
     signals = (signal.SIGTERM, signal.SIGINT)
     before = [signal.signal(number, stop) for number in signals]
     try:
-        with Sandbox(world, settings, port=port) as sandbox:
+        with Sandbox(world, settings, port=port, prerender=prerender) as sandbox:
             announce(sandbox.base_url)
             stopping.wait()
     finally:
@@ -61,7 +64,7 @@ def main() -> None:
         seed=arguments.seed,
         messages=arguments.messages,
     )
-    serve(world, settings, arguments.port, _say)
+    serve(world, settings, arguments.port, _say, arguments.prerender)
 
 
 def _say(base_url: str) -> None:
@@ -79,6 +82,7 @@ def _arguments() -> Namespace:
     add("--last-day", type=date.fromisoformat, help="ISO date, UTC (default today)")
     add("--seed", type=int, default=1)
     add("--messages", type=int, help="in each conversation (default 0 to 40)")
+    add("--prerender", action="store_true", help="write all rows first, for benchmarks")
     add("--set", type=_setting, action="append", default=[], metavar="NAME=JSON")
     return parser.parse_args()
 

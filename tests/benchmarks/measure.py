@@ -1,0 +1,111 @@
+"""Whole processes, measured from outside: wall time and peak memory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import httpx
+
+from chatislav_source.sandbox import SANDBOX_KEY
+
+BOTS = (101, 102, 103)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Seconds of wall time and peak resident memory in MB of one process."""
+
+    seconds: float
+    megabytes: float
+
+
+def process(command: Sequence[str], environment: dict[str, str], folder: str) -> Measured:
+    """Run a command to its end, quietly.
+
+    Raises:
+        RuntimeError: it did not end with status 0; its output is in the message.
+    """
+    began = time.perf_counter()
+    with open(os.path.join(folder, "output.txt"), "wb+") as output:
+        child = subprocess.Popen(
+            command, stdout=output, stderr=output, env=os.environ | environment, cwd=folder
+        )
+        _, status, usage = os.wait4(child.pid, 0)
+        seconds = time.perf_counter() - began
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode:
+            output.seek(0)
+            raise RuntimeError(
+                f"{command} ended with {child.returncode}: {output.read()[-3000:]!r}"
+            )
+    return Measured(seconds, usage.ru_maxrss / 1024)
+
+
+def middle(runs: Sequence[Measured]) -> Measured:
+    """The median time, and the most memory of all runs."""
+    return Measured(median(run.seconds for run in runs), max(run.megabytes for run in runs))
+
+
+class Served:
+    """A sandbox in a process of its own."""
+
+    def __init__(self, base_url: str) -> None:
+        self.base_url = base_url
+        self._control = base_url.removesuffix("/api/v1") + "/sandbox"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs to sync from it."""
+        return {
+            "SOURCES__CHATISLAV__BASE_URL": self.base_url,
+            "SOURCES__CHATISLAV__API_KEY": SANDBOX_KEY,
+            "RUNTIME__DLTHUB_TELEMETRY": "false",
+        }
+
+    def configure(self, **settings: Any) -> None:
+        """Switch the sandbox."""
+        httpx.patch(f"{self._control}/settings", json=settings, timeout=60).raise_for_status()
+
+    def mutate(self, kind: str, count: int) -> None:
+        """Change conversations at random."""
+        answer = httpx.post(
+            f"{self._control}/mutate", json={"kind": kind, "count": count, "seed": 1}, timeout=600
+        )
+        answer.raise_for_status()
+
+    def requests(self) -> dict[str, Any]:
+        """The counters and the last records."""
+        answer = httpx.get(f"{self._control}/requests", timeout=60)
+        answer.raise_for_status()
+        counters: dict[str, Any] = answer.json()
+        return counters
+
+    def forget_requests(self) -> None:
+        """Count from 0 again."""
+        httpx.delete(f"{self._control}/requests", timeout=60).raise_for_status()
+
+
+@contextmanager
+def served(
+    conversations: int, days: int = 90, messages: int = 8, bots: Sequence[int] = (BOTS[0],)
+) -> Iterator[Served]:
+    """Serve `conversations` per bot, written out before the first request comes."""
+    command = [sys.executable, "-m", "chatislav_source.sandbox"]
+    command += ["--conversations", str(conversations), "--days", str(days), "--prerender"]
+    command += ["--bots", ",".join(map(str, bots)), "--messages", str(messages)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        if server.stdout is None:
+            raise RuntimeError("the sandbox has no output")
+        line = server.stdout.readline()
+        try:
+            yield Served(line.removeprefix("listening on ").strip())
+        finally:
+            server.terminate()

@@ -1,0 +1,182 @@
+"""The hot path makes the rows that the careful way makes, or leaves the page to it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from chatislav_source.decoding import decode
+from chatislav_source.rows import PageRows, page_rows, session_id_of
+from chatislav_source.typed_page import typed_digest, typed_page, typed_rows
+
+READ_AT = datetime(2026, 6, 30, 12, tzinfo=UTC)
+BOT_ID = 123
+TEXTS = st.none() | st.text(st.characters(codec="utf-8"), max_size=8)
+TIMES = st.none() | st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1)).map(
+    lambda moment: moment.isoformat()
+)
+MESSAGES = st.fixed_dictionaries(
+    {}, optional={"id": TEXTS, "createdAt": TIMES, "role": TEXTS, "content": TEXTS}
+)
+SUMMARIES = st.none() | st.fixed_dictionaries(
+    {}, optional={"sentiment": TEXTS, "resolution_status": TEXTS, "score": st.integers()}
+)
+CONVERSATIONS = st.fixed_dictionaries(
+    {
+        "sessionId": st.text("abc|?-", min_size=1, max_size=6),
+        "botId": st.just(BOT_ID),
+        "messages": st.lists(MESSAGES, min_size=1, max_size=3),
+    },
+    optional={
+        "companyId": TEXTS,
+        "createdAt": TIMES,
+        "lastActivity": TIMES,
+        "channel": TEXTS,
+        "resolutionStatus": TEXTS,
+        "humanTakeover": st.none() | st.booleans(),
+        "helpful": st.none() | st.integers(-(2**63), 2**63 - 1),
+        "feedbackComment": TEXTS,
+        "summary": SUMMARIES,
+        "userForm": st.none() | st.lists(st.integers(0, 9) | st.text("ab", max_size=3), max_size=2),
+        "contact": st.none()
+        | st.fixed_dictionaries({}, optional={"ipAddress": TEXTS, "phoneNumber": TEXTS}),
+    },
+)
+
+
+def body_of(items: list[Any], **pagination: Any) -> bytes:
+    """A page as the API sends it."""
+    page = {"conversations": items, "pagination": {"limit": 50, "hasMore": False} | pagination}
+    return json.dumps(page, ensure_ascii=False).encode()
+
+
+def fast(body: bytes) -> PageRows | None:
+    """The rows by the hot path, if it takes the page."""
+    page = typed_page(body, BOT_ID)
+    return typed_rows(page.conversations, BOT_ID, READ_AT) if page else None
+
+
+def careful(body: bytes) -> PageRows:
+    """The rows by the careful way."""
+    items = decode(body)[0]["conversations"]
+    ids = [session_id_of(item) or "" for item in items]
+    return page_rows(items, ids, BOT_ID, UTC, READ_AT)
+
+
+def comparable(rows: PageRows) -> tuple[Any, ...]:
+    """Everything a page's rows say; json columns as values, as blanks in them mean nothing."""
+    conversations = rows.conversations.to_pylist()
+    for row in conversations:
+        for name in ("summary", "user_form"):
+            row[name] = row[name] and json.loads(row[name])
+    messages = rows.messages.to_pylist()
+    known = (rows.has_messages, list(rows.session_ids), rows.created, rows.active)
+    return conversations, messages, rows.parents.to_pylist(), known
+
+
+@given(items=st.lists(CONVERSATIONS, max_size=2))
+@settings(suppress_health_check=[HealthCheck.too_slow])  # the first draw builds tables of signs
+def test_both_ways_make_the_same_rows(items: list[Any]) -> None:
+    body = body_of(items)
+
+    rows = fast(body)
+
+    if rows is not None:
+        assert comparable(rows) == comparable(careful(body))
+        assert rows.conversations.schema == careful(body).conversations.schema
+
+
+def test_a_page_as_documented_takes_the_hot_path() -> None:
+    item = {
+        "sessionId": "s",
+        "botId": BOT_ID,
+        "companyId": "123",
+        "createdAt": "2026-06-23T10:15:00",
+        "lastActivity": "2026-06-23T10:17:20",
+        "channel": "widget",
+        "resolutionStatus": "resolved",
+        "humanTakeover": False,
+        "helpful": 1,
+        "feedbackComment": "Helpful answer",
+        "summary": {"sentiment": "positive", "resolution_status": "resolved"},
+        "userForm": [],
+        "contact": {"ipAddress": "203.0.113.10", "phoneNumber": None},
+        "messages": [
+            {"id": "m", "createdAt": "2026-06-23T10:15:00", "role": "user", "content": "Здраво 🙂"}
+        ],
+    }
+    body = body_of([item])
+
+    rows = fast(body)
+
+    assert rows is not None
+    assert comparable(rows) == comparable(careful(body))
+
+
+GOOD = {"sessionId": "s", "botId": BOT_ID, "messages": [{"content": "x"}]}
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        pytest.param(GOOD | {"priority": 1}, id="unknown field"),
+        pytest.param(GOOD | {"contact": {"email": "x"}}, id="unknown field of the contact"),
+        pytest.param(GOOD | {"messages": [{"tool": 1}]}, id="unknown field of a message"),
+        pytest.param(GOOD | {"messages": []}, id="no messages"),
+        pytest.param(GOOD | {"messages": None}, id="unknown messages"),
+        pytest.param({"sessionId": "s", "botId": BOT_ID}, id="absent messages"),
+        pytest.param(GOOD | {"helpful": True}, id="a rating that is a boolean"),
+        pytest.param(GOOD | {"helpful": 2**63}, id="a number beyond 64 bits"),
+        pytest.param(GOOD | {"companyId": 123}, id="a number for a text"),
+        pytest.param(GOOD | {"botId": 124}, id="another bot"),
+        pytest.param(GOOD | {"sessionId": ""}, id="no id"),
+        pytest.param(GOOD | {"summary": ["x"]}, id="a summary that is a list"),
+        pytest.param(GOOD | {"summary": {"sentiment": 1}}, id="a sentiment that is a number"),
+        pytest.param(GOOD | {"channel": "a\0b"}, id="a NUL"),
+        pytest.param(GOOD | {"createdAt": "2026-06-23T10:15:00Z"}, id="an offset"),
+        pytest.param(GOOD | {"createdAt": "yesterday"}, id="no date"),
+    ],
+)
+def test_a_page_that_is_not_as_documented_goes_the_careful_way(item: Any) -> None:
+    assert fast(body_of([GOOD | {"sessionId": "other"}, item])) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"{", id="cut"),
+        pytest.param(b'{"conversations": [], "pagination": {}}', id="no hasMore"),
+        pytest.param(body_of([GOOD], hasMore=True), id="hasMore without a token"),
+        pytest.param(body_of([GOOD]).replace(b'"x"', b'"\\ud800"'), id="a lone surrogate"),
+        pytest.param(
+            body_of([GOOD | {"summary": {"x": "y"}}]).replace(b'"y"', b'"\\ud800"'),
+            id="a lone surrogate in a json column",
+        ),
+        pytest.param(body_of([GOOD]).replace(b'"x"', b'"\xff"'), id="not UTF-8"),
+    ],
+)
+def test_a_body_that_may_not_be_believed_goes_the_careful_way(body: bytes) -> None:
+    assert fast(body) is None
+
+
+def test_the_digest_differs_when_anything_differs() -> None:
+    changes = [{}, {"channel": "viber"}, {"summary": {"sentiment": "x"}}, {"messages": [{}]}]
+    pages = [typed_page(body_of([GOOD | change]), BOT_ID) for change in changes]
+
+    digests = {typed_digest(page.conversations[0]) for page in pages if page}
+
+    assert len(digests) == len(changes)
+
+
+def test_an_empty_page_has_empty_tables() -> None:
+    rows = fast(body_of([]))
+
+    assert rows is not None
+    assert rows.messages.num_rows == rows.conversations.num_rows == 0
+    assert rows.parents.type == pa.int32()
