@@ -123,8 +123,10 @@ class PageReader:
         Raises:
             UnexpectedResponseError: a conversation has no id, or is another bot's.
         """
-        page = self._typed_parse(request, answer) if isinstance(answer.value, TypedPage) else None
-        return page or self._careful_parse(request, answer)
+        if not isinstance(answer.value, TypedPage):
+            return self._careful_parse(request, answer, answer.value, answer.needs_cleaning)
+        page = self._typed_parse(request, answer)
+        return page or self._careful_parse(request, answer, *decode(answer.body))
 
     def _typed_parse(self, request: PageRequest, answer: Answer) -> Page | None:
         items, pagination = answer.value.conversations, answer.value.pagination
@@ -135,8 +137,9 @@ class PageReader:
         page = self._page(request, answer, rows, digests)
         return replace(page, next_token=pagination.nextCursor, has_more=pagination.hasMore)
 
-    def _careful_parse(self, request: PageRequest, answer: Answer) -> Page:
-        value, needs_cleaning = decode(answer.body)
+    def _careful_parse(
+        self, request: PageRequest, answer: Answer, value: Row, needs_cleaning: bool
+    ) -> Page:
         items: list[Row] = value["conversations"]
         session_ids = self._session_ids(request, items)
         replaced = 0
