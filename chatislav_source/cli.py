@@ -123,7 +123,7 @@ def _load(as_json: bool, debug: bool, **given: Any) -> None:
     console.log_to_stderr(debug)
     target, arguments = _target(given), _arguments(given)
     _options(arguments)
-    target.check_file()
+    target.check()
     with console.progress() as on_progress:
         report = run_sync(target.pipeline(), on_progress=on_progress, **arguments)
     _show_report(target, report, as_json)
@@ -146,17 +146,20 @@ def _show_report(target: Target, report: SyncReport, as_json: bool) -> None:
 def check(as_json: bool, debug: bool, **given: Any) -> None:
     """Is the key accepted, is each bot readable, can the destination be written?
 
+    To know, it makes the dataset if there is none, and a small table that it drops again.
+
     \b
     chatislav check --bot-id 123
     """
     from chatislav_source import console
     from chatislav_source.check import check_bots
+    from chatislav_source.destination_check import check_destination
 
     console.log_to_stderr(debug)
     target = _target(given)
     options = _options(_arguments(given))
-    target.check_file()
-    found = check_bots(options)
+    target.check()
+    found = [*check_bots(options), check_destination(target)]
     if as_json:
         _print_json([finding.as_dict() for finding in found])
     else:
@@ -179,7 +182,7 @@ def status(as_json: bool, debug: bool, **given: Any) -> None:
 
     console.log_to_stderr(debug)
     target = _target(given)
-    target.check_file()
+    target.check()
     if target.is_duckdb and not target.database.exists():
         raise ConfigurationError(
             f"{target.database} does not exist: nothing is loaded yet. `chatislav sync` makes it."

@@ -7,6 +7,13 @@ from pathlib import Path
 
 import dlt
 import duckdb
+from dlt.common.configuration.exceptions import (
+    ConfigFieldMissingException,
+    ConfigurationException,
+    LookupTraces,
+)
+from dlt.common.destination.exceptions import UnknownDestinationModule
+from dlt.common.exceptions import MissingDependencyException
 from dlt.common.pipeline import get_dlt_pipelines_dir
 
 from chatislav_source.errors import ConfigurationError, PipelineBusyError
@@ -17,6 +24,15 @@ NOT_DUCKDB = (
 HELD = (
     "The DuckDB file {path} is held by another process; DuckDB allows one writer at a time. Close "
     "the other program (a notebook or a DuckDB shell counts) and run again; nothing is lost."
+)
+UNKNOWN = (
+    "There is no destination {name!r}. Tried are duckdb, postgres, snowflake and bigquery; a name "
+    "of your own needs destination_type in [destination.{name}] of .dlt/config.toml."
+)
+NOT_INSTALLED = "The client of {name} is not installed: pip install 'chatislav-source[{name}]'."
+NOT_CONFIGURED = (
+    "The credentials of {name} {problem}. They belong into [destination.{name}.credentials] of "
+    ".dlt/secrets.toml, or into the environment as DESTINATION__{upper}__CREDENTIALS..."
 )
 
 
@@ -40,16 +56,46 @@ class Target:
         return f"{place}, dataset {self.dataset}"
 
     def pipeline(self) -> dlt.Pipeline:
-        """The dlt pipeline into this destination."""
+        """The dlt pipeline into this destination.
+
+        Raises:
+            ConfigurationError: dlt knows no such destination.
+        """
         destination = (
             dlt.destinations.duckdb(str(self.database)) if self.is_duckdb else self.destination
         )
-        return dlt.pipeline(
-            self.pipeline_name,
-            destination=destination,
-            dataset_name=self.dataset,
-            pipelines_dir=self.pipelines_dir or get_dlt_pipelines_dir(),
-        )
+        try:
+            return dlt.pipeline(
+                self.pipeline_name,
+                destination=destination,
+                dataset_name=self.dataset,
+                pipelines_dir=self.pipelines_dir or get_dlt_pipelines_dir(),
+            )
+        except UnknownDestinationModule:
+            raise ConfigurationError(UNKNOWN.format(name=self.destination)) from None
+
+    def check(self) -> None:
+        """See that the destination can be asked at all; nothing is sent to it.
+
+        Raises:
+            ConfigurationError: it is unknown, or its client or its credentials are missing; for
+                DuckDB as `check_file`.
+            PipelineBusyError: as `check_file`.
+        """
+        self.check_file()
+        if self.is_duckdb:
+            return
+        pipeline = self.pipeline()
+        name = self.destination
+        try:
+            pipeline.destination_client()
+        except MissingDependencyException:
+            raise ConfigurationError(NOT_INSTALLED.format(name=name)) from None
+        except ConfigurationException as error:
+            # neither its text nor its causes are shown: they may hold what could not be parsed
+            problem = _problem(error)
+            text = NOT_CONFIGURED.format(name=name, upper=name.upper(), problem=problem)
+            raise ConfigurationError(text) from None
 
     def check_file(self) -> None:
         """See that a DuckDB file can be written.
@@ -70,6 +116,18 @@ class Target:
             raise ConfigurationError(f"The folder of {self.database} does not exist; create it.")
         if self.database.exists():
             _open(self.database)
+
+
+def _problem(error: ConfigurationException) -> str:
+    if not isinstance(error, ConfigFieldMissingException):
+        return "cannot be read"
+    missing = [
+        name
+        for field, traces in error.traces.items()
+        for trace in traces[:1]
+        for name in (trace.traces if isinstance(trace, LookupTraces) else [field])
+    ]
+    return f"are not complete (missing: {', '.join(missing)})"
 
 
 def _open(path: Path) -> None:
