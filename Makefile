@@ -4,13 +4,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint clean
+EXTRAS := dev,postgres,snowflake,bigquery
+
+.PHONY: demo test bench lint constraints clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/chatislav demo
 
 test: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.destinations.servers.environments
 	$(BIN)/python -m pytest
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.benchmarks
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -27,8 +33,15 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) -e '.[dev]'
+	$(PIP) -e '.[$(EXTRAS)]'
 	@touch $@ $(VENV)/.installed
+
+constraints: $(VENV)/bin/python
+	$(PIP) uv
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras \
+		--no-annotate --no-header pyproject.toml -o constraints.txt
+	sed -i '1i # Every version that is tested, for all extras; `make constraints` writes it anew.' \
+		constraints.txt
 
 clean:
 	rm -rf $(VENV) .venvs build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
