@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,7 +10,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -17,6 +20,9 @@ import httpx
 from chatislav_source.sandbox import SANDBOX_KEY
 
 BOTS = (101, 102, 103)
+ROOT = str(Path(__file__).parents[2])
+CHATISLAV = str(Path(sys.executable).with_name("chatislav"))
+SYNC = [CHATISLAV, "sync", "--pipelines-dir", "pipelines", "--json"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,38 @@ class Measured:
 
     seconds: float
     megabytes: float
+    output: str = ""
+
+    def shown(self) -> str:
+        """For a table."""
+        return f"{self.seconds:.2f} s, {self.megabytes:.0f} MB"
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """What `chatislav sync --json` printed."""
+        report: dict[str, Any] = json.loads(self.output)
+        return report
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the result: what was done, what it took, and the ratio to its yardstick."""
+
+    what: str
+    value: str
+    ratio: str = ""
+
+
+@contextmanager
+def scratch() -> Iterator[str]:
+    """An empty folder to work in, gone afterwards."""
+    with TemporaryDirectory() as folder:
+        yield folder
+
+
+def contender(name: str, api: Served) -> list[str]:
+    """The command of one of the others."""
+    return [sys.executable, "-m", "tests.benchmarks.contenders", name, api.base_url]
 
 
 def process(command: Sequence[str], environment: dict[str, str], folder: str) -> Measured:
@@ -34,19 +72,23 @@ def process(command: Sequence[str], environment: dict[str, str], folder: str) ->
         RuntimeError: it did not end with status 0; its output is in the message.
     """
     began = time.perf_counter()
-    with open(os.path.join(folder, "output.txt"), "wb+") as output:
-        child = subprocess.Popen(
-            command, stdout=output, stderr=output, env=os.environ | environment, cwd=folder
-        )
+    # compiled modules are kept, as they are wherever the package is installed
+    variables = os.environ | environment | {"PYTHONPATH": ROOT, "PYTHONDONTWRITEBYTECODE": ""}
+    with (
+        open(os.path.join(folder, "stdout.txt"), "wb+") as output,
+        open(os.path.join(folder, "stderr.txt"), "wb+") as errors,
+    ):
+        child = subprocess.Popen(command, stdout=output, stderr=errors, env=variables, cwd=folder)
         _, status, usage = os.wait4(child.pid, 0)
         seconds = time.perf_counter() - began
         child.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        errors.seek(0)
         if child.returncode:
-            output.seek(0)
             raise RuntimeError(
-                f"{command} ended with {child.returncode}: {output.read()[-3000:]!r}"
+                f"{command} ended with {child.returncode}: {errors.read()[-3000:]!r}"
             )
-    return Measured(seconds, usage.ru_maxrss / 1024)
+        return Measured(seconds, usage.ru_maxrss / 1024, output.read().decode())
 
 
 def middle(runs: Sequence[Measured]) -> Measured:

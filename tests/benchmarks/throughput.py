@@ -1,61 +1,55 @@
-"""A first full load into an empty DuckDB file, and one in which 1 % changed, beside others."""
+"""A first full load into an empty DuckDB file, beside the floor and dlt's own rest_api source."""
 
 from __future__ import annotations
 
-import shutil
-import sys
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Iterator
 
-from tests.benchmarks.measure import BOTS, Measured, Served, middle, process, served
+from tests.benchmarks.measure import (
+    BOTS,
+    SYNC,
+    Measured,
+    Row,
+    Served,
+    contender,
+    middle,
+    process,
+    scratch,
+    served,
+)
 
 RUNS = 3
-CHATISLAV = str(Path(sys.executable).with_name("chatislav"))
-SYNC = [CHATISLAV, "sync", "--bot-id", str(BOTS[0]), "--pipelines-dir", "pipelines", "--json"]
-ROOT = str(Path(__file__).parents[2])
+CONVERSATIONS = 100_000
+SLOW_CONVERSATIONS = 20_000  # rest_api as documented takes minutes and gigabytes at 100,000
 
 
-def contender(name: str, api: Served) -> list[str]:
-    """The command of one of the others."""
-    return [sys.executable, "-m", "tests.benchmarks.contenders", name, api.base_url]
-
-
-def once(command: list[str], api: Served) -> Measured:
-    """One run in an empty folder."""
-    with TemporaryDirectory() as folder:
-        return process(command, api.environment | {"PYTHONPATH": ROOT}, folder)
-
-
-def first_load(conversations: int, slow_too: bool) -> list[tuple[str, Measured]]:
-    """Each contender's median over interleaved runs; the very slow one runs once."""
+def first_load(conversations: int, names: list[str], runs: int) -> dict[str, Measured]:
+    """Each contender's median over interleaved runs, each in an empty folder."""
+    measured: dict[str, list[Measured]] = {name: [] for name in names}
     with served(conversations) as api:
-        commands = {
-            "chatislav sync": SYNC,
-            "floor (fetch, read_json)": contender("floor", api),
-            "rest_api, parquet": contender("rest_api_parquet", api),
-        }
-        runs: dict[str, list[Measured]] = {name: [] for name in commands}
-        for _ in range(RUNS):
-            for name, command in commands.items():
-                runs[name].append(once(command, api))
-        results = [(name, middle(measured)) for name, measured in runs.items()]
-        if slow_too:
-            results.append(("rest_api, as documented", once(contender("rest_api", api), api)))
-    return results
+        for _ in range(runs):
+            for name in names:
+                measured[name].append(_once(name, api))
+    return {name: middle(values) for name, values in measured.items()}
 
 
-def again(conversations: int) -> tuple[Measured, Measured]:
-    """A sync in which nothing changed, and one in which 1 % did."""
-    with served(conversations) as api, TemporaryDirectory() as folder:
-        process(SYNC, api.environment, folder)
-        unchanged = process(SYNC, api.environment, folder)
-        api.mutate("new_message", conversations // 100)
-        changed = process(SYNC, api.environment, folder)
-        shutil.rmtree(Path(folder, "pipelines"))
-    return unchanged, changed
+def _once(name: str, api: Served) -> Measured:
+    command = [*SYNC, "--bot-id", str(BOTS[0])] if name == "sync" else contender(name, api)
+    with scratch() as folder:
+        return process(command, api.environment, folder)
 
 
-if __name__ == "__main__":
-    size = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    for name, measured in first_load(size, slow_too="--slow" in sys.argv):
-        print(f"{name:28} {measured.seconds:8.2f} s {measured.megabytes:8.0f} MB")  # noqa: T201
+def rows() -> Iterator[Row]:
+    """What the README's table shows of throughput."""
+    big = first_load(CONVERSATIONS, ["sync", "floor", "rest_api_parquet"], RUNS)
+    small = first_load(SLOW_CONVERSATIONS, ["sync", "rest_api"], 1)
+    for name, what in (
+        ("sync", "`chatislav sync`"),
+        ("floor", "floor: fetch to disk, DuckDB `read_json`, no state, no merge"),
+        ("rest_api_parquet", "dlt `rest_api`, parquet"),
+    ):
+        ratio = big[name].seconds / big["sync"].seconds
+        yield Row(f"first load, {CONVERSATIONS:,} × 8: {what}", big[name].shown(), f"{ratio:.2f}")
+    for name, what in (("sync", "`chatislav sync`"), ("rest_api", "dlt `rest_api` as documented")):
+        ratio = small[name].seconds / small["sync"].seconds
+        what = f"first load, {SLOW_CONVERSATIONS:,} × 8: {what}"
+        yield Row(what, small[name].shown(), f"{ratio:.2f}")

@@ -1,0 +1,30 @@
+"""A server that allows ten requests a second: how close, and how many are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tests.benchmarks.measure import BOTS, SYNC, Row, process, scratch, served
+
+ALLOWED_PER_SECOND = 10
+SETTLING_SECONDS = 5.0
+
+
+def rows() -> Iterator[Row]:
+    """What the README's table shows of rate limits."""
+    with served(3_000, bots=BOTS) as api, scratch() as folder:
+        api.configure(rate_limit_per_second=ALLOWED_PER_SECOND, rate_limit_burst=10)
+        chosen = [part for bot_id in BOTS for part in ("--bot-id", str(bot_id))]
+        process([*SYNC, *chosen], api.environment, folder)
+        records: list[dict[str, Any]] = api.requests()["records"]
+    began = records[0]["started_at"] + SETTLING_SECONDS
+    settled = [record for record in records if record["started_at"] >= began]
+    good = [record for record in settled if record["status"] == 200]
+    span = settled[-1]["started_at"] - settled[0]["started_at"]
+    refused = 100 * (len(settled) - len(good)) / len(settled)
+    yield Row(
+        f"{ALLOWED_PER_SECOND} requests a second allowed: answered, after {SETTLING_SECONDS:.0f} s",
+        f"{len(good) / span:.1f} a second, {refused:.1f} % refused",
+        f"{len(good) / span / ALLOWED_PER_SECOND:.2f}",
+    )
