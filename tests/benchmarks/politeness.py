@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from datetime import UTC, datetime
 
-from tests.benchmarks.measure import BOTS, SYNC, Row, process, scratch, served
+from chatislav_source.sandbox import Sandbox, Settings, World
+from tests.benchmarks.measure import BOTS, SYNC, Row, Served, process, scratch
 
 ALLOWED_PER_SECOND = 10
 SETTLING_SECONDS = 5.0
@@ -13,15 +14,17 @@ SETTLING_SECONDS = 5.0
 
 def rows() -> Iterator[Row]:
     """What the README's table shows of rate limits."""
-    with served(3_000, bots=BOTS) as api, scratch() as folder:
-        api.configure(rate_limit_per_second=ALLOWED_PER_SECOND, rate_limit_burst=10)
-        chosen = [part for bot_id in BOTS for part in ("--bot-id", str(bot_id))]
-        process([*SYNC, *chosen], api.environment, folder)
-        records: list[dict[str, Any]] = api.requests()["records"]
-    began = records[0]["started_at"] + SETTLING_SECONDS
-    settled = [record for record in records if record["started_at"] >= began]
-    good = [record for record in settled if record["status"] == 200]
-    span = settled[-1]["started_at"] - settled[0]["started_at"]
+    today = datetime.now(UTC).date()
+    world = World.generate(bot_ids=BOTS, conversations=1_000, days=90, last_day=today, seed=1)
+    limit = Settings(rate_limit_per_second=ALLOWED_PER_SECOND, rate_limit_burst=10)
+    chosen = [part for bot_id in BOTS for part in ("--bot-id", str(bot_id))]
+    with Sandbox(world, limit) as api, scratch() as folder:
+        process([*SYNC, *chosen], Served(api.base_url).environment, folder)
+        records = list(api.requests)
+    began = records[0].started_at + SETTLING_SECONDS
+    settled = [record for record in records if record.started_at >= began]
+    good = [record for record in settled if record.status == 200]
+    span = settled[-1].started_at - settled[0].started_at
     refused = 100 * (len(settled) - len(good)) / len(settled)
     yield Row(
         f"{ALLOWED_PER_SECOND} requests a second allowed: answered, after {SETTLING_SECONDS:.0f} s",
