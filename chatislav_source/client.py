@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from math import isfinite
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import orjson
@@ -21,6 +23,7 @@ from tenacity import (
 )
 
 from chatislav_source import settings
+from chatislav_source.connections import Connections
 from chatislav_source.decoding import decode
 from chatislav_source.errors import (
     ConfigurationError,
@@ -29,7 +32,7 @@ from chatislav_source.errors import (
     RequestRefusedError,
     UnexpectedResponseError,
 )
-from chatislav_source.throttle import Stopped, Throttle
+from chatislav_source.throttle import HeldTooLong, Stopped, Throttle
 
 logger = logging.getLogger(__name__)
 
@@ -47,8 +50,8 @@ class Answer:
     `value` is what a `Shortcut` made of the body, where one was given and took it.
     """
 
-    value: Any
-    body: bytes
+    value: Any = field(repr=False)  # people's words, and so is the body
+    body: bytes = field(repr=False)
     needs_cleaning: bool
     tries: int
     read_at: datetime
@@ -84,9 +87,10 @@ class ChatislavClient:
     def __init__(
         self, base_url: str, keys: Sequence[str], throttle: Throttle, stop: threading.Event
     ) -> None:
-        self._keys = list(keys)
+        self._keys = tuple(keys)
         self._throttle = throttle
         self._stop = stop
+        self._connections = Connections()
         timeout = httpx.Timeout(
             settings.READ_TIMEOUT_SECONDS, connect=settings.CONNECT_TIMEOUT_SECONDS, pool=None
         )
@@ -102,8 +106,14 @@ class ChatislavClient:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def interrupt(self) -> None:
+        """End the run: threads that wait for a turn, between tries or for an answer are let go."""
+        self._stop.set()
+        self._throttle.wake()
+        self._connections.cut()
+
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; nothing may be requested any more."""
         self._http.close()
 
     def post(
@@ -120,7 +130,7 @@ class ChatislavClient:
         Raises:
             KeyRefusedError: 401 or 403 for every key.
             RequestRefusedError: any other 4xx that will not pass.
-            RequestFailedError: no good answer within `tries`.
+            RequestFailedError: no good answer within `tries`, or the API asks to wait too long.
             UnexpectedResponseError: the last of `tries` was 2xx, but `check` found it wrong.
             Stopped: the run ended.
         """
@@ -134,6 +144,7 @@ class ChatislavClient:
             before_sleep=_log_retry(path, about),
             reraise=True,
         )
+        number = 0
         try:
             for attempt in retrying:
                 with attempt:
@@ -141,8 +152,10 @@ class ChatislavClient:
                     return self._once(path, query, about, check, shortcut, number)
         except PassingError as error:
             raise RequestFailedError(
-                path, about, tries, error.reason, error.size_may_be_why
+                path, about, number, error.reason, error.size_may_be_why
             ) from error
+        except HeldTooLong as held:
+            raise RequestFailedError(path, about, number, str(held)) from None
         raise AssertionError("tenacity returns or raises")
 
     def _once(
@@ -159,8 +172,9 @@ class ChatislavClient:
         try:
             value, needs_cleaning = decode(body)
         except ValueError:
-            kind = response.headers.get("content-type", "no content type")
-            raise PassingError(f"the body is not JSON ({kind})", size_may_be_why=True) from None
+            kind = self._without_keys(response.headers.get("content-type", "no content type"))
+            reason = f"the body is not JSON ({kind[:EXCERPT_CHARACTERS]})"
+            raise PassingError(reason, size_may_be_why=True) from None
         problem = check(value) if isinstance(value, dict) else "the body is not an object"
         if problem:
             raise UnexpectedResponseError(path, about, problem)
@@ -169,11 +183,17 @@ class ChatislavClient:
     def _send(self, path: str, query: Row, key: str | None = None) -> tuple[httpx.Response, str]:
         with self._throttle.slot() as began:
             key = key or self._keys[0]
-            headers = {"X-API-Key": key, "Content-Type": "application/json"}
             try:
-                response = self._http.post(path, content=orjson.dumps(query), headers=headers)
-            except httpx.TransportError as error:
-                # the message of a transport error may quote what was sent; its name does not
+                response = self._http.post(
+                    path,
+                    content=orjson.dumps(query),
+                    headers={"X-API-Key": key, "Content-Type": "application/json"},
+                    extensions={"trace": self._connections.trace},
+                )
+            except (httpx.RequestError, RuntimeError) as error:  # the latter if closed meanwhile
+                if self._stop.is_set():
+                    raise Stopped from None
+                # the message of such an error may quote what was sent; its name does not
                 reason = f"no answer ({type(error).__name__})"
                 raise PassingError(reason, size_may_be_why=True) from None
             self._learn(response, began)
@@ -181,10 +201,9 @@ class ChatislavClient:
 
     def _learn(self, response: httpx.Response, began: float) -> None:
         if response.status_code in RATE_STATUSES:
-            retry_after = _retry_after(response, datetime.now(UTC))
-            self._throttle.refused(began, response.status_code == 429, retry_after)
+            self._throttle.refused(began, retry_after(response.headers, datetime.now(UTC)))
         elif response.is_success:
-            self._throttle.answered()
+            self._throttle.answered(began)
 
     def _with_other_key(
         self, path: str, query: Row, refused_key: str, refusal: httpx.Response
@@ -197,7 +216,8 @@ class ChatislavClient:
         for key in [key for key in self._keys if key != refused_key]:
             response, _ = self._send(path, query, key)
             if response.status_code not in KEY_STATUSES:
-                self._keys.sort(key=lambda other: other != key)
+                # a new tuple in one step, as other threads are reading it
+                self._keys = (key, *(other for other in self._keys if other != key))
                 logger.warning("A key was refused (HTTP %s); another is used", refusal.status_code)
                 return response
         raise KeyRefusedError(refusal.status_code)
@@ -206,14 +226,25 @@ class ChatislavClient:
         status = response.status_code
         if status in PASSING_STATUSES or status >= 500:
             return PassingError(f"HTTP {status}", size_may_be_why=status not in RATE_STATUSES)
-        return RequestRefusedError(path, about, status, self._excerpt(response))
+        text = self._redirect(response) if response.has_redirect_location else ""
+        return RequestRefusedError(path, about, status, text or self._excerpt(response))
+
+    def _redirect(self, response: httpx.Response) -> str:
+        to = urlsplit(self._without_keys(response.headers["location"]))
+        return (
+            f"it redirects to {to.scheme or 'http'}://{to.hostname or '(the same host)'}, which is "
+            "not followed, so that the key goes nowhere else; base_url is probably not right"
+        )
 
     def _excerpt(self, response: httpx.Response) -> str:
         """The start of an error's text, on one line and without a key that it may repeat."""
-        text = response.content[: EXCERPT_CHARACTERS * 4].decode("utf-8", "replace")
+        text = self._without_keys(response.content.decode("utf-8", "replace"))
+        return " ".join(text.split())[:EXCERPT_CHARACTERS]
+
+    def _without_keys(self, text: str) -> str:
         for key in self._keys:
             text = text.replace(key, "***")
-        return " ".join(text.split())[:EXCERPT_CHARACTERS]
+        return text
 
     def _sleep(self, seconds: float) -> None:
         if self._stop.wait(seconds):
@@ -229,18 +260,25 @@ def _log_retry(path: str, about: str) -> Callable[[RetryCallState], None]:
     return log
 
 
-def _retry_after(response: httpx.Response, now: datetime) -> float | None:
-    """Seconds to wait according to Retry-After (seconds or a date); None if it says nothing."""
-    text = response.headers.get("retry-after", "").strip()
-    if not text:
-        return None
+def retry_after(headers: httpx.Headers, now: datetime) -> float | None:
+    """Seconds to wait according to Retry-After (seconds or a date); None if it says nothing.
+
+    A date is compared with the API's own clock, where it tells it, else with `now`.
+    """
+    text = headers.get("retry-after", "").strip()
     try:
         seconds = float(text)
     except ValueError:
-        try:
-            moment = parsedate_to_datetime(text)
-        except ValueError:
+        until = _http_date(text)
+        if until is None:
             return None
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        seconds = (moment - now).total_seconds()
-    return min(max(0.0, seconds), settings.LONGEST_RETRY_AFTER_SECONDS)
+        seconds = (until - (_http_date(headers.get("date", "")) or now)).total_seconds()
+    return max(0.0, seconds) if isfinite(seconds) else None
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -23,6 +23,8 @@ from chatislav_source.throttle import Stopped
 
 logger = logging.getLogger(__name__)
 
+CLOSE_SECONDS = 5.0  # that a crawl waits for its threads
+
 
 class Reading(Protocol):
     """What is to be read of one bot; see `ConversationReading` and `AnalyticsReading`."""
@@ -129,12 +131,16 @@ class Crawl:
             return not self._pieces and self._is_over()
 
     def close(self) -> None:
-        """Let the workers leave; the client's stop event must be set first if they may wait."""
+        """Let the workers leave; the client must be interrupted first if they may be waiting.
+
+        Whoever is still making a connection then, which cannot be interrupted, is left behind.
+        """
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+        deadline = time.monotonic() + CLOSE_SECONDS
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def _is_over(self) -> bool:
         if any(job.in_flight for job in self.jobs):
@@ -146,56 +152,55 @@ class Crawl:
         )
 
     def _work(self) -> None:
-        while True:
-            with self._changed:
-                taken = self._next()
-            if taken is None:
-                return
-            job, request = taken
-            result, error = self._read(job, request)
-            with self._changed:
-                job.in_flight -= 1
-                if result is not None or error is not None:
-                    self._hand_on(job, request, result, error)
-                self._changed.notify_all()
-
-    def _next(self) -> tuple[Job, Any] | None:
-        while not (self._closed or self.fatal or self._is_over()):
-            if self._waiting_bytes < self._buffer_bytes:
-                # the bot with the fewest requests in flight first, so that none waits for another
-                for job in sorted(self.jobs, key=lambda job: job.in_flight):
-                    request = job.reading.next_request()
-                    if request is not None:
-                        job.in_flight += 1
-                        return job, request
-            self._changed.wait()
-        self._changed.notify_all()
-        return None
-
-    def _read(self, job: Job, request: Any) -> tuple[Any, ChatislavError | None]:
         try:
-            return job.reader.read(request, self._client), None
-        except ChatislavError as error:
-            return None, error
-        except Stopped:
-            return None, None
+            while (taken := self._next()) is not None:
+                self._read(*taken)
         except BaseException as error:  # a defect of ours: it must end the run, not a thread
             with self._changed:
                 self.fatal = self.fatal or error
-            return None, None
+                self._changed.notify_all()
 
-    def _hand_on(self, job: Job, request: Any, result: Any, error: ChatislavError | None) -> None:
-        bot_id = job.reading.bot_id
-        if result is not None:
-            self._readable.add(bot_id)
+    def _next(self) -> tuple[Job, Any] | None:
+        with self._changed:
+            while not (self._closed or self.fatal or self._is_over()):
+                if self._waiting_bytes < self._buffer_bytes:
+                    # the bot with the fewest requests in flight first: none waits for another
+                    for job in sorted(self.jobs, key=lambda job: job.in_flight):
+                        request = job.reading.next_request()
+                        if request is not None:
+                            job.in_flight += 1
+                            return job, request
+                self._changed.wait()
+            self._changed.notify_all()
+            return None
+
+    def _read(self, job: Job, request: Any) -> None:
+        outcome = None
+        try:
+            outcome = job.reader.read(request, self._client)
+        except ChatislavError as error:
+            outcome = error
+        except Stopped:
+            pass  # the run is over: nobody asks for this any more
+        finally:
+            with self._changed:
+                job.in_flight -= 1
+                if outcome is not None:
+                    self._hand_on(job, request, outcome)
+                self._changed.notify_all()
+
+    def _hand_on(self, job: Job, request: Any, outcome: Any) -> None:
+        if not isinstance(outcome, ChatislavError):
+            self._readable.add(job.reading.bot_id)
             try:
-                state = job.reading.answered(request, result)
+                state = job.reading.answered(request, outcome)
             except ChatislavError as problem:
-                error, result = problem, None
-        if error is not None:
-            logger.warning("%s", error)
-            state = self._failed(job, request, error)
-        self._pieces.append(Piece(bot_id, request, result, state))
+                outcome = problem
+        result = None if isinstance(outcome, ChatislavError) else outcome
+        if isinstance(outcome, ChatislavError):
+            logger.warning("%s", outcome)
+            state = self._failed(job, request, outcome)
+        self._pieces.append(Piece(job.reading.bot_id, request, result, state))
         self._waiting_bytes += result.size if result else 0
 
     def _failed(self, job: Job, request: Any, error: ChatislavError) -> State:

@@ -55,7 +55,7 @@ class RequestRefusedError(ChatislavError):
         self.status = status
         super().__init__(
             f"POST {path} for {about} was refused (HTTP {status}): {excerpt or 'no text'}. "
-            "Check the bot id and the dates; if they are right, the API has changed."
+            "Check the bot id, the dates and base_url; if they are right, the API has changed."
         )
 
 
@@ -70,7 +70,7 @@ class RequestFailedError(ChatislavError):
         self.reason = reason
         self.size_may_be_why = size_may_be_why
         super().__init__(
-            f"POST {path} for {about} failed {tries} times, last: {reason}. "
+            f"POST {path} for {about} failed {tries} time{'s' * (tries != 1)}, last: {reason}. "
             "Nothing is lost: run again later and it goes on from here."
         )
 

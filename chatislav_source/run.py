@@ -65,9 +65,9 @@ class Run:
         self.reports: Reports = {} if reports is None else reports
         self.readable = Readable()
         self._on_piece = on_piece
-        self._stop = threading.Event()
-        self._throttle = Throttle(options.max_concurrency, self._stop)
-        self._client = ChatislavClient(options.base_url, options.keys, self._throttle, self._stop)
+        stop = threading.Event()
+        throttle = Throttle(options.max_concurrency, stop)
+        self._client = ChatislavClient(options.base_url, options.keys, throttle, stop)
         self._resumed: set[int] = set()
         self._trust: dict[str, Trust] = {}
         self._writings: dict[int, Writing] = {}
@@ -80,8 +80,7 @@ class Run:
 
     def close(self) -> None:
         """End the threads and close the connections."""
-        self._stop.set()
-        self._throttle.wake()
+        self._client.interrupt()
         for crawl in self.crawls.values():
             crawl.close()
         self._client.close()
