@@ -133,11 +133,26 @@ def load_pending(pipeline: dlt.Pipeline) -> None:
     """
     if not pipeline.has_pending_data:
         return
+    if is_half_loaded(pipeline):
+        logger.info("The last load was interrupted; what it held is read again")
+        try:
+            pipeline.abort_packages()
+        except PipelineStepFailed as error:
+            raise told_apart(error) from error
+        return
     logger.info("Loading what the last run had read")
     try:
         load(pipeline, None)
     except LoadFailedError as error:
         logger.warning("%s", error)
+
+
+def is_half_loaded(pipeline: dlt.Pipeline) -> bool:
+    """Whether a job was interrupted: dlt would stage its rows once more and so store them twice."""
+    return any(
+        pipeline.get_load_package_info(load_id).jobs["started_jobs"]
+        for load_id in pipeline.list_normalized_load_packages()
+    )
 
 
 def load(pipeline: dlt.Pipeline, source: DltSource | None) -> None:

@@ -83,14 +83,22 @@ class Bench:
             *differences(MESSAGES, stored(self.database, MESSAGES), self._children(bots)),
         ]
 
-    def analytics_differences(self, days: list[date]) -> list[str]:
-        """Everything in which the analytics of these days differ from the truth."""
+    def analytics_differences(self, exact_from: date) -> list[str]:
+        """Everything in which the analytics differ from the truth.
+
+        Of days before `exact_from` only that they are there: they were final when they changed.
+        """
+        days = [days_ago(n) for n in range((TODAY - self.start_date).days + 1)]
+        rows = stored(self.database, ANALYTICS)
         truth = {
             (bot_id, day, "all", "UTC"): _analytics_row(self.world, bot_id, day)
             for bot_id in self.bot_ids
             for day in days
         }
-        return differences(ANALYTICS, stored(self.database, ANALYTICS), truth)
+        for row in rows:
+            if row["date"] < exact_from:
+                row.update(truth.get(key_of(ANALYTICS, row), {}))
+        return differences(ANALYTICS, rows, truth)
 
     def _parents(self, bot_ids: list[int]) -> Rows:
         items = [item for bot_id in bot_ids for item in self.world.conversations(bot_id)]

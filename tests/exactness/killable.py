@@ -1,0 +1,90 @@
+"""A process that syncs and can be killed: imports once, then forks for each attempt.
+
+Reads a JSON object a line: the folder, the arguments of `sync`, and on which event to die. Events
+are files opened, moved or removed in that folder, so that a kill lands anywhere in extract,
+normalize and load. Answers with the pid of each attempt, then how it ended.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from chatislav_source import settings
+
+settings.MAX_PAGE_SIZE = 10
+settings.ROWS_PER_WINDOW = 40
+settings.CHUNK_BYTES = 60_000
+settings.BUFFER_BYTES = 30_000
+
+import dlt  # noqa: E402 - the constants come first: some are defaults of functions
+
+from chatislav_source import sync  # noqa: E402
+
+
+def main() -> None:
+    """Serve orders until stdin ends."""
+    logging.disable(logging.CRITICAL)
+    for line in sys.stdin:
+        order = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            attempt(order)
+        say(pid)
+        _, status = os.waitpid(pid, 0)
+        say(os.waitstatus_to_exitcode(status))
+
+
+def say(value: int) -> None:
+    """Answer with a number on a line."""
+    sys.stdout.write(f"{value}\n")
+    sys.stdout.flush()
+
+
+def attempt(order: dict[str, Any]) -> None:
+    """One sync, in a process of its own."""
+    folder = Path(order["folder"])
+    status = 70
+    try:
+        if order["dies_at"]:
+            die_at(order["dies_at"], re.compile(order["dies_on"]), folder / "killed_at.txt")
+        pipeline = dlt.pipeline(
+            "exact",
+            destination=dlt.destinations.duckdb(str(folder / "warehouse.duckdb")),
+            dataset_name="chatislav",
+            pipelines_dir=str(folder / "pipelines"),
+        )
+        status = 0 if sync(pipeline, **order["arguments"]).complete else 1
+    finally:
+        os._exit(status)
+
+
+def die_at(number: int, path: re.Pattern[str], note: Path) -> None:
+    """Be killed as by `kill -9` at the event with this number on such a path; note where it was."""
+    left = number
+    dying = False
+    inside = str(note.parent)
+
+    def count(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal left, dying
+        touched = " ".join(map(str, arguments[:2]))  # a file is moved from one path to another
+        if dying or inside not in touched or not path.search(touched):
+            return
+        left -= 1
+        if left <= 0:
+            dying = True
+            with note.open("a") as file:
+                file.write(f"{event} {arguments[:2]}\n")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(count)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""kill -9 at any moment, any number of times: the next undisturbed sync makes the tables exact."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatislav_source.sandbox import World
+from chatislav_source.sandbox.log import RequestRecord
+from tests.exactness.model import seeded
+from tests.exactness.truth import TODAY, Bench, bench, days_ago
+
+ROOT = Path(__file__).parents[2]
+KILLS = 9  # per story
+KILLED = -signal.SIGKILL
+REPEATED_PER_KILL = 16  # requests: a chunk and what was fetched ahead, some pages each
+
+
+@dataclass
+class Killable:
+    """The process that syncs; see `killable.py`."""
+
+    process: subprocess.Popen[str]
+    bench: Bench
+
+    def attempt(self, dies_at: int = 0, dies_on: str = "") -> int:
+        """One sync that dies at this event (0: never) on such a path; its exit status."""
+        arguments = self.bench.arguments(start_date=str(self.bench.start_date), max_concurrency=4)
+        order = {
+            "folder": str(self.bench.folder),
+            "arguments": arguments,
+            "dies_at": dies_at,
+            "dies_on": dies_on,
+        }
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.flush()
+        self.process.stdout.readline()
+        return int(self.process.stdout.readline())
+
+    @property
+    def deaths(self) -> list[str]:
+        """Where it was killed, so far."""
+        return (self.bench.folder / "killed_at.txt").read_text().splitlines()
+
+
+@contextmanager
+def killable(folder: Path, world: World) -> Iterator[Killable]:
+    """A process that syncs `world` into a new folder."""
+    folder.mkdir()
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with (
+        bench(folder, world) as made,
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.exactness.killable"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+            cwd=folder,
+        ) as process,
+    ):
+        yield Killable(process, made)
+        process.stdin.close() if process.stdin else None
+
+
+def made_world(seed: int) -> World:
+    return World.generate((101, 102), conversations=120, days=35, last_day=TODAY, seed=seed)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("seed", "settings", "folder_is_lost"),
+    [
+        pytest.param(1, {}, False, id="still"),
+        pytest.param(2, {"churn": {"new_message": 0.2, "new_conversation": 0.1}}, False, id="busy"),
+        pytest.param(3, {"date_filter": "created"}, True, id="folder lost"),
+        pytest.param(
+            4,
+            {"churn": {"new_message": 0.2}, "page_order": "oldest_activity"},
+            True,
+            id="busy and folder lost",
+        ),
+    ],
+)
+def test_after_kills_at_random_moments_one_undisturbed_sync_is_exact(
+    tmp_path: Path, seed: int, settings: dict[str, Any], folder_is_lost: bool
+) -> None:
+    random = seeded(seed)
+    with killable(tmp_path / "story", made_world(seed)) as process:
+        process.bench.api.configure(latency_seconds=0.002, **settings)
+        killed = 0
+        while killed < KILLS:
+            dies_at = int(2 ** random.uniform(0, 9.5))
+            killed += process.attempt(dies_at) == KILLED
+            if folder_is_lost and killed % 3 == 0:
+                shutil.rmtree(process.bench.folder / "pipelines")
+            process.bench.world.mutate("new_message", random, 101)
+        process.bench.api.configure(churn={})
+
+        status = process.attempt()
+
+        assert status == 0
+        assert process.bench.differences() == []
+        assert process.bench.analytics_differences(days_ago(7)) == []
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("table", ["conversations", "conversations__messages", "analytics"])
+def test_a_kill_between_staging_rows_and_noting_it_stores_nothing_twice(
+    tmp_path: Path, table: str
+) -> None:
+    with killable(tmp_path / "story", made_world(6)) as process:
+        status = process.attempt(1, rf"pending_transitions/{table}\.\w+\.")
+        assert status == KILLED
+
+        process.attempt()
+
+        assert process.bench.differences() == []
+        assert process.bench.analytics_differences(process.bench.start_date) == []
+
+
+def continued_windows(requests: list[RequestRecord]) -> int:
+    """Windows whose first request of an attempt had a page token."""
+    seen = set()
+    continued = 0
+    for request in requests:
+        body = request.body or {}
+        if request.path != "/conversations":
+            continue
+        window = (body["bot_id"], body["from"], body.get("to"))
+        continued += window not in seen and "cursor" in body
+        seen.add(window)
+    return continued
+
+
+@pytest.mark.timeout(300)
+def test_a_kill_repeats_about_a_chunk_and_windows_go_on_from_their_page_token(
+    tmp_path: Path,
+) -> None:
+    world = made_world(5)
+    with killable(tmp_path / "undisturbed", world) as process:
+        process.attempt()
+        needed = process.bench.api.count("/conversations")
+
+    with killable(tmp_path / "killed", world) as process:
+        kills = continued = 0
+        first = 0
+        while process.attempt(700) == KILLED:  # some loads into each attempt
+            kills += 1
+            continued += continued_windows(process.bench.api.requests[first:])
+            first = len(process.bench.api.requests)
+        continued += continued_windows(process.bench.api.requests[first:])
+
+        assert process.bench.differences() == []
+        assert kills >= 2
+        assert continued >= 1
+        assert process.bench.api.count("/conversations") <= needed + kills * REPEATED_PER_KILL + 20
