@@ -3,7 +3,7 @@
 Requests in flight grow while answers are good, and halve when one is refused. From the first
 refusals on there is also a pace, in requests per second. It is judged once per epoch: where too
 many were refused it falls back to the fastest that was clean, or to the rate of good answers; where
-none was, it moves half way to the pace that failed, waits there, and then tries a little more.
+none was, it moves towards the pace that failed, waits near it, and then tries a little more.
 Refusals that no slower pace cures are not about pace, so they are lived with.
 """
 
@@ -15,16 +15,16 @@ from chatislav_source import settings
 
 EPOCH_SECONDS, LONGEST_EPOCH_SECONDS = 2.0, 10.0
 EPOCH_REQUESTS = 10  # at least, unless they take longer than the longest epoch
-EPOCH_REQUESTS_UNPACED = 30  # so that chance alone does not end a time without pace
+EPOCH_REQUESTS_UNPACED = 60  # so that chance alone does not end a time without pace
 TOO_MANY = 0.05  # of an epoch's requests refused
 MARGIN = 0.95  # of a rate that is known to be just too much
+STEP = 0.4  # of the way to the pace that failed, after each clean epoch
 NEAR = 0.9  # of the pace that failed: from here on it is waited
 FIRST_GROWTH, LARGEST_GROWTH = 0.02, 0.5  # per epoch, beyond the pace that failed
 FIRST_HOLD_SECONDS, LONGEST_HOLD_SECONDS = 4.0, 60.0
 SLOWEST = 0.2  # requests per second, while every one is refused
-USELESS_CUTS = 3  # in a row, and refusals are not about pace
+USELESS_CUTS, MOST_USELESS_CUTS = 3, 8  # more than epochs that needed none: it is not the pace
 CHANCE = 0.6  # more refused than this is no matter of chance
-FIRST_BAN_SECONDS, LONGEST_BAN_SECONDS = 30.0, 120.0  # of being without pace, if it was wrong
 LATE_SECONDS = 0.002  # that a thread may wake too late, to be caught up by the next turn
 
 
@@ -86,10 +86,10 @@ class Pace:
         self._growth = FIRST_GROWTH
         self._hold = FIRST_HOLD_SECONDS
         self._hold_until = -inf
-        self._cuts = 0
+        self._cuts = 0  # in a row
+        self._doubt = 0  # whether refusals are about pace: cuts, less epochs that needed none
+        self._enough_doubt = USELESS_CUTS
         self._tolerated = 0.0
-        self._ban = FIRST_BAN_SECONDS
-        self._banned_until = -inf
         self.restart(now)
 
     def restart(self, at: float) -> None:
@@ -129,17 +129,18 @@ class Pace:
             sent = requests / max(self._latest - self._epoch_began, seconds / 2)
             self._slower(now, refused, min(sent, self.per_second or sent))
         elif self.per_second is not None:
-            self._cuts = 0
+            self._cuts, self._doubt = 0, max(0, self._doubt - 1)
             if not refused:
                 self._clean = self.per_second
                 self.per_second = self._faster(now, self.per_second)
 
     def _slower(self, now: float, refused: float, sent: float) -> None:
-        if self._tolerated:
-            self._banned_until, self._ban = now + self._ban, min(self._ban * 2, LONGEST_BAN_SECONDS)
-            self._tolerated, self._cuts, self._clean = 0.0, 0, None
+        if self._tolerated:  # so it was the pace, after all
+            self._enough_doubt = min(self._enough_doubt + 1, MOST_USELESS_CUTS)
+            self._tolerated, self._cuts, self._doubt, self._clean = 0.0, 0, 0, None
         self._cuts += 1
-        if self._cuts >= USELESS_CUTS and refused < CHANCE and now >= self._banned_until:
+        self._doubt += 1
+        if self._doubt >= self._enough_doubt and refused < CHANCE:
             self._give_up(refused)
             return
         pace = self.per_second or sent
@@ -155,16 +156,16 @@ class Pace:
             return pace / 2
         if self._cuts == 1 and self._clean:
             return min(self._clean, pace * MARGIN)
-        return good * MARGIN
+        return good * MARGIN**self._cuts  # more each time, so that what had piled up can drain
 
     def _give_up(self, refused: float) -> None:
         """No pace from now on, as long as not many more are refused."""
-        self.per_second, self.next_turn, self._cuts = None, -inf, 0
-        self._tolerated = min(CHANCE + 0.3, 2 * refused + 0.1)
+        self.per_second, self.next_turn, self._cuts, self._doubt = None, -inf, 0, 0
+        self._tolerated = min(0.9, 1.5 * refused + 0.05)
 
     def _faster(self, now: float, pace: float) -> float:
         if pace < NEAR * self._failed:
-            return min((pace + self._failed) / 2, self._failed * MARGIN)
+            return min(pace + STEP * (self._failed - pace), self._failed * MARGIN)
         if now < self._hold_until:
             return pace
         faster = pace * (1 + self._growth)

@@ -7,9 +7,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dlt
+import hypothesis
 import pytest
 
 from chatislav_source.sandbox import Sandbox, World
+
+# how long an example takes says nothing on a machine that others use too
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 BOT_IDS = (101, 102, 103)
 TODAY = datetime.now(UTC).date()
