@@ -13,7 +13,6 @@ import random
 from datetime import UTC, date, datetime, timedelta
 from tempfile import TemporaryDirectory
 
-import dlt
 from airflow.sdk import (
     Asset,
     Connection,
@@ -32,8 +31,6 @@ from airflow.sdk.exceptions import (
     AirflowRescheduleException,
 )
 
-from chatislav_source import ConfigurationError, KeyRefusedError, sync
-
 SCHEDULE = "@daily"
 DESTINATION = "postgres"  # any of dlt's where several tasks can write at once, so not a DuckDB file
 DATASET = "chatislav"
@@ -46,7 +43,7 @@ TURN = timedelta(minutes=1)  # about; see `wait_for_other_runs`
 CONVERSATIONS = Asset("chatislav_conversations")
 MESSAGES = Asset("chatislav_conversations__messages")
 ANALYTICS = Asset("chatislav_analytics")
-DAY = Param(None, type=["null", "string"], format="date")
+RANGE = ("start_date", "end_date")
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +53,7 @@ logger = logging.getLogger(__name__)
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,  # not needed: the first run after a pause loads all that came meanwhile
     max_active_runs=1,
-    params={"start_date": DAY, "end_date": DAY},
+    params={name: Param(None, type=["null", "string"], format="date") for name in RANGE},
     tags=["chatislav"],
     doc_md=__doc__,
 )
@@ -141,6 +138,11 @@ def run_sync(bot_id: int, days: list[str] | None):
 
     The folder is thrown away: dlt restores the state from the destination.
     """
+    # not at the top of the file: Airflow reads it again and again
+    import dlt
+
+    from chatislav_source import ConfigurationError, KeyRefusedError, sync
+
     name = f"chatislav_{bot_id}" + (f"_{days[0][:7]}".replace("-", "_") if days else "")
     start_date, end_date = days or (None, None)
     with TemporaryDirectory() as folder:
