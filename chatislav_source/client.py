@@ -155,7 +155,8 @@ class ChatislavClient:
                 path, about, number, error.reason, error.size_may_be_why
             ) from error
         except HeldTooLong as held:
-            raise RequestFailedError(path, about, number, str(held)) from None
+            sent = max(1, number - 1)  # the last was not: the next one would not be either
+            raise RequestFailedError(path, about, sent, str(held)) from None
         raise AssertionError("tenacity returns or raises")
 
     def _once(
