@@ -1,0 +1,373 @@
+"""Fetching in threads: in bounds, each bot for itself, and over as soon as it is closed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from chatislav_source.client import ChatislavClient
+from chatislav_source.crawl import Crawl, Job, Piece, Readable, refusals_told_apart
+from chatislav_source.errors import (
+    BotRefusedError,
+    ChatislavError,
+    KeyRefusedError,
+    RequestFailedError,
+    UnexpectedResponseError,
+)
+from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
+from chatislav_source.state import State
+from chatislav_source.throttle import Stopped, Throttle
+
+FAILED = RequestFailedError("/conversations", "bot 1", 8, "HTTP 500")
+SIZE = 10
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a request gave."""
+
+    number: int
+    size: int = SIZE
+
+
+class Steps:
+    """A reading of so many numbered steps; its state counts what was answered and what failed."""
+
+    def __init__(self, bot_id: int, steps: int, at_once: int = 99) -> None:
+        self.bot_id = bot_id
+        self.state: State = {"answered": 0, "failed": 0}
+        self.error: ChatislavError | None = None
+        self.warnings: list[str] = []
+        self.done = steps == 0
+        self._todo = list(range(steps))
+        self._steps, self._at_once, self._in_flight = steps, at_once, 0
+
+    def next_request(self) -> int | None:
+        if self.error or not self._todo or self._in_flight >= self._at_once:
+            return None
+        self._in_flight += 1
+        return self._todo.pop(0)
+
+    def answered(self, request: int, result: Result) -> State:
+        assert request == result.number
+        return self._told("answered")
+
+    def failed(self, request: int, error: ChatislavError) -> State:
+        assert request < self._steps
+        self.warnings.append(str(error))
+        return self._told("failed")
+
+    def stop(self, error: ChatislavError) -> None:
+        self.error = error
+
+    def _told(self, what: str) -> State:
+        self._in_flight -= 1
+        self.state = {**self.state, what: self.state[what] + 1}
+        self.done = self.state["answered"] + self.state["failed"] == self._steps
+        return self.state
+
+
+@dataclass
+class Reads:
+    """A reader that gives each request's number back, or does what `act` does."""
+
+    act: Callable[[int], None] = lambda _: None
+    read_so_far: list[int] = field(default_factory=list)
+
+    def read(self, request: int, _: Any) -> Result:
+        self.act(request)
+        self.read_so_far.append(request)
+        return Result(request)
+
+
+def raising(error: BaseException, at: int = 0) -> Reads:
+    """A reader that fails from a request on."""
+
+    def act(request: int) -> None:
+        if request >= at:
+            raise error
+
+    return Reads(act)
+
+
+@pytest.fixture
+def begin() -> Iterator[Callable[..., Crawl]]:
+    """Begins crawls, which are closed at the end."""
+    begun: list[Crawl] = []
+
+    def make(*jobs: Job, workers: int = 4, readable: Readable | None = None, **more: Any) -> Crawl:
+        no_client: Any = None
+        begun.append(Crawl(jobs, no_client, readable or Readable(), workers, **more))
+        return begun[-1]
+
+    yield make
+    for crawl in begun:
+        crawl.close()
+
+
+def pieces(crawl: Crawl) -> list[Piece]:
+    """All pieces, in the order they are handed out."""
+    return list(iter(lambda: crawl.take(time.monotonic() + 20), None))
+
+
+def soon(is_true: Callable[[], bool]) -> bool:
+    """Whether something happens in other threads within some seconds."""
+    deadline = time.monotonic() + 10
+    pause = threading.Event()
+    while not is_true() and time.monotonic() < deadline:
+        pause.wait(0.002)
+    return is_true()
+
+
+def test_every_request_gives_one_piece_and_then_it_is_over(begin: Callable[..., Crawl]) -> None:
+    crawl = begin(Job(Steps(1, 30), Reads()), Job(Steps(2, 20), Reads()))
+
+    taken = pieces(crawl)
+
+    assert sorted((p.bot_id, p.request) for p in taken) == [
+        *((1, n) for n in range(30)),
+        *((2, n) for n in range(20)),
+    ]
+    assert crawl.is_over
+    assert crawl.fatal is None
+    assert crawl.take() is None
+
+
+def test_a_crawl_without_work_is_over_at_once(begin: Callable[..., Crawl]) -> None:
+    assert pieces(begin(Job(Steps(1, 0), Reads()))) == []
+    assert pieces(begin()) == []
+
+
+def test_each_piece_carries_the_state_after_it_in_the_order_of_the_answers(
+    begin: Callable[..., Crawl],
+) -> None:
+    taken = pieces(begin(Job(Steps(1, 50), Reads())))
+
+    assert [piece.state["answered"] for piece in taken] == list(range(1, 51))
+
+
+def test_what_is_not_taken_stays_within_the_buffer(begin: Callable[..., Crawl]) -> None:
+    reader = Reads()
+    crawl = begin(Job(Steps(1, 100), reader), workers=3, buffer_bytes=4 * SIZE)
+
+    assert soon(lambda: len(reader.read_so_far) >= 4)
+    at_rest = len(reader.read_so_far)
+    taken = pieces(crawl)
+
+    # every worker may have begun its request before the buffer was full
+    assert at_rest <= 4 + 3
+    assert len(taken) == 100
+
+
+def test_the_buffer_is_filled_again_as_pieces_are_taken(begin: Callable[..., Crawl]) -> None:
+    reader = Reads()
+    crawl = begin(Job(Steps(1, 100), reader), workers=1, buffer_bytes=2 * SIZE)
+    assert soon(lambda: len(reader.read_so_far) == 2)
+
+    crawl.take()
+
+    assert soon(lambda: len(reader.read_so_far) == 3)
+
+
+def test_no_piece_by_the_deadline_is_none_and_not_the_end(begin: Callable[..., Crawl]) -> None:
+    may_go = threading.Event()
+    crawl = begin(Job(Steps(1, 1), Reads(lambda _: assert_true(may_go.wait(20)))))
+
+    early = crawl.take(time.monotonic() - 1)
+    was_over = crawl.is_over
+    may_go.set()
+
+    assert (early, was_over) == (None, False)
+    assert len(pieces(crawl)) == 1
+
+
+def assert_true(value: bool) -> None:
+    """As an expression."""
+    assert value
+
+
+def test_requests_are_read_at_once_by_as_many_workers_as_there_are(
+    begin: Callable[..., Crawl],
+) -> None:
+    together = threading.Barrier(4, timeout=20)
+
+    taken = pieces(begin(Job(Steps(1, 8), Reads(lambda _: assert_true(together.wait() >= 0)))))
+
+    assert len(taken) == 8
+
+
+def test_no_bot_waits_while_another_has_much_to_do(begin: Callable[..., Crawl]) -> None:
+    together = threading.Barrier(4, timeout=20)
+    meet = Reads(lambda request: assert_true(request > 0 or together.wait() >= 0))
+    jobs = [Job(Steps(bot_id, 5), meet) for bot_id in range(4)]
+
+    taken = pieces(begin(*jobs))
+
+    assert len(taken) == 20
+
+
+def test_a_failing_bot_does_not_stop_the_others(begin: Callable[..., Crawl]) -> None:
+    bad, good = Steps(1, 5), Steps(2, 5)
+
+    taken = pieces(begin(Job(bad, raising(FAILED)), Job(good, Reads())))
+
+    assert [piece.result for piece in taken if piece.bot_id == 1] == [None] * 5
+    assert sum(piece.result is not None for piece in taken) == 5
+    assert (bad.state["failed"], good.done) == (5, True)
+
+
+def test_an_answer_that_the_reading_refuses_counts_as_failed(begin: Callable[..., Crawl]) -> None:
+    reading = Steps(1, 3)
+    problem = UnexpectedResponseError("/conversations", "bot 1", "the page token came before")
+    reading.answered = failing(reading.answered, problem)  # type: ignore[method-assign]
+
+    taken = pieces(begin(Job(reading, Reads())))
+
+    assert [piece.result for piece in taken] == [None] * 3
+    assert reading.warnings == [str(problem)] * 3
+
+
+@pytest.mark.parametrize("where", ["read", "next_request", "answered", "failed"])
+def test_a_defect_ends_the_run_with_itself(begin: Callable[..., Crawl], where: str) -> None:
+    defect = ZeroDivisionError("a slip")
+    reading = Steps(1, 50)
+    reader = Reads()
+    if where == "read":
+        reader = raising(defect, at=10)
+    elif where == "failed":
+        reader = raising(FAILED, at=10)
+    if where != "read":
+        setattr(reading, where, failing(getattr(reading, where), defect))
+
+    crawl = begin(Job(reading, reader), Job(Steps(2, 10**6), Reads()), workers=2)
+    pieces(crawl)
+
+    assert crawl.fatal is defect
+    assert crawl.is_over
+
+
+def failing(method: Callable[..., Any], defect: Exception) -> Callable[..., Any]:
+    """A method that is broken."""
+
+    def broken(*_: Any) -> Any:
+        assert method
+        raise defect
+
+    return broken
+
+
+def test_one_refused_bot_is_stopped_and_the_others_go_on(begin: Callable[..., Crawl]) -> None:
+    refused, good = Steps(1, 5, at_once=1), Steps(2, 5)
+    readable = Readable()
+    jobs = [Job(refused, raising(KeyRefusedError(403))), Job(good, Reads())]
+
+    crawl = begin(*jobs, readable=readable)
+    taken = pieces(crawl)
+
+    assert sum(piece.bot_id == 1 for piece in taken) == 1
+    assert (crawl.fatal, good.done, readable.bots) == (None, True, {2})
+    assert refusals_told_apart(jobs, readable) is None
+    assert isinstance(refused.error, BotRefusedError)
+    assert (refused.error.bot_id, refused.error.status) == (1, 403)
+
+
+def test_a_key_that_no_bot_accepts_is_refused(begin: Callable[..., Crawl]) -> None:
+    readable, refusal = Readable(), KeyRefusedError(401)
+    jobs = [Job(Steps(bot_id, 5), raising(refusal)) for bot_id in (1, 2)]
+
+    pieces(begin(*jobs, readable=readable))
+
+    assert refusals_told_apart(jobs, readable) is refusal
+
+
+def test_a_key_that_is_revoked_midway_ends_the_run(begin: Callable[..., Crawl]) -> None:
+    revoked = KeyRefusedError(401)
+
+    crawl = begin(
+        Job(Steps(1, 10, at_once=1), raising(revoked, at=3)), Job(Steps(2, 10**6), Reads())
+    )
+    taken = pieces(crawl)
+
+    assert crawl.fatal is revoked
+    assert sum(piece.bot_id == 1 and piece.result is not None for piece in taken) == 3
+
+
+def test_a_bot_that_another_crawl_could_read_tells_of_a_revoked_key(
+    begin: Callable[..., Crawl],
+) -> None:
+    revoked, readable = KeyRefusedError(401), Readable()
+    readable.add(1)
+
+    crawl = begin(Job(Steps(1, 5), raising(revoked)), readable=readable)
+    pieces(crawl)
+
+    assert crawl.fatal is revoked
+
+
+def test_after_closing_no_request_is_begun(begin: Callable[..., Crawl]) -> None:
+    reader = Reads()
+    crawl = begin(Job(Steps(1, 10**6), reader), workers=2, buffer_bytes=SIZE)
+
+    crawl.close()
+    read = len(reader.read_so_far)
+
+    assert len(pieces(crawl)) <= read
+    assert not any(thread.is_alive() for thread in crawl._threads)
+
+
+def test_threads_that_are_stopped_leave_without_a_piece(begin: Callable[..., Crawl]) -> None:
+    crawl = begin(Job(Steps(1, 3, at_once=1), raising(Stopped())), workers=1)
+    assert soon(lambda: crawl.jobs[0].in_flight == 0)
+
+    crawl.close()
+
+    assert pieces(crawl) == []
+    assert crawl.fatal is None
+
+
+@dataclass
+class Posts:
+    """A reader that really asks."""
+
+    def read(self, request: int, client: ChatislavClient) -> Result:
+        client.post("/conversations", {"bot_id": 1, "limit": 1}, "bot 1", lambda _: None)
+        return Result(request)
+
+
+def test_closing_does_not_wait_for_a_server_that_hangs() -> None:
+    stop = threading.Event()
+    with Sandbox(World.generate(bot_ids=(1,), conversations=1)) as api:
+        api.configure(faults={"hang": 1.0})
+        client = ChatislavClient(api.base_url, (SANDBOX_KEY,), Throttle(8, stop), stop)
+        crawl = Crawl([Job(Steps(1, 9), Posts())], client, Readable(), workers=2)
+        assert soon(lambda: api.max_in_flight == 2)
+
+        began = time.monotonic()
+        client.interrupt()
+        crawl.close()
+        seconds = time.monotonic() - began
+        client.close()
+
+    assert seconds < 4.0
+    assert not any(thread.is_alive() for thread in crawl._threads)
+    assert crawl.fatal is None
+
+
+def test_a_thread_that_cannot_be_let_go_is_left_behind(
+    begin: Callable[..., Crawl], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatislav_source.crawl.CLOSE_SECONDS", 0.05)
+    may_go = threading.Event()
+    crawl = begin(Job(Steps(1, 1), Reads(lambda _: assert_true(may_go.wait(20)))), workers=1)
+    assert soon(lambda: crawl.jobs[0].in_flight == 1)
+
+    crawl.close()
+
+    assert crawl._threads[0].is_alive()
+    may_go.set()
+    crawl._threads[0].join(20)
