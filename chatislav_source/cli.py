@@ -118,8 +118,10 @@ def backfill(**given: Any) -> None:
 
 def _load(as_json: bool, debug: bool, **given: Any) -> None:
     from chatislav_source import console
+    from chatislav_source.memory import return_what_is_free
     from chatislav_source.sync import sync as run_sync
 
+    return_what_is_free()
     console.log_to_stderr(debug)
     target, arguments = _target(given), _arguments(given)
     _options(arguments)

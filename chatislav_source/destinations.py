@@ -17,6 +17,7 @@ from dlt.common.exceptions import MissingDependencyException
 from dlt.common.pipeline import get_dlt_pipelines_dir
 
 from chatislav_source.errors import ConfigurationError, PipelineBusyError
+from chatislav_source.memory import small_duckdb
 
 NOT_DUCKDB = (
     "{path} is not a DuckDB database, or is damaged. Give another --database, or move it away."
@@ -62,7 +63,9 @@ class Target:
             ConfigurationError: dlt knows no such destination.
         """
         destination = (
-            dlt.destinations.duckdb(str(self.database)) if self.is_duckdb else self.destination
+            dlt.destinations.duckdb(small_duckdb(str(self.database)))
+            if self.is_duckdb
+            else self.destination
         )
         try:
             return dlt.pipeline(

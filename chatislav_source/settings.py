@@ -45,6 +45,6 @@ MAX_VERIFICATIONS = 3  # rounds of reading again what conversations moved out of
 MAX_TOKEN_RESTARTS = 5  # of one window whose page token is refused
 MAX_DIGESTS = 4000  # conversations per bot that are remembered as loaded; 64 kB of state
 
-CHUNK_BYTES = 64 * 1024 * 1024  # of JSON in one load; large, as each load costs 0.3 s of its own
+CHUNK_BYTES = 32 * 1024 * 1024  # of JSON in one load; each load costs 0.3 s of its own
 CHUNK_SECONDS = 5.0  # the most work that a crash repeats
-BUFFER_BYTES = 64 * 1024 * 1024
+BUFFER_BYTES = 32 * 1024 * 1024  # of JSON fetched ahead while a chunk is loading
