@@ -125,7 +125,7 @@ class ConversationReading:
 
     def _of(self, request: PageRequest) -> OpenWindow:
         wanted = (request.window, request.page_token)
-        return next(r for r in self._open if r.waiting and (r.window, r.page_token) == wanted)
+        return next(read for read in self._open if (read.window, read.page_token) == wanted)
 
     def _close(self, read: OpenWindow) -> None:
         self._open.remove(read)

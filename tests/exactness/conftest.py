@@ -13,3 +13,10 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "MAX_PAGE_SIZE", 4)
     monkeypatch.setattr(settings, "MIN_PAGE_SIZE", 2)
     monkeypatch.setattr(settings, "ROWS_PER_WINDOW", 12)
+
+
+@pytest.fixture
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries follow at once, and a request that hangs is given up soon."""
+    monkeypatch.setattr(settings, "FIRST_WAIT_SECONDS", 0.001)
+    monkeypatch.setattr(settings, "LONGEST_WAIT_SECONDS", 0.005)
