@@ -7,7 +7,7 @@ final, so that a gap is found however it came to be.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, timedelta
 from typing import Any
 
@@ -19,7 +19,7 @@ from chatislav_source.errors import ChatislavError
 from chatislav_source.rows import analytics_rows, digest_of
 from chatislav_source.state import State
 from chatislav_source.values import cleaned
-from chatislav_source.windows import DateWindow, merged, missing_days
+from chatislav_source.windows import ONE_DAY, DateWindow, days_of, merged, missing_days, without
 
 PATH = settings.ANALYTICS_PATH
 VERSION = 1
@@ -73,7 +73,7 @@ class DayRequest:
 class Day:
     """One row of `analytics`; None if it is loaded already as it is."""
 
-    row: pa.Table | None
+    row: pa.Table | None = field(repr=False)
     digest: str
     replaced_characters: int
     size: int
@@ -142,14 +142,24 @@ def _problem(stored: State, bot_id: int, api: str, today: date) -> str | None:
         return "it is of another bot or another API"
     if set(stored) != set(fresh(bot_id, api)):
         return "it is damaged"
-    for series in stored["series"].values():
-        dict.fromkeys(series["digests"])
-        for window in map(DateWindow.parse, series["final"]):
-            if window.last_day is None or window.last_day >= today + timedelta(days=1):
-                return "a day of the future is final in it"
-    if stored["backfill"] is not None:
-        DateWindow.parse(stored["backfill"]["range"])
-        dict.fromkeys(stored["backfill"]["series"])
+    backfill = stored["backfill"]
+    if backfill is not None:
+        DateWindow.parse(backfill["range"])
+    for series in (stored["series"], backfill["series"] if backfill else {}):
+        problem = next(
+            filter(None, (_series_problem(each, today) for each in series.values())), None
+        )
+        if problem:
+            return problem
+    return None
+
+
+def _series_problem(series: State, today: date) -> str | None:
+    if not all(isinstance(digest, str) for digest in series["digests"].values()):
+        return "it is damaged"
+    for window in map(DateWindow.parse, series["final"]):
+        if window.last_day is None or window.last_day > today:
+            return "a day of the future is final in it"
     return None
 
 
@@ -158,21 +168,30 @@ def is_final(day: date, today: date, lookback_days: int) -> bool:
     return day < today - timedelta(days=lookback_days)
 
 
-def days_to_read(series: State | None, first_day: date, last_day: date, today: date) -> list[date]:
-    """Days from `first_day` to `last_day`, both included, that are not loaded for good."""
+def days_to_read(
+    series: State | None, first_day: date, last_day: date, today: date, lookback_days: int
+) -> list[date]:
+    """Days from `first_day` to `last_day`, both included, that are not loaded for good.
+
+    Those within the lookback are not, also if an earlier, shorter one had passed them.
+    """
     final = [DateWindow.parse(text) for text in (series or {}).get("final", ())]
-    return missing_days(first_day, min(last_day, today), final)
+    lookback_from = today - timedelta(days=lookback_days)
+    missing = missing_days(first_day, min(last_day, lookback_from - ONE_DAY), final)
+    return missing + list(days_of(max(first_day, lookback_from), min(last_day, today)))
 
 
 def with_day(series: State | None, request: DayRequest, digest: str) -> State:
     """The days of a series after one was read: a final one is a day of a window, else a digest."""
-    day = request.day.isoformat()
+    day = request.day
     known = series or {"final": [], "digests": {}}
-    digests = {name: value for name, value in known["digests"].items() if name != day}
-    if not request.is_final:
-        return {**known, "digests": {**digests, day: digest}}
+    digests = {name: value for name, value in known["digests"].items() if name != str(day)}
     windows = [DateWindow.parse(text) for text in known["final"]]
-    final = merged([*windows, DateWindow(request.day, request.day)])
+    if request.is_final:
+        final = merged([*windows, DateWindow(day, day)])
+    else:
+        final = without(windows, day)
+        digests[str(day)] = digest
     return {"final": [str(window) for window in final], "digests": digests}
 
 
@@ -253,5 +272,7 @@ def sync_requests(
     return [
         DayRequest(bot_state["bot_id"], day, channel, timezone, is_final(day, today, lookback_days))
         for channel in channels
-        for day in days_to_read(bot_state["series"].get(f"{timezone}|{channel}"), *days, today)
+        for day in days_to_read(
+            bot_state["series"].get(f"{timezone}|{channel}"), *days, today, lookback_days
+        )
     ]

@@ -68,6 +68,20 @@ class DateWindow:
         return DateWindow(cut, self.last_day), DateWindow(self.first_day, cut - ONE_DAY)
 
 
+def without(windows: Iterable[DateWindow], day: date) -> list[DateWindow]:
+    """The same days but for `day`."""
+    result = []
+    for window in windows:
+        if not window.contains(day):
+            result.append(window)
+            continue
+        if window.first_day < day:
+            result.append(DateWindow(window.first_day, day - ONE_DAY))
+        if window.last_day is None or day < window.last_day:
+            result.append(DateWindow(day + ONE_DAY, window.last_day))
+    return result
+
+
 def days_of(first_day: date, last_day: date) -> Iterator[date]:
     """Each day from `first_day` to `last_day`, both included, oldest first."""
     for n in range((last_day - first_day).days + 1):

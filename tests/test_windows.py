@@ -17,6 +17,7 @@ from chatislav_source.windows import (
     missing_days,
     utc_instant,
     utc_text,
+    without,
 )
 
 FIRST_DAY = date(2024, 1, 1)
@@ -126,6 +127,13 @@ def test_the_last_day_of_all_can_be_merged() -> None:
     window = DateWindow(date(9999, 12, 30), date.max)
 
     assert merged([window, DateWindow(date.max, date.max)]) == [window]
+
+
+@given(st.lists(WINDOWS, max_size=5), DAYS)
+def test_without_a_day_all_others_stay(windows: list[DateWindow], day: date) -> None:
+    left = held(without(windows, day))
+
+    assert left == Counter({other: count for other, count in held(windows).items() if other != day})
 
 
 @given(DAYS, st.integers(0, 60), st.lists(closed_windows(longest=20), max_size=5))
