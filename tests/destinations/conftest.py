@@ -18,6 +18,7 @@ from .servers.bigquery import HOST_VARIABLE, bigquery_emulator, service_account
 from .servers.environments import EnvironmentNotBuiltError
 from .servers.postgres import PostgresNotInstalledError, postgres_server
 from .servers.snowflake import snowflake_emulator
+from .telling import Told, tell
 from .warehouses import Warehouse
 
 REQUIRE_ALL = "CHATISLAV_TEST_REQUIRE_ALL"
@@ -49,7 +50,7 @@ def no_outside_world() -> Iterator[None]:
 @pytest.fixture(scope="package")
 def postgres_url() -> Iterator[str]:
     """The URL of an empty Postgres server."""
-    _require("psycopg2", "postgres")
+    require_client("psycopg2", "postgres")
     with ExitStack() as stack:
         try:
             url = stack.enter_context(postgres_server())
@@ -61,7 +62,7 @@ def postgres_url() -> Iterator[str]:
 @pytest.fixture(scope="package")
 def snowflake_credentials() -> Iterator[str]:
     """Credentials that lead to the Snowflake emulator."""
-    _require("snowflake.connector", "snowflake")
+    require_client("snowflake.connector", "snowflake")
     with ExitStack() as stack:
         try:
             credentials = stack.enter_context(snowflake_emulator())
@@ -73,7 +74,7 @@ def snowflake_credentials() -> Iterator[str]:
 @pytest.fixture(scope="package")
 def bigquery_credentials() -> Iterator[dict[str, str]]:
     """Credentials for the BigQuery emulator, to which the environment now leads."""
-    _require("google.cloud.bigquery", "bigquery")
+    require_client("google.cloud.bigquery", "bigquery")
     with ExitStack() as stack:
         try:
             address = stack.enter_context(bigquery_emulator())
@@ -104,9 +105,14 @@ def bigquery_destination(bigquery_credentials: dict[str, str]) -> Destination[An
 @pytest.fixture(params=WAREHOUSES)
 def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
     """Each warehouse in turn."""
-    match request.param:
+    return warehouse_of(request, request.param, tmp_path)
+
+
+def warehouse_of(request: pytest.FixtureRequest, name: str, folder: Path) -> Warehouse:
+    """The warehouse of that name, started if it is not; DuckDB's file is in `folder`."""
+    match name:
         case "duckdb":
-            return warehouses.duckdb(tmp_path / "warehouse.duckdb")
+            return warehouses.duckdb(folder / "warehouse.duckdb")
         case "postgres":
             return warehouses.postgres(request.getfixturevalue("postgres_url"))
         case "snowflake":
@@ -115,7 +121,33 @@ def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
             return warehouses.bigquery(request.getfixturevalue("bigquery_credentials"))
 
 
-def _require(module: str, extra: str) -> None:
+@pytest.fixture(scope="package")
+def stories() -> dict[str, Told]:
+    """The story as each warehouse has it, told when the first test asks."""
+    return {}
+
+
+@pytest.fixture(params=WAREHOUSES)
+def told(
+    request: pytest.FixtureRequest,
+    stories: dict[str, Told],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Told:
+    """The story as each of the warehouses has it."""
+    name = request.param
+    if name not in stories:
+        folder = tmp_path_factory.mktemp(name)
+        stories[name] = tell(warehouse_of(request, name, folder), folder)
+    return stories[name]
+
+
+@pytest.fixture
+def duckdb_warehouse(tmp_path: Path) -> Warehouse:
+    """A DuckDB file of its own."""
+    return warehouses.duckdb(tmp_path / "warehouse.duckdb")
+
+
+def require_client(module: str, extra: str) -> None:
     """Skip or fail unless a warehouse's client is installed."""
     try:
         found = find_spec(module)

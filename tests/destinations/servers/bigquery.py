@@ -46,7 +46,7 @@ def service_account() -> Iterator[dict[str, str]]:
             yield {
                 "type": "service_account",
                 "project_id": PROJECT,
-                "private_key": _private_key(),
+                "private_key": private_key(),
                 "client_email": f"tests@{PROJECT}.iam.gserviceaccount.com",
                 "token_uri": f"http://127.0.0.1:{server.server_port}/token",
             }
@@ -72,7 +72,7 @@ class _TokenEndpoint(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def _private_key() -> str:
+def private_key() -> str:
     """A fresh key: the client signs with it before it asks for a token."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
