@@ -15,6 +15,7 @@ from dlt.common.pipeline import LoadInfo
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline import trace
 
+from chatislav_source.running import kind_of_destination
 from chatislav_source.tables import MESSAGES, TABLES, Table
 
 logger = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ def changed_tables(pipeline: dlt.Pipeline, info: LoadInfo) -> list[Table]:
 
 def complete_catalog(pipeline: dlt.Pipeline, tables: list[Table]) -> None:
     """Describe and index `tables`; each kind by itself, so that one can fail without the other."""
-    kind = pipeline.destination.destination_type.rpartition(".")[2]
+    kind = kind_of_destination(pipeline)
     for what, statements_of in STATEMENTS.get(kind, {}).items():
         try:
             with pipeline.sql_client() as client:

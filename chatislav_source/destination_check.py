@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from dlt.common.configuration.specs.base_configuration import BaseConfiguration, is_secret_hint
@@ -15,6 +15,7 @@ from dlt.destinations.sql_client import SqlClientBase, WithSqlClient
 from chatislav_source.check import Finding
 from chatislav_source.destinations import Target
 from chatislav_source.errors import ConfigurationError
+from chatislav_source.running import kind_of_destination
 from chatislav_source.staging import private_staging
 
 OLDEST_POSTGRES = 150000  # the first with MERGE, by which conversations are merged
@@ -48,9 +49,9 @@ def check_destination(target: Target) -> Finding:
     private_staging().claim(pipeline)
     client = pipeline.destination_client()
     try:
-        with _told(CONNECT, target, client):
-            client.__enter__()
-        with client:
+        with ExitStack() as stack:
+            with _told(CONNECT, target, client):
+                stack.enter_context(client)  # type: ignore[arg-type] # dlt's __exit__ says too little
             _check(target, client)
     except UnusableError as problem:
         return Finding(f"{target}", f"{target.destination} {problem}")
@@ -65,7 +66,8 @@ def _check(target: Target, client: JobClientBase) -> None:
     sql = client.sql_client
     with _told(CONNECT, target, client):
         is_there = sql.has_dataset()  # some clients connect no sooner
-    _check_version(target, client, sql)
+    if kind_of_destination(target.pipeline()) == "postgres":
+        _check_version(target, client, sql)
     with _told(DATASET, target, client, staging=sql.staging_dataset_name):
         if not is_there:
             sql.create_dataset()
@@ -77,8 +79,6 @@ def _check(target: Target, client: JobClientBase) -> None:
 
 
 def _check_version(target: Target, client: JobClientBase, sql: SqlClientBase[Any]) -> None:
-    if not client.config.destination_type.endswith(".postgres"):
-        return
     with _told(CONNECT, target, client):
         number = int((sql.execute_sql("SHOW server_version_num") or [[0]])[0][0])
     if number < OLDEST_POSTGRES:

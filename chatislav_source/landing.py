@@ -22,7 +22,7 @@ from dlt.extract import DltResource
 
 from chatislav_source.hints import hints_of
 from chatislav_source.json_lines import json_lines
-from chatislav_source.staging import active_pipeline
+from chatislav_source.running import active_pipeline, kind_of_destination
 from chatislav_source.tables import CONVERSATIONS, Table
 
 JSON_LINES: Final = "jsonl"
@@ -94,8 +94,7 @@ def _is_loading() -> bool:
 
 def _file_format(pipeline: dlt.Pipeline, resource: DltResource) -> str | None:
     """The format that is exact there; None if the user asked for another one, or any will do."""
-    kind = pipeline.destination.destination_type.rpartition(".")[2]
-    best = FILE_FORMATS.get(kind)
+    best = FILE_FORMATS.get(kind_of_destination(pipeline))
     asked = resource.compute_table_schema(CONVERSATIONS).get("file_format")
     return best if asked in (None, "preferred", best) else None
 

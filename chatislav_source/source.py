@@ -18,7 +18,8 @@ from chatislav_source.catalog import watch_loads
 from chatislav_source.landing import landing
 from chatislav_source.options import Options, checked
 from chatislav_source.run import Chunk, Run
-from chatislav_source.staging import active_pipeline, private_staging
+from chatislav_source.running import active_pipeline
+from chatislav_source.staging import private_staging
 from chatislav_source.tables import ANALYTICS, CONVERSATIONS, MESSAGES
 
 

@@ -15,7 +15,8 @@ from dlt.common.configuration.container import Container
 from dlt.common.configuration.providers import ConfigProvider
 from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
-from dlt.common.pipeline import PipelineContext
+
+from chatislav_source.running import active_pipeline
 
 NAME = "chatislav staging"
 KEY = "staging_dataset_name_layout"
@@ -31,7 +32,7 @@ def layout(pipeline_name: str) -> str:
     suffix = re.sub("[^a-z0-9]+", "_", pipeline_name.lower()).strip("_")
     if suffix != pipeline_name or len(suffix) > MAX_SUFFIX:
         digest = hashlib.blake2b(pipeline_name.encode(), digest_size=5).hexdigest()
-        suffix = f"{suffix[: MAX_SUFFIX - len(digest) - 1].rstrip('_')}_{digest}"
+        suffix = f"{suffix[: MAX_SUFFIX - len(digest) - 1]}_{digest}".replace("__", "_").lstrip("_")
     return f"%s_staging_{suffix}"
 
 
@@ -86,11 +87,6 @@ class PrivateStaging(ConfigProvider):
     def supports_sections(self) -> bool:
         """It answers below `destination`."""
         return True
-
-
-def active_pipeline() -> dlt.Pipeline | None:
-    """The pipeline that runs, or was made last in this thread; dlt's own way would make one."""
-    return dlt.current.pipeline() if Container()[PipelineContext].is_active() else None
 
 
 def private_staging() -> PrivateStaging:
