@@ -23,7 +23,7 @@ from dlt.extract import DltResource
 from chatislav_source.hints import hints_of
 from chatislav_source.json_lines import json_lines
 from chatislav_source.running import active_pipeline, kind_of_destination
-from chatislav_source.tables import CONVERSATIONS, Table
+from chatislav_source.tables import Table
 
 JSON_LINES: Final = "jsonl"
 FILE_FORMATS = {
@@ -70,10 +70,9 @@ def landing() -> Iterator[Landing]:
         yield Landing(None)
         return
     resource = dlt.current.resource()
+    _forget_other_loads(resource)
     file_format = _file_format(pipeline, resource)
     if file_format != JSON_LINES:
-        if resource.has_dynamic_table_name:
-            resource.apply_hints(table_name="")  # as left by a load into another destination
         yield Landing(file_format)
         return
     # an imported file goes to the table that the resource names, so it names it per file
@@ -95,8 +94,15 @@ def _is_loading() -> bool:
 def _file_format(pipeline: dlt.Pipeline, resource: DltResource) -> str | None:
     """The format that is exact there; None if the user asked for another one, or any will do."""
     best = FILE_FORMATS.get(kind_of_destination(pipeline))
-    asked = resource.compute_table_schema(CONVERSATIONS).get("file_format")
+    asked = resource.compute_table_schema().get("file_format")
     return best if asked in (None, "preferred", best) else None
+
+
+def _forget_other_loads(resource: DltResource) -> None:
+    """Undo what a load into another destination, with the same source object, has left."""
+    resource._hints_variants.clear()
+    if resource.has_dynamic_table_name:
+        resource.apply_hints(table_name="")
 
 
 def _table_name(item: Table) -> str:
