@@ -63,7 +63,7 @@ class Target:
             ConfigurationError: dlt knows no such destination.
         """
         destination = (
-            dlt.destinations.duckdb(small_duckdb(str(self.database)))
+            dlt.destinations.duckdb(small_duckdb(str(self.database.absolute())))
             if self.is_duckdb
             else self.destination
         )

@@ -9,6 +9,7 @@ from typing import Any
 import dlt
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
+from chatislav_source.belonging import keep_to_destination
 from chatislav_source.state import State
 from chatislav_source.tables import ANALYTICS, CONVERSATIONS, MESSAGES
 from chatislav_source.windows import utc_instant
@@ -36,6 +37,7 @@ class BotStatus:
 
 def statuses(pipeline: dlt.Pipeline, now: datetime) -> list[BotStatus]:
     """The status of every bot the pipeline knows, by id; reads the destination, changes nothing."""
+    keep_to_destination(pipeline)
     pipeline.sync_destination()
     resources = pipeline.state.get("sources", {}).get("chatislav", {}).get("resources", {})
     conversations = resources.get(CONVERSATIONS.name, {}).get("bots", {})

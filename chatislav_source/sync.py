@@ -7,6 +7,7 @@ Each turn loads one chunk together with the state after it, while the next is be
 from __future__ import annotations
 
 import logging
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from dlt.extract import DltSource
 from dlt.pipeline.exceptions import PipelineStepFailed
 from filelock import FileLock, Timeout
 
+from chatislav_source.belonging import keep_to_destination
 from chatislav_source.crawl import Piece
 from chatislav_source.errors import ChatislavError, LoadFailedError, PipelineBusyError
 from chatislav_source.report import SyncReport
@@ -74,6 +76,7 @@ def sync(
     began = time.monotonic()
     private_staging().claim(pipeline)
     with alone(pipeline):
+        keep_to_destination(pipeline)
         load_pending(pipeline)
         reports: Reports = {}
         late = _loaded_all(pipeline, Run(options, on_progress, reports), report)
@@ -131,28 +134,36 @@ def load_pending(pipeline: dlt.Pipeline) -> None:
     Raises:
         PipelineBusyError: the database is held by another process.
     """
-    if not pipeline.has_pending_data:
-        return
     if is_half_loaded(pipeline):
         logger.info("The last load was interrupted; what it held is read again")
+        start_over(pipeline)
+    if pipeline.has_pending_data:
+        logger.info("Loading what the last run had read")
         try:
-            pipeline.abort_packages()
-        except PipelineStepFailed as error:
-            raise told_apart(error) from error
-        return
-    logger.info("Loading what the last run had read")
-    try:
-        load(pipeline, None)
-    except LoadFailedError as error:
-        logger.warning("%s", error)
+            load(pipeline, None)
+        except LoadFailedError as error:
+            logger.warning("%s", error)
 
 
 def is_half_loaded(pipeline: dlt.Pipeline) -> bool:
-    """Whether a job was interrupted: dlt would stage its rows once more and so store them twice."""
-    return any(
-        pipeline.get_load_package_info(load_id).jobs["started_jobs"]
-        for load_id in pipeline.list_normalized_load_packages()
+    """Whether a load was interrupted: dlt would stage its rows again, and so store them twice."""
+    packages = pipeline.list_normalized_load_packages()
+    is_aborted = bool(packages) and not pipeline.has_pending_data
+    return is_aborted or any(
+        pipeline.get_load_package_info(load_id).jobs["started_jobs"] for load_id in packages
     )
+
+
+def start_over(pipeline: dlt.Pipeline) -> None:
+    """Forget everything local; the next load restores the state of the last one that was complete.
+
+    `abort_packages` would do, but if it is interrupted the state stays ahead of the tables.
+    """
+    interrupted = Path(pipeline.pipelines_dir) / f".{pipeline.pipeline_name}.interrupted"
+    shutil.rmtree(interrupted, ignore_errors=True)
+    Path(pipeline.working_dir).rename(interrupted)  # at once, so that no half of it is left
+    pipeline.drop()
+    shutil.rmtree(interrupted, ignore_errors=True)
 
 
 def load(pipeline: dlt.Pipeline, source: DltSource | None) -> None:
@@ -175,8 +186,8 @@ def load(pipeline: dlt.Pipeline, source: DltSource | None) -> None:
         pipeline.run()
     except PipelineStepFailed as error:
         cause = told_apart(error)
-        if isinstance(cause, LoadFailedError) and pipeline.has_pending_data:
-            pipeline.abort_packages()
+        if isinstance(cause, LoadFailedError):
+            start_over(pipeline)
         raise cause from error
 
 

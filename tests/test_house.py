@@ -13,7 +13,17 @@ import chatislav_source
 PACKAGE = Path(chatislav_source.__file__).parent
 NAME = PACKAGE.name
 FLOORS: list[set[str]] = [
-    {"errors", "settings", "windows", "tables", "decoding", "connections", "memory"},
+    {
+        "errors",
+        "settings",
+        "windows",
+        "tables",
+        "decoding",
+        "connections",
+        "memory",
+        "belonging",
+        "running",
+    },
     {"values", "state", "options", "pace", "report", "loaded", "staging", "json_lines", "hints"},
     {"rows", "throttle", "landing", "catalog", "status", "destinations"},
     {"client", "typed_page"},
