@@ -40,7 +40,9 @@ def test_what_another_file_has_is_not_missed_in_this_one(
         sync(into(name), bot_ids=[101], start_date=start_date, **given)
 
     load("one", TODAY - timedelta(days=10))
-    load("two", TODAY - timedelta(days=90))
+    for _ in range(4):  # dlt believes the state that changed more often
+        world.add_message(101, world.add_conversation(101), content="new")
+        load("two", TODAY - timedelta(days=90))
 
     load("one", TODAY - timedelta(days=90))
 
