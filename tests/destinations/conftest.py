@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pytest
-from dlt.common.destination import Destination
 
 from . import warehouses
 from .loopback import only_loopback
@@ -82,24 +81,6 @@ def bigquery_credentials() -> Iterator[dict[str, str]]:
             _unavailable(str(error))
         stack.enter_context(pytest.MonkeyPatch.context()).setenv(HOST_VARIABLE, address)
         yield stack.enter_context(service_account())
-
-
-@pytest.fixture
-def duckdb_destination(tmp_path: Path) -> Destination[Any, Any]:
-    """A dlt destination with a DuckDB file of its own."""
-    return warehouses.duckdb(tmp_path / "warehouse.duckdb").destination()
-
-
-@pytest.fixture
-def snowflake_destination(snowflake_credentials: str) -> Destination[Any, Any]:
-    """A dlt destination that leads to the Snowflake emulator."""
-    return warehouses.snowflake(snowflake_credentials).destination()
-
-
-@pytest.fixture
-def bigquery_destination(bigquery_credentials: dict[str, str]) -> Destination[Any, Any]:
-    """A dlt destination that leads to the BigQuery emulator."""
-    return warehouses.bigquery(bigquery_credentials).destination()
 
 
 @pytest.fixture(params=WAREHOUSES)

@@ -20,7 +20,7 @@ from .story import TODAY
 from .warehouses import Warehouse
 
 SHARED = "%s_staging"  # dlt's own default
-ROUNDS = 4
+ROUNDS = 3
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from typing import Any
 import dlt
 from dlt.common.destination import Destination
 from dlt.common.schema.typing import TColumnSchema
-from dlt.common.typing import TLoaderFileFormat
 
 from .loopback import emulator_address
 
@@ -25,8 +24,6 @@ class Warehouse:
     """A warehouse that runs on this machine, and its dialect."""
 
     name: str
-    file_format: TLoaderFileFormat  # what to load with: exact there, and fast
-    takes_arrow: bool  # else JSON in Arrow, which is text, would arrive as a JSON string
     make_destination: Callable[[], Destination[Any, Any]]
     json_path: str  # SQL for the text at a path; {column}, {keys} as in a.b, {list} as in a,b
     json_is_text: bool  # whether the client hands out JSON columns as text
@@ -103,8 +100,6 @@ def duckdb(database: Path) -> Warehouse:
     """A DuckDB file."""
     return Warehouse(
         name="duckdb",
-        file_format="parquet",
-        takes_arrow=True,
         make_destination=lambda: dlt.destinations.duckdb(str(database)),
         json_path="{column} ->> '$.{keys}'",
         json_is_text=True,
@@ -115,8 +110,6 @@ def postgres(url: str) -> Warehouse:
     """A Postgres server."""
     return Warehouse(
         name="postgres",
-        file_format="insert_values",
-        takes_arrow=True,
         make_destination=lambda: dlt.destinations.postgres(url),
         json_path="{column} #>> '{{{list}}}'",
         json_is_text=False,
@@ -127,8 +120,6 @@ def snowflake(credentials: str) -> Warehouse:
     """A Snowflake emulator."""
     return Warehouse(
         name="snowflake",
-        file_format="jsonl",
-        takes_arrow=False,
         make_destination=lambda: dlt.destinations.snowflake(credentials),
         json_path="{column}:{keys}::text",
         json_is_text=True,
@@ -148,8 +139,6 @@ def bigquery(credentials: dict[str, str]) -> Warehouse:
 
     return Warehouse(
         name="bigquery",
-        file_format="jsonl",
-        takes_arrow=False,
         make_destination=destination,
         json_path="JSON_VALUE({column}, '$.{keys}')",
         json_is_text=False,

@@ -18,7 +18,7 @@ from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 from . import warehouses
 from .story import TODAY
 
-CONVERSATIONS = 100
+CONVERSATIONS = 50
 
 
 def main(url: str, dataset: str, bot_id: int, rounds: int, folder: Path) -> int:
