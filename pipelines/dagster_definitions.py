@@ -144,11 +144,14 @@ chatislav_job = dg.define_asset_job("chatislav_job", dg.AssetSelection.groups("c
 
 
 @dg.schedule(cron_schedule=SCHEDULE, job=chatislav_job)
-def what_is_new() -> Iterator[dg.RunRequest]:
+def what_is_new(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
     """A run for each bot, so that one that fails leaves the others alone."""
     today = datetime.now(UTC).date().isoformat()
     for bot in BOTS.get_partition_keys():
-        yield dg.RunRequest(partition_key=dg.MultiPartitionKey({"bot": bot, "day": today}))
+        yield dg.RunRequest(
+            run_key=f"{bot} {context.scheduled_execution_time:%Y-%m-%dT%H:%M}",
+            partition_key=dg.MultiPartitionKey({"bot": bot, "day": today}),
+        )
 
 
 defs = dg.Definitions(

@@ -1,0 +1,1 @@
+"""The pipelines as Airflow, Dagster and cron run them, against the sandbox."""

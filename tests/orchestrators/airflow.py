@@ -1,0 +1,222 @@
+"""A real Airflow on loopback: its command line, its services, and its API."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.destinations.servers.process import free_port, running
+
+from .environments import AIRFLOW, PROJECT
+from .polling import until
+
+DAG_FILE = PROJECT / "pipelines" / "airflow_dag.py"
+DAG = "/api/v2/dags/chatislav"
+FINISHED = ("success", "failed")
+# what users change at the top of the file, here so that nobody waits for minutes
+QUICK = {
+    "RETRIES": "1",
+    "FIRST_RETRY": "timedelta(seconds=1)",
+    "TURN": "timedelta(seconds=2)",
+}
+SETTINGS = {
+    "CORE__LOAD_EXAMPLES": "false",
+    "CORE__PARALLELISM": "2",
+    "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "true",
+    "API__WORKERS": "1",
+    "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
+    "SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "2",
+    "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+    "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+    "USAGE_DATA_COLLECTION__ENABLED": "false",
+}
+
+
+@dataclass
+class Airflow:
+    """An installation in `home`, whose tasks load into the Postgres at `warehouse`."""
+
+    home: Path
+    warehouse: str
+    port: int = field(default_factory=free_port)
+    jwt_secret: str = field(default_factory=lambda: secrets.token_hex(64))
+
+    def prepare(self) -> None:
+        """Put the DAG in its place and make the metadata database."""
+        dags = self.home / "dags"
+        dags.mkdir(parents=True)
+        text = DAG_FILE.read_text()
+        for name, value in QUICK.items():
+            text, found = re.subn(rf"(?m)^{name} = .*", f"{name} = {value}", text)
+            assert found == 1, name
+        (dags / DAG_FILE.name).write_text(text)
+        self.command("db", "migrate")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that every part of Airflow is run with."""
+        address = f"http://127.0.0.1:{self.port}"
+        settings = SETTINGS | {
+            "API_AUTH__JWT_SECRET": self.jwt_secret,
+            "CORE__EXECUTION_API_SERVER_URL": f"{address}/execution/",
+        }
+        secrets_toml = f'[destination.postgres]\ncredentials = "{self.warehouse}"\n'
+        return AIRFLOW.variables_in(self.home) | {
+            "AIRFLOW_HOME": str(self.home),
+            "AIRFLOW_VAR_DLT_SECRETS_TOML": secrets_toml,
+            **{f"AIRFLOW__{name}": value for name, value in settings.items()},
+        }
+
+    def command(self, *arguments: str, **environment: str) -> str:
+        """Run the command line to its end; what it said."""
+        done = subprocess.run(
+            [str(AIRFLOW.python.parent / "airflow"), *arguments],
+            env=self.environment | environment,
+            cwd=self.home,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, (done.stdout + done.stderr)[-5000:]
+        return done.stdout + done.stderr
+
+    @contextmanager
+    def services(self) -> Iterator[AirflowApi]:
+        """An API server, a scheduler and a DAG processor, on loopback only."""
+        with ExitStack() as stack:
+            api = AirflowApi(stack.enter_context(httpx.Client(timeout=60)), self.port)
+            for name, *arguments in (
+                ("api-server", "--host", "127.0.0.1", "--port", str(self.port)),
+                ("scheduler", "--skip-serve-logs"),  # it would serve them on every interface
+                ("dag-processor",),
+            ):
+                stack.enter_context(self._service(name, arguments))
+            until(api.is_healthy, "Airflow is healthy")
+            api.log_in()
+            until(api.knows_the_dag, "the DAG is parsed")
+            yield api
+
+    def _service(self, name: str, arguments: list[str]) -> Any:
+        return running(
+            f"airflow {name}",
+            [str(AIRFLOW.python.parent / "airflow"), name, *arguments],
+            log=self.home / f"{name}.log",
+            ready=lambda: True,
+            environment=self.environment,
+        )
+
+    def said_anywhere(self, text: str) -> list[str]:
+        """The log files that hold `text`."""
+        files = [*self.home.glob("*.log"), *(self.home / "logs").rglob("*.log")]
+        return [file.name for file in files if text in file.read_text(errors="replace")]
+
+
+@dataclass
+class AirflowApi:
+    """Airflow's public API, as its users call it."""
+
+    http: httpx.Client
+    port: int
+
+    def request(self, method: str, path: str, **given: Any) -> Any:
+        """The JSON answer to a request that must succeed."""
+        answer = self.http.request(method, f"http://127.0.0.1:{self.port}{path}", **given)
+        assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json() if answer.content else None
+
+    def is_healthy(self) -> bool:
+        """Whether every service says so."""
+        try:
+            parts = self.request("GET", "/api/v2/monitor/health")
+        except httpx.TransportError:
+            return False
+        names = ("metadatabase", "scheduler", "dag_processor")
+        return all(parts[name]["status"] == "healthy" for name in names)
+
+    def log_in(self) -> None:
+        """Send a token from now on."""
+        token = self.request("GET", "/auth/token")["access_token"]
+        self.http.headers["Authorization"] = f"Bearer {token}"
+
+    def knows_the_dag(self) -> bool:
+        """Whether the file was parsed; errors in it are raised."""
+        errors = self.request("GET", "/api/v2/importErrors")["import_errors"]
+        assert not errors, errors
+        return bool(self.request("GET", "/api/v2/dags")["dags"])
+
+    def connect(self, base_url: str, key: str) -> None:
+        """Store the connection of the API."""
+        connection = {"conn_type": "http", "host": base_url, "password": key}
+        body = {"connection_id": "chatislav_default", **connection}
+        self.request("POST", "/api/v2/connections", json=body)
+
+    def load_bots(self, *bots: int) -> None:
+        """Store the variable with the bots of the next runs."""
+        name = "chatislav_bot_ids"
+        known = self.request("GET", "/api/v2/variables")["variables"]
+        body = {"key": name, "value": json.dumps(bots)}
+        if any(variable["key"] == name for variable in known):
+            self.request("PATCH", f"/api/v2/variables/{name}", json=body)
+        else:
+            self.request("POST", "/api/v2/variables", json=body)
+
+    def unpause(self) -> str:
+        """Let the schedule begin; the id of the run it makes."""
+        self.request("PATCH", DAG, json={"is_paused": False})
+        return str(until(lambda: self.runs("scheduled"), "the schedule makes a run")[0])
+
+    def runs(self, run_type: str) -> list[str]:
+        """The ids of the runs of a type."""
+        found = self.request("GET", f"{DAG}/dagRuns", params={"run_type": run_type})["dag_runs"]
+        return [run["dag_run_id"] for run in found]
+
+    def trigger(self, **conf: str) -> str:
+        """Start a run by hand that goes on from the state, or has days in `conf`; its id."""
+        body = {"logical_date": None, "conf": conf}
+        return str(self.request("POST", f"{DAG}/dagRuns", json=body)["dag_run_id"])
+
+    def backfill(self, day: date) -> None:
+        """Start Airflow's own backfill of a day."""
+        range_ = {"from_date": f"{day}T00:00:00Z", "to_date": f"{day}T00:00:00Z"}
+        self.request("POST", "/api/v2/backfills", json={"dag_id": "chatislav", **range_})
+
+    def wait_for(self, run: str) -> str:
+        """How a run ends."""
+        path = f"{DAG}/dagRuns/{run}"
+
+        def end() -> str | None:
+            state = self.request("GET", path)["state"]
+            return state if state in FINISHED else None
+
+        return str(until(end, f"{run} ends"))
+
+    def loads(self, run: str) -> dict[str, dict[str, Any]]:
+        """The mapped tasks of a run, by what they load."""
+        found = self.request("GET", f"{DAG}/dagRuns/{run}/taskInstances")["task_instances"]
+        return {
+            task["rendered_map_index"] or str(task["map_index"]): task
+            for task in found
+            if task["task_id"] == "load"
+        }
+
+    def summary(self, run: str, map_index: int = 0) -> dict[str, Any]:
+        """What a mapped task pushed."""
+        path = f"{DAG}/dagRuns/{run}/taskInstances/load/xcomEntries/return_value"
+        found = self.request("GET", path, params={"map_index": map_index})["value"]
+        return json.loads(found) if isinstance(found, str) else dict(found)
+
+    def events(self, run: str) -> list[tuple[str, int]]:
+        """The asset events of a run: the asset, and the bot whose rows are new."""
+        params = {"source_run_id": run, "limit": 100}
+        found = self.request("GET", "/api/v2/assets/events", params=params)["asset_events"]
+        return sorted((event["name"], event["extra"]["bot_id"]) for event in found)

@@ -1,0 +1,56 @@
+"""Fixtures: an orchestrator is started once, when the first test asks for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chatislav_source.sandbox import Sandbox, World
+from tests.destinations.servers.environments import Environment
+from tests.destinations.servers.postgres import PostgresNotInstalledError, postgres_server
+
+from .loaded import TODAY
+
+WANTED = "CHATISLAV_TEST_ORCHESTRATORS"
+BOTS = (101, 102, 103)
+
+
+def require(environment: Environment) -> None:
+    """Skip unless these tests are asked for; then fail without the orchestrator's environment."""
+    if os.environ.get(WANTED) != "1":
+        pytest.skip("takes minutes: make test-orchestrators")
+    if not environment.is_current():
+        pytest.fail("to build it: python -m tests.orchestrators.environments")
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    """Three bots with 30 conversations each, over the 20 days that end today."""
+    return World.generate(bot_ids=BOTS, conversations=30, days=20, last_day=TODAY, seed=7)
+
+
+@pytest.fixture(scope="module")
+def api(world: World) -> Iterator[Sandbox]:
+    """The sandbox, serving `world` on loopback."""
+    with Sandbox(world) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def postgres_url() -> Iterator[str]:
+    """The URL of an empty Postgres server."""
+    pytest.importorskip("psycopg2")
+    try:
+        with postgres_server() as url:
+            yield url
+    except PostgresNotInstalledError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that an orchestrator takes for its own and the user's."""
+    return tmp_path_factory.mktemp("home")

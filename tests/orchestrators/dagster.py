@@ -1,0 +1,164 @@
+"""A real Dagster on loopback: its command line, `dagster dev`, and its API."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from chatislav_source.sandbox import SANDBOX_KEY
+from tests.destinations.servers.process import free_port, running
+
+from .environments import DAGSTER, HERE, PROJECT
+from .polling import until
+
+PIPELINES = PROJECT / "pipelines"
+# what users change at the top of the file, here so that nobody waits for minutes
+QUICK = {"DESTINATION": '"duckdb"', "SCHEDULE": '"* * * * *"', "FIRST_RETRY_SECONDS": "1"}
+REPOSITORY = {
+    "repositoryLocationName": "dagster_definitions.py",
+    "repositoryName": "__repository__",
+}
+
+
+@dataclass
+class Dagster:
+    """An installation in `home`, whose runs load `bots` of an API into a DuckDB file."""
+
+    home: Path
+    base_url: str
+    bots: tuple[int, ...]
+
+    @property
+    def database(self) -> Path:
+        """The file that runs load into."""
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def definitions(self) -> Path:
+        """The definitions, as a user would have copied and changed them."""
+        return self.home / "dagster_definitions.py"
+
+    def prepare(self) -> None:
+        """Put the definitions and the instance's settings in their place."""
+        text = (PIPELINES / "dagster_definitions.py").read_text()
+        for name, value in QUICK.items():
+            text, found = re.subn(rf"(?m)^{name} = .*", f"{name} = {value}", text)
+            assert found == 1, name
+        self.definitions.write_text(text)
+        (self.home / "dagster.yaml").write_text((PIPELINES / "dagster.yaml").read_text())
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that every part of Dagster is run with."""
+        variables = DAGSTER.variables_in(self.home)
+        return variables | {
+            "PYTHONPATH": f"{self.home}:{variables['PYTHONPATH']}",
+            "DAGSTER_HOME": str(self.home),
+            "DAGSTER_DISABLE_TELEMETRY": "yes",
+            "SOURCES__CHATISLAV__BASE_URL": self.base_url,
+            "SOURCES__CHATISLAV__API_KEY": SANDBOX_KEY,
+            "SOURCES__CHATISLAV__BOT_IDS": json.dumps(self.bots),
+            "DESTINATION__DUCKDB__CREDENTIALS": str(self.database),
+        }
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """A command of the environment, run to its end."""
+        program, *arguments = command
+        return subprocess.run(
+            [str(DAGSTER.python.parent / program), *arguments],
+            env=self.environment,
+            cwd=self.home,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def in_process(self, *arguments: object) -> Any:
+        """What `in_dagster.py` says."""
+        done = self.run("python", "-P", str(HERE / "in_dagster.py"), *map(str, arguments))
+        assert done.returncode == 0, done.stderr[-5000:]
+        return json.loads(done.stdout)
+
+    @contextmanager
+    def services(self) -> Iterator[DagsterApi]:
+        """The web server, the daemon and the code server of `dagster dev`, on loopback only."""
+        port = free_port()
+        command = [str(DAGSTER.python.parent / "dagster"), "dev", "-f", str(self.definitions)]
+        with httpx.Client(timeout=60) as client:
+            api = DagsterApi(client, port)
+            with running(
+                "dagster dev",
+                [*command, "-h", "127.0.0.1", "-p", str(port)],
+                log=self.home / "dev.log",
+                ready=api.answers,
+                environment=self.environment,
+            ):
+                yield api
+
+
+@dataclass
+class DagsterApi:
+    """Dagster's GraphQL API."""
+
+    http: httpx.Client
+    port: int
+
+    def query(self, text: str, **variables: Any) -> Any:
+        """The data that a query gives."""
+        body = {"query": text, "variables": variables}
+        answer = self.http.post(f"http://127.0.0.1:{self.port}/graphql", json=body).json()
+        assert not answer.get("errors"), answer["errors"]
+        return answer["data"]
+
+    def answers(self) -> bool:
+        """Whether the server takes queries."""
+        try:
+            return bool(self.query("{ version }"))
+        except httpx.TransportError:
+            return False
+
+    @contextmanager
+    def schedule(self, name: str) -> Iterator[None]:
+        """Let a schedule make runs until the block ends."""
+        start = """mutation ($selector: ScheduleSelector!) {
+            startSchedule(scheduleSelector: $selector) {
+                ... on ScheduleStateResult { scheduleState { id } } ... on Error { message } } }"""
+        stop = """mutation ($id: String!) {
+            stopRunningSchedule(id: $id) { ... on Error { message } } }"""
+        started = self.query(start, selector=REPOSITORY | {"scheduleName": name})
+        yield
+        stopped = self.query(stop, id=started["startSchedule"]["scheduleState"]["id"])
+        assert not stopped["stopRunningSchedule"], stopped
+
+    def backfill(self, partitions: list[str]) -> str:
+        """Start a backfill of the three assets; its id."""
+        tables = ("conversations", "conversations__messages", "analytics")
+        mutation = """mutation ($params: LaunchBackfillParams!) {
+            launchPartitionBackfill(backfillParams: $params) {
+                ... on LaunchBackfillSuccess { backfillId } ... on Error { message } } }"""
+        keys = [{"path": ["chatislav", table]} for table in tables]
+        params = {"assetSelection": keys, "partitionNames": partitions}
+        return str(self.query(mutation, params=params)["launchPartitionBackfill"]["backfillId"])
+
+    def runs(self) -> list[dict[str, Any]]:
+        """All runs, with their tags as a dict."""
+        text = "{ runsOrError { ... on Runs { results { runId status tags { key value } } } } }"
+        found = self.query(text)["runsOrError"]["results"]
+        return [run | {"tags": {tag["key"]: tag["value"] for tag in run["tags"]}} for run in found]
+
+    def runs_of(self, tag: str, value: str) -> list[dict[str, Any]]:
+        """The runs with a tag."""
+        return [run for run in self.runs() if run["tags"].get(tag) == value]
+
+    def wait_for_all(self) -> None:
+        """Wait until every run has ended."""
+        over = ("SUCCESS", "FAILURE", "CANCELED")
+        until(lambda: all(run["status"] in over for run in self.runs()), "all runs end")
