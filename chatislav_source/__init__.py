@@ -18,8 +18,8 @@ from chatislav_source.errors import (
 )
 
 if TYPE_CHECKING:
+    from chatislav_source.loads import sync
     from chatislav_source.source import chatislav
-    from chatislav_source.sync import sync
 
 __all__ = [
     "BotRefusedError",
@@ -42,7 +42,5 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    module = import_module(f"{__name__}.{'source' if name == 'chatislav' else 'sync'}")
-    value = getattr(module, name)
-    globals()[name] = value  # over the submodule `sync`, which importing it has put here
-    return value
+    module = import_module(f"{__name__}.{'source' if name == 'chatislav' else 'loads'}")
+    return getattr(module, name)

@@ -118,8 +118,8 @@ def backfill(**given: Any) -> None:
 
 def _load(as_json: bool, debug: bool, **given: Any) -> None:
     from chatislav_source import console
+    from chatislav_source.loads import sync as run_sync
     from chatislav_source.memory import return_what_is_free
-    from chatislav_source.sync import sync as run_sync
 
     return_what_is_free()
     console.log_to_stderr(debug)

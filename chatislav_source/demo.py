@@ -11,9 +11,9 @@ import duckdb
 
 from chatislav_source import console
 from chatislav_source.destinations import Target
+from chatislav_source.loads import sync
 from chatislav_source.report import SyncReport
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
-from chatislav_source.sync import sync
 
 BOT_IDS = (101, 102, 103)
 DAYS = 60

@@ -33,7 +33,7 @@ FLOORS: list[set[str]] = [
     {"planning"},
     {"run"},
     {"source"},
-    {"sync"},
+    {"loads"},
     {"demo"},
     {"cli"},
 ]
