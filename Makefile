@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 
 EXTRAS := dev,postgres,snowflake,bigquery
 
-.PHONY: demo test bench lint constraints clean
+.PHONY: demo test test-orchestrators bench lint constraints clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/chatislav demo
@@ -14,6 +14,11 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.destinations.servers.environments
 	$(BIN)/python -m pytest
+
+# Real Airflow and Dagster, each in an environment of its own: minutes, so not part of `test`.
+test-orchestrators: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.orchestrators.environments
+	CHATISLAV_TEST_ORCHESTRATORS=1 $(BIN)/python -m pytest tests/orchestrators
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.benchmarks
