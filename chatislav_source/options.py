@@ -147,7 +147,7 @@ def zone_of(name: str, key: str) -> tzinfo:
         return UTC
     try:
         return ZoneInfo(key)
-    except (AttributeError, KeyError, OSError, TypeError, ValueError):  # not found is a KeyError
+    except (KeyError, OSError, TypeError, ValueError):  # not found is a KeyError
         raise ConfigurationError(
             f"{name} {key!r} is not an IANA time zone; write it as Europe/Belgrade or UTC."
         ) from None

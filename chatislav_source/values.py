@@ -48,7 +48,8 @@ def cleaned(value: Any) -> tuple[Any, int]:
         for key, item in value.items():
             (new_key, in_key), (new_item, in_item) = cleaned(key), cleaned(item)
             # two names that only differ in what is replaced must not become one
-            result[cleaned_key(key) if new_key in result else new_key] = new_item
+            is_taken = in_key and (new_key in value or new_key in result)
+            result[cleaned_key(key) if is_taken else new_key] = new_item
             total += in_key + in_item
         return result, total
     return value, 0

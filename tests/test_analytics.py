@@ -364,6 +364,16 @@ def test_three_failed_days_in_a_row_end_the_bot_and_one_does_not() -> None:
     assert "failed 8 times" in many.state["error"]
 
 
+def test_failures_between_good_days_do_not_keep_the_others_from_being_read() -> None:
+    every_second = {FIRST_DAY + timedelta(days=n) for n in range(0, 40, 2)}
+
+    reading = run(fresh(123, API), TODAY, every_second, at_once=1)
+
+    assert reading.error == FAILED
+    final = reading.state["series"]["UTC|all"]["final"]
+    assert final == [f"{day(n)}/{day(n)}" for n in range(2, 16, 2)]
+
+
 def test_a_stopped_reading_asks_no_more_and_keeps_what_it_has() -> None:
     reading = reading_of(fresh(123, API), requests_of(fresh(123, API)))
     first = reading.next_request()

@@ -524,7 +524,7 @@ def test_interrupting_lets_go_of_threads_that_wait_between_tries(
     monkeypatch.setattr(settings, "LONGEST_WAIT_SECONDS", 10_000.0)
     api.configure(faults={"500": 1.0})
     ended: list[type[BaseException]] = []
-    thread = threading.Thread(target=lambda: ended.append(how_it_ends(client)))
+    thread = threading.Thread(target=lambda: ended.append(how_it_ends(client, tries=8)))
     thread.start()
     assert waits_until(lambda: api.count() == 1)
 
@@ -541,10 +541,10 @@ def test_after_an_interruption_nothing_is_sent(api: Sandbox, client: ChatislavCl
     assert api.count() == 0
 
 
-def how_it_ends(client: ChatislavClient) -> type[BaseException]:
-    """What a request raises."""
+def how_it_ends(client: ChatislavClient, tries: int = 1) -> type[BaseException]:
+    """What a request raises that is tried so often."""
     with pytest.raises(BaseException) as raised:  # noqa: PT011 - which, is the question
-        post(client)
+        post(client, tries=tries)
     return raised.type
 
 

@@ -211,6 +211,44 @@ def test_no_bot_waits_while_another_has_much_to_do(begin: Callable[..., Crawl]) 
     assert len(taken) == 20
 
 
+def test_workers_begin_with_one_request_of_each_bot(begin: Callable[..., Crawl]) -> None:
+    together = threading.Barrier(4, timeout=20)
+    begun: list[int] = []
+
+    def begun_together(bot_id: int) -> Callable[[int], None]:
+        def act(_: int) -> None:
+            begun.append(bot_id)
+            together.wait()
+
+        return act
+
+    jobs = [Job(Steps(bot_id, 4), Reads(begun_together(bot_id))) for bot_id in range(4)]
+    pieces(begin(*jobs))
+
+    assert sorted(begun[:4]) == [0, 1, 2, 3]
+
+
+def test_what_is_in_flight_when_a_bot_is_stopped_is_still_handed_on(
+    begin: Callable[..., Crawl],
+) -> None:
+    reading = Steps(1, 2)
+    both, stopped = threading.Barrier(2, timeout=20), threading.Event()
+
+    def act(request: int) -> None:
+        both.wait()
+        if request == 0:
+            raise KeyRefusedError(403)
+        stopped.wait(20)
+
+    crawl = begin(Job(reading, Reads(act)), workers=2)
+    first = crawl.take(time.monotonic() + 20)
+    was_over = crawl.is_over
+    stopped.set()
+
+    assert (first and first.result, was_over) == (None, False)
+    assert [piece.result for piece in pieces(crawl)] == [Result(1)]
+
+
 def test_a_failing_bot_does_not_stop_the_others(begin: Callable[..., Crawl]) -> None:
     bad, good = Steps(1, 5), Steps(2, 5)
 

@@ -32,7 +32,11 @@ def test_a_value_that_needs_cleaning_is_never_overlooked(value: Any) -> None:
     assert needs_cleaning or not is_unstorable
 
 
-@given(st.integers(2**64, 2**300), st.integers(0, 3), st.sampled_from(["conversations", "a"]))
+@given(
+    st.integers(2**64, 2**300).flatmap(lambda n: st.sampled_from([n, -n])),
+    st.integers(0, 3),
+    st.sampled_from(["conversations", "a"]),
+)
 def test_an_integer_beyond_64_bits_keeps_its_digits_wherever_it_stands(
     number: int, depth: int, name: str
 ) -> None:

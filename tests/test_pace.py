@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from chatislav_source.pace import Limits
+from chatislav_source.pace import Limits, Pace
 
 WORKERS = 8
 
@@ -269,6 +269,7 @@ def test_while_everything_is_refused_the_server_is_left_in_peace() -> None:
     run = Simulation(Changing(Free(), Moody(1.0), at=10)).run(300)
 
     assert sum(moment > 100 for moment in run.sent) < 200
+    assert (run.limits.pace.per_second or 99) < 0.5
 
 
 def test_an_outage_is_recovered_from() -> None:
@@ -294,6 +295,18 @@ def test_the_longest_retry_after_counts() -> None:
     limits.refused(2.0, 0.0, 5.0)
 
     assert limits.paused_until == 31.0
+
+
+def test_refusals_of_requests_that_were_sent_before_a_pace_was_set_do_not_slow_it() -> None:
+    pace = Pace(0.0)
+    for moment in range(1, 21):
+        pace.told(moment / 8, moment / 8, is_good=moment % 2 == 0)
+    first = pace.per_second
+
+    for _ in range(50):
+        pace.told(6.0, 1.5, is_good=False)
+
+    assert pace.per_second == first is not None
 
 
 def test_requests_in_flight_begin_with_few_and_grow_while_answers_are_good() -> None:

@@ -29,6 +29,7 @@ from chatislav_source.values import (
 )
 from tests.json_values import ANY_JSON, NASTY_TEXT, leaves, signs
 
+SURROGATE = chr(0xD800)
 BELGRADE = ZoneInfo("Europe/Belgrade")
 ZONES = st.sampled_from([UTC, BELGRADE])
 KINDS: list[Kind] = ["bigint", "text", "timestamp", "bool", "double"]
@@ -170,6 +171,7 @@ def test_digits_beyond_microseconds_are_cut_and_the_instant_is_kept() -> None:
 
 
 @given(ANY_JSON)
+@example({"a\0": 1, "a" + SURROGATE: [{"b\0": 2, "b\ufffd": 3}], "a\ufffd": 4})
 def test_cleaned_values_can_be_stored_and_lose_no_name(value: Any) -> None:
     before = deepcopy(value)
 

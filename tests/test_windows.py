@@ -123,6 +123,15 @@ def test_merged_windows_do_not_touch_and_are_in_order(windows: list[DateWindow])
         assert after.first_day - before.last_day > timedelta(days=1)
 
 
+def test_windows_that_touch_become_one_and_those_a_day_apart_do_not() -> None:
+    june = [DateWindow(date(2026, 6, day), date(2026, 6, day + 1)) for day in (6, 1, 3)]
+
+    assert [str(window) for window in merged(june)] == [
+        "2026-06-01/2026-06-04",
+        "2026-06-06/2026-06-07",
+    ]
+
+
 def test_the_last_day_of_all_can_be_merged() -> None:
     window = DateWindow(date(9999, 12, 30), date.max)
 
