@@ -44,9 +44,10 @@ SETTINGS = {
 
 @dataclass
 class Airflow:
-    """An installation in `home`, whose tasks load into the Postgres at `warehouse`."""
+    """An installation in `home`, with two Postgres databases: its own, and the warehouse."""
 
     home: Path
+    metadata: str
     warehouse: str
     port: int = field(default_factory=free_port)
     jwt_secret: str = field(default_factory=lambda: secrets.token_hex(64))
@@ -69,6 +70,7 @@ class Airflow:
         settings = SETTINGS | {
             "API_AUTH__JWT_SECRET": self.jwt_secret,
             "CORE__EXECUTION_API_SERVER_URL": f"{address}/execution/",
+            "DATABASE__SQL_ALCHEMY_CONN": self.metadata,
         }
         secrets_toml = f'[destination.postgres]\ncredentials = "{self.warehouse}"\n'
         return AIRFLOW.variables_in(self.home) | {

@@ -35,6 +35,12 @@ class Loaded:
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
 
+    def execute(self, sql: str) -> None:
+        """Run a statement outside of a transaction."""
+        with self._connection() as connection, closing(connection.cursor()) as cursor:
+            connection.autocommit = True
+            cursor.execute(sql)
+
     @contextmanager
     def _connection(self) -> Iterator[Any]:
         if isinstance(self.place, Path):

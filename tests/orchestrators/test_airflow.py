@@ -29,7 +29,9 @@ TABLES = ("chatislav_analytics", "chatislav_conversations", "chatislav_conversat
 def airflow(home: Path, postgres_url: str) -> Airflow:
     """Airflow with the DAG in it, not running yet."""
     require(AIRFLOW)
-    installed = Airflow(home, postgres_url)
+    metadata = postgres_url.replace("postgresql", "postgresql+psycopg2", 1) + "_airflow"
+    Loaded(postgres_url).execute("CREATE DATABASE postgres_airflow")
+    installed = Airflow(home, metadata, warehouse=postgres_url)
     installed.prepare()
     return installed
 
