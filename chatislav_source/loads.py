@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypedDict, Unpack
 
 import dlt
+from dlt.common.storages.exceptions import StorageException
 from dlt.extract import DltSource
 from dlt.pipeline.exceptions import PipelineStepFailed
 from filelock import FileLock, Timeout
@@ -147,11 +148,14 @@ def load_pending(pipeline: dlt.Pipeline) -> None:
 
 def is_half_loaded(pipeline: dlt.Pipeline) -> bool:
     """Whether a load was interrupted: dlt would stage its rows again, and so store them twice."""
-    packages = pipeline.list_normalized_load_packages()
-    is_aborted = bool(packages) and not pipeline.has_pending_data
-    return is_aborted or any(
-        pipeline.get_load_package_info(load_id).jobs["started_jobs"] for load_id in packages
-    )
+    try:
+        packages = pipeline.list_normalized_load_packages()
+        is_aborted = bool(packages) and not pipeline.has_pending_data
+        return is_aborted or any(
+            pipeline.get_load_package_info(load_id).jobs["started_jobs"] for load_id in packages
+        )
+    except (OSError, StorageException):
+        return True  # killed while dlt made its folders, which no run would mend
 
 
 def start_over(pipeline: dlt.Pipeline) -> None:

@@ -25,7 +25,9 @@ settings.BUFFER_BYTES = 30_000
 
 import dlt  # noqa: E402 - the constants come first: some are defaults of functions
 
-from chatislav_source import sync  # noqa: E402
+from chatislav_source import PipelineBusyError, sync  # noqa: E402
+
+BUSY = 75
 
 
 def main() -> None:
@@ -61,6 +63,8 @@ def attempt(order: dict[str, Any]) -> None:
             pipelines_dir=str(folder / "pipelines"),
         )
         status = 0 if sync(pipeline, **order["arguments"]).complete else 1
+    except PipelineBusyError:
+        status = BUSY
     finally:
         os._exit(status)
 

@@ -132,6 +132,20 @@ def test_a_kill_between_staging_rows_and_noting_it_stores_nothing_twice(
         assert process.bench.analytics_differences(process.bench.start_date) == []
 
 
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("event", [1, 3])
+def test_a_kill_while_an_interrupted_load_is_cleared_away_loses_nothing(
+    tmp_path: Path, event: int
+) -> None:
+    with killable(tmp_path / "story", made_world(7)) as process:
+        assert process.attempt(2, r"started_jobs/conversations\.\w+\.\d\.parquet") == KILLED
+        assert process.attempt(event, r"\.interrupted") == KILLED
+
+        process.attempt()
+
+        assert process.bench.differences() == []
+
+
 def continued_windows(requests: list[RequestRecord]) -> int:
     """Windows whose first request of an attempt had a page token."""
     seen = set()
