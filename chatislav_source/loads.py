@@ -25,6 +25,7 @@ from filelock import FileLock, Timeout
 from chatislav_source.belonging import keep_to_destination
 from chatislav_source.crawl import Piece
 from chatislav_source.errors import ChatislavError, LoadFailedError, PipelineBusyError
+from chatislav_source.hiding import harmless
 from chatislav_source.report import SyncReport
 from chatislav_source.run import Chunk, Reports, Run
 from chatislav_source.source import resolved_options, resources
@@ -184,7 +185,7 @@ def load(pipeline: dlt.Pipeline, source: DltSource | None) -> None:
     except PipelineStepFailed as error:
         cause = told_apart(error)
         if not pipeline.has_pending_data:
-            raise cause from error
+            raise cause from None  # what lies beneath may quote rows
         logger.warning("A load failed and is tried again: %s", cause)
     try:
         pipeline.run()
@@ -192,7 +193,7 @@ def load(pipeline: dlt.Pipeline, source: DltSource | None) -> None:
         cause = told_apart(error)
         if isinstance(cause, LoadFailedError):
             start_over(pipeline)
-        raise cause from error
+        raise cause from None
 
 
 def told_apart(error: PipelineStepFailed) -> Exception:
@@ -210,7 +211,14 @@ def told_apart(error: PipelineStepFailed) -> Exception:
         cause = cause.__cause__ or cause.__context__
     if error.step == "extract":
         return error  # a defect of ours, which must be seen as it is
-    return LoadFailedError(error.step, type(error.exception).__name__)
+    return LoadFailedError(error.step, f"{type(error.exception).__name__}: {_reason(error)}")
+
+
+def _reason(error: BaseException) -> str:
+    """What the warehouse said, up to where it may quote a row."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__ or error
+    return harmless(str(error))
 
 
 def chunk_source(run: Run, chunk: Chunk) -> DltSource:

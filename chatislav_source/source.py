@@ -15,6 +15,7 @@ from dlt.extract import DltResource
 
 from chatislav_source import settings
 from chatislav_source.catalog import watch_loads
+from chatislav_source.hiding import hide_rows
 from chatislav_source.landing import landing
 from chatislav_source.options import Options, checked
 from chatislav_source.run import Chunk, Run
@@ -113,6 +114,7 @@ class OneRun:
 def resources(loads: Loads) -> Sequence[DltResource]:
     """The resources `conversations` and `analytics`, fed by the runs that `loads` lends."""
     quiet_about_the_intended()
+    hide_rows()
     watch_loads()
     staging = private_staging()
 

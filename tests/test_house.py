@@ -23,6 +23,7 @@ FLOORS: list[set[str]] = [
         "memory",
         "belonging",
         "running",
+        "hiding",
     },
     {"values", "state", "options", "pace", "report", "loaded", "staging", "json_lines", "hints"},
     {"rows", "throttle", "landing", "catalog", "status", "destinations"},

@@ -1,0 +1,216 @@
+"""What is remembered never hides a row: flips, backfills, lost folders, failed loads."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import dlt
+import duckdb
+import pytest
+
+from chatislav_source import LoadFailedError, chatislav
+from chatislav_source.sandbox import World
+from tests.exactness.truth import DATASET, TODAY, Bench, bench, days_ago
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[Bench]:
+    """A bot with 40 conversations over 8 days."""
+    world = World.generate((101,), conversations=40, days=8, last_day=TODAY, messages=3)
+    with bench(tmp_path, world, start_date=days_ago(8)) as each:
+        yield each
+
+
+def newest(made: Bench) -> str:
+    """The session id of the conversation that began last."""
+    return str(made.world.conversations(101)[-1]["sessionId"])
+
+
+def resolve(made: Bench, status: str) -> None:
+    """Change one conversation of the lookback without touching it."""
+    made.world.change(101, newest(made), resolutionStatus=status)
+
+
+def backfill(made: Bench) -> None:
+    """Read all days again, with an end."""
+    made.sync(end_date=TODAY)
+
+
+def lose_folder(made: Bench) -> None:
+    """The local files of the pipeline vanish."""
+    shutil.rmtree(made.folder / "pipelines")
+
+
+def half_load(made: Bench) -> None:
+    """A load writes the conversations, fails at the messages, and is forgotten."""
+    break_table(made, "conversations__messages")
+    with pytest.raises(LoadFailedError):
+        made.sync()
+    mend_table(made, "conversations__messages")
+
+
+def break_table(made: Bench, table: str) -> None:
+    """No load can merge into the table."""
+    with duckdb.connect(str(made.database)) as connection:
+        connection.execute(f"ALTER TABLE {DATASET}.{table} RENAME COLUMN bot_id TO bot")
+
+
+def mend_table(made: Bench, table: str) -> None:
+    """The table is as it was."""
+    with duckdb.connect(str(made.database)) as connection:
+        connection.execute(f"ALTER TABLE {DATASET}.{table} RENAME COLUMN bot TO bot_id")
+
+
+@pytest.mark.parametrize("between", [Bench.sync, backfill, half_load])
+def test_a_version_that_comes_back_is_written_whatever_wrote_the_other(
+    made: Bench, between: Callable[[Bench], Any]
+) -> None:
+    resolve(made, "unresolved")
+    made.sync()
+    resolve(made, "resolved")
+    between(made)
+
+    resolve(made, "unresolved")
+    made.sync()
+
+    assert made.differences() == []
+
+
+def test_a_version_that_comes_back_after_the_folder_was_lost_is_written(made: Bench) -> None:
+    resolve(made, "unresolved")
+    made.sync()
+    kept = made.folder / "kept"
+    shutil.copytree(made.folder / "pipelines", kept)
+    resolve(made, "resolved")
+    made.sync()
+    lose_folder(made)
+    resolve(made, "unresolved")
+
+    made.sync()
+
+    assert made.differences() == []
+
+
+def test_a_backfill_leaves_the_incremental_state_as_it_is(made: Bench) -> None:
+    made.sync()
+    before = copy.deepcopy([made.states("conversations"), made.states("analytics")])
+    made.world.add_conversation(101)
+
+    made.sync(start_date=days_ago(5), end_date=days_ago(2))
+
+    assert [made.states("conversations"), made.states("analytics")] == before
+    made.sync()
+    assert made.differences() == []
+
+
+def test_a_backfill_goes_on_where_it_was_interrupted(
+    made: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatislav_source.settings.MAX_PAGE_SIZE", 4)
+    monkeypatch.setattr("chatislav_source.settings.ROWS_PER_WINDOW", 8)
+    monkeypatch.setattr("chatislav_source.settings.CHUNK_BYTES", 6_000)
+    seen: list[Any] = []
+
+    def stop_late(*piece: Any) -> None:
+        seen.append(piece)
+        if len(seen) == 12:
+            raise KeyboardInterrupt
+
+    with pytest.raises((KeyboardInterrupt, Exception)):
+        made.sync(end_date=TODAY, on_progress=stop_late)
+    assert made.states()["101"]["backfill"]
+    first = made.api.count("/conversations")
+
+    made.sync(end_date=TODAY)
+
+    assert made.differences() == []
+    assert made.api.count("/conversations") - first < 30
+    assert made.states()["101"]["backfill"] is None
+
+
+def test_a_dataset_that_was_dropped_by_hand_is_loaded_again(made: Bench) -> None:
+    made.sync()
+    with duckdb.connect(str(made.database)) as connection:
+        connection.execute(f"DROP SCHEMA {DATASET} CASCADE")
+
+    made.sync()
+
+    assert made.differences() == []
+
+
+def test_a_load_that_fails_twice_is_read_again_by_the_next_run(made: Bench) -> None:
+    made.sync()
+    made.world.add_conversation(101)
+    break_table(made, "conversations")
+    with pytest.raises(LoadFailedError, match="Nothing is lost"):
+        made.sync()
+    mend_table(made, "conversations")
+
+    made.sync()
+
+    assert made.differences() == []
+
+
+def plain_run(made: Bench, **given: Any) -> None:
+    """One load of everything, as with any dlt source."""
+    made.pipeline().run(chatislav(**made.arguments(**given)))
+
+
+def test_plain_runs_and_syncs_share_their_state_and_are_exact(made: Bench) -> None:
+    plain_run(made)
+    assert made.differences() == []
+    made.world.add_conversation(101)
+    resolve(made, "resolved")
+    made.sync()
+    assert made.differences() == []
+    resolve(made, "unresolved")
+
+    plain_run(made)
+
+    assert made.differences() == []
+    assert made.analytics_differences(days_ago(7)) == []
+
+
+def test_a_plain_run_leaves_what_changed_under_it_to_the_next_run(
+    made: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatislav_source.settings.MAX_PAGE_SIZE", 4)
+    monkeypatch.setattr("chatislav_source.run.GROUP_BYTES", 4_000)
+    made.api.configure(churn={"new_message": 0.7, "new_conversation": 0.3}, churn_limit=15)
+    plain_run(made, lookback_days=0)
+    made.api.configure(churn={})
+
+    plain_run(made, lookback_days=0)
+
+    assert made.differences() == []
+
+
+def test_the_start_date_can_be_moved_back_later(made: Bench) -> None:
+    made.sync(start_date=days_ago(3))
+
+    made.sync(start_date=days_ago(8))
+
+    assert made.differences() == []
+
+
+def test_a_state_changed_by_hand_is_said_and_everything_is_read_again(
+    made: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    made.sync()
+    late = str(TODAY + timedelta(days=400))
+    pipeline: dlt.Pipeline = made.pipeline()
+    with pipeline.managed_state(extract_state=True) as known:
+        bot = known["sources"]["chatislav"]["resources"]["conversations"]["bots"]["101"]
+        bot["loaded_from"] = late
+    made.world.add_conversation(101)
+
+    report = made.sync()
+
+    assert "Everything is read again" in caplog.text
+    assert report.complete
+    assert made.differences() == []
