@@ -4,12 +4,14 @@ A scheduled run loads what is new since the last one. A run by hand or by `airfl
 its data interval again, or the days given when it is triggered, each month of a bot as a task.
 
 The bots are the variable `chatislav_bot_ids`, as [123, 456]. The key is the password of the
-connection `chatislav_default`; what is not there (the warehouse, too) dlt finds in the variable
-`dlt_secrets_toml` or in the environment.
+connection `chatislav_default`, the base URL its host. Whatever else dlt must know, as how to reach
+the warehouse, is in the variable `dlt_secrets_toml`, in the words of dlt's secrets.toml.
 """
 
 import logging
+import os
 import random
+import tomllib
 from datetime import UTC, date, datetime, timedelta
 from tempfile import TemporaryDirectory
 
@@ -138,9 +140,7 @@ def run_sync(bot_id: int, days: list[str] | None):
 
     The folder is thrown away: dlt restores the state from the destination.
     """
-    # not at the top of the file: Airflow reads it again and again
-    import dlt
-
+    dlt = configured_dlt()
     from chatislav_source import ConfigurationError, KeyRefusedError, sync
 
     name = f"chatislav_{bot_id}" + (f"_{days[0][:7]}".replace("-", "_") if days else "")
@@ -160,6 +160,20 @@ def run_sync(bot_id: int, days: list[str] | None):
             )
         except (ConfigurationError, KeyRefusedError) as error:
             raise AirflowFailException(str(error)) from None  # trying again would not help
+
+
+def configured_dlt():
+    """The module, with what the variable `dlt_secrets_toml` says among its secrets.
+
+    Left to itself, dlt asks Airflow for some 800 variables, one for each setting it can think of.
+    """
+    os.environ["PROVIDERS__ENABLE_AIRFLOW_SECRETS"] = "false"
+    import dlt  # not at the top of the file: Airflow reads that again and again
+
+    secrets = tomllib.loads(Variable.get("dlt_secrets_toml", default=""))
+    for section, values in secrets.items():
+        dlt.secrets[section] = values
+    return dlt
 
 
 def credentials() -> dict[str, str | None]:
