@@ -40,7 +40,12 @@ def sessions() -> list[tuple[str, list[str]]]:
             found.append((line[2:], []))
         else:
             found[-1][1].append(line)
-    return [(command, said) for command, said in found if not command.startswith(PREPARED)]
+    return [
+        (command, said)
+        for command, said in found
+        # those into other warehouses need one, and are run where the warehouses are
+        if not command.startswith(PREPARED) and "--destination" not in command
+    ]
 
 
 def shape(lines: list[str]) -> Counter[str]:
