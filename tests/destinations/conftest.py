@@ -22,6 +22,7 @@ from .warehouses import Warehouse
 
 REQUIRE_ALL = "CHATISLAV_TEST_REQUIRE_ALL"
 WAREHOUSES = ("duckdb", "postgres", "snowflake", "bigquery")
+STORY_SECONDS = 300  # on a busy machine; usually 15
 IGNORED_WARNINGS = (
     # on purpose not installed: its gRPC connections would not obey the guard against real hosts
     "ignore:Cannot create BigQuery Storage client:UserWarning",
@@ -31,11 +32,13 @@ IGNORED_WARNINGS = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the warnings of other people's clients pass, in these tests only."""
+    """Let the warnings of other people's clients pass, and give time, in these tests only."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             for warning in IGNORED_WARNINGS:
                 item.add_marker(pytest.mark.filterwarnings(warning))
+            # whichever test comes first waits until the story is told
+            item.add_marker(pytest.mark.timeout(STORY_SECONDS))
 
 
 @pytest.fixture(scope="package", autouse=True)
