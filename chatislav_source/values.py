@@ -93,6 +93,8 @@ def _fast_array(values: Sequence[Any], kind: Kind, zone: tzinfo) -> pa.Array:
     if kind in ("bigint", "double"):
         # given a type, Arrow makes 1 of 1.5 and of True; so it is left to find the type itself
         found = pa.array(values)
+        if kind == "double" and bool in map(type, values):
+            raise pa.ArrowInvalid("among floats, Arrow makes a number of True")
         if not (
             pa.types.is_null(found.type)
             or pa.types.is_integer(found.type)

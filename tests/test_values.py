@@ -77,6 +77,7 @@ ALIKE = st.sampled_from([st.booleans(), NUMBERS, TEXTS, ISO_TEXTS, VALUES]).flat
 @example(values=["0000-01-01T00:00:00"], zone=UTC)
 @example(values=[1e300, 2**53 + 2], zone=UTC)
 @example(values=[True, 1], zone=UTC)
+@example(values=[0.0, False], zone=UTC)
 def test_a_column_is_what_its_values_are_when_each_is_looked_at_alone(
     kind: Kind, values: list[Any], zone: tzinfo
 ) -> None:
