@@ -178,7 +178,7 @@ class PageReader:
             session_id = session_id_of(item) if isinstance(item, dict) else None
             if session_id is None:
                 raise UnexpectedResponseError(PATH, str(request), "a conversation has no sessionId")
-            if str(item.get("botId") or self.bot_id) != str(self.bot_id):
+            if str(item.get("botId", self.bot_id)) not in (str(self.bot_id), "None"):
                 raise UnexpectedResponseError(PATH, str(request), "it holds another bot's rows")
             ids.append(session_id)
         return ids
