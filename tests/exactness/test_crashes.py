@@ -22,7 +22,7 @@ from tests.exactness.model import seeded
 from tests.exactness.truth import TODAY, Bench, bench, days_ago
 
 ROOT = Path(__file__).parents[2]
-KILLS = 9  # per story
+KILLS = 8  # per story
 KILLED = -signal.SIGKILL
 REPEATED_PER_KILL = 16  # requests: a chunk and what was fetched ahead, some pages each
 
@@ -62,7 +62,7 @@ def killable(folder: Path, world: World) -> Iterator[Killable]:
     folder.mkdir()
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with (
-        bench(folder, world) as made,
+        bench(folder, world, start_date=days_ago(20)) as made,
         subprocess.Popen(
             [sys.executable, "-m", "tests.exactness.killable"],
             stdin=subprocess.PIPE,
@@ -77,7 +77,7 @@ def killable(folder: Path, world: World) -> Iterator[Killable]:
 
 
 def made_world(seed: int) -> World:
-    return World.generate((101, 102), conversations=120, days=35, last_day=TODAY, seed=seed)
+    return World.generate((101, 102), conversations=90, days=20, last_day=TODAY, seed=seed)
 
 
 @pytest.mark.timeout(300)
@@ -164,7 +164,7 @@ def continued_windows(requests: list[RequestRecord]) -> int:
 def test_a_kill_repeats_about_a_chunk_and_windows_go_on_from_their_page_token(
     tmp_path: Path,
 ) -> None:
-    world = made_world(5)
+    world = World.generate((101,), conversations=90, days=20, last_day=TODAY, seed=5)
     with killable(tmp_path / "undisturbed", world) as process:
         process.attempt()
         needed = process.bench.api.count("/conversations")
@@ -172,7 +172,7 @@ def test_a_kill_repeats_about_a_chunk_and_windows_go_on_from_their_page_token(
     with killable(tmp_path / "killed", world) as process:
         kills = continued = 0
         first = 0
-        while process.attempt(700) == KILLED:  # some loads into each attempt
+        while process.attempt(800) == KILLED:  # some loads into each attempt
             kills += 1
             continued += continued_windows(process.bench.api.requests[first:])
             first = len(process.bench.api.requests)

@@ -56,7 +56,7 @@ def test_every_kind_of_fault_at_once_costs_tries_but_no_row(made: Bench, share: 
     assert made.api.count() <= undisturbed / (1 - share) * 1.5
 
 
-@pytest.mark.parametrize("kind", ["500", "429", "reset", "wrong_shape"])
+@pytest.mark.parametrize("kind", ["500", "reset", "wrong_shape"])
 def test_a_bot_whose_faults_never_end_is_said_and_holds_up_no_other(made: Bench, kind: str) -> None:
     made.api.configure(faults={kind: 1.0}, fault_bots={101})
 

@@ -1,0 +1,150 @@
+"""Mutations, faults, crashes and syncs in any order, against the sandbox's truth.
+
+A few short stories by default; `--hypothesis-profile=many` tells more and longer ones.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import dlt
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from chatislav_source import ChatislavError
+from chatislav_source.sandbox import Sandbox, World
+from tests.exactness.model import seeded
+from tests.exactness.truth import TODAY, Bench, days_ago
+
+settings.register_profile("many", max_examples=200, stateful_step_count=15)
+
+ANYTIME = ("new_message", "new_conversation")  # these move `lastActivity` and are seen wherever
+RECENT = ("resolution", "summary", "rating", "messages")  # these do not: seen in the lookback
+FAULTS = ("500", "reset", "truncated", "wrong_shape", "html_200")
+STEPS = ("extract", "normalize", "load")
+
+
+class CrashError(BaseException):
+    """The process ends here, as far as it can be played within one."""
+
+
+class Story(RuleBasedStateMachine):
+    """One bot, one warehouse, one pipeline."""
+
+    @initialize(
+        seed=st.integers(0, 10**6),
+        token=st.sampled_from(("offset", "keyset", "snapshot")),
+        order=st.sampled_from(("newest_activity", "oldest_activity", "shuffled")),
+    )
+    def begin(self, seed: int, token: str, order: str) -> None:
+        self.random = seeded(seed)
+        world = World.generate((101,), conversations=24, days=10, last_day=TODAY, seed=seed)
+        self.api = Sandbox(world).start()
+        self.api.configure(page_token=token, page_order=order)
+        self.folder = tempfile.TemporaryDirectory()
+        self.bench = Bench(self.api, Path(self.folder.name), [101], days_ago(12))
+
+    @rule(kind=st.sampled_from(ANYTIME), count=st.integers(1, 3))
+    def people_chat(self, kind: str, count: int) -> None:
+        for _ in range(count):
+            self.bench.world.mutate(kind, self.random, 101)
+
+    @rule(kind=st.sampled_from(RECENT))
+    def something_is_decided_about_a_recent_one(self, kind: str) -> None:
+        recent = [row for row in self.bench.world.conversations(101) if is_recent(row)]
+        if not recent:
+            return
+        row = self.random.choice(recent)
+        choices: dict[str, dict[str, Any]] = {
+            "resolution": {"resolutionStatus": self.random.choice(("resolved", "unresolved"))},
+            "summary": {"summary": {"sentiment": self.random.choice(("positive", "negative"))}},
+            "rating": {"helpful": self.random.choice((0, 1))},
+            "messages": {"messages": row["messages"][:-1]},
+        }
+        self.bench.world.change(101, row["sessionId"], **choices[kind])
+
+    @rule(kind=st.sampled_from(FAULTS), share=st.sampled_from((0.2, 0.6)), busy=st.booleans())
+    def a_sync_in_bad_weather(self, kind: str, share: float, busy: bool) -> None:
+        churn = {"new_message": 0.2} if busy else {}
+        self.api.configure(faults={kind: share}, retry_after_seconds=0.0, churn=churn)
+        with suppress(ChatislavError):
+            self.bench.sync()
+        self.api.configure(faults={}, churn={})
+
+    @rule(step=st.sampled_from(STEPS), late=st.booleans(), number=st.integers(1, 3))
+    def a_sync_that_crashes(self, step: str, late: bool, number: int) -> None:
+        with crashing(step, late, number), suppress(CrashError, ChatislavError):
+            self.bench.sync()
+
+    @rule()
+    def a_quiet_sync(self) -> None:
+        self.check()
+
+    @rule()
+    def a_backfill(self) -> None:
+        self.bench.sync(end_date=TODAY)
+
+    def check(self) -> None:
+        report = self.bench.sync()
+        assert report.errors == []
+        assert self.bench.differences() == []
+        assert self.bench.analytics_differences(days_ago(7)) == []
+
+    def teardown(self) -> None:
+        if not hasattr(self, "bench"):
+            return
+        try:
+            self.check()
+        finally:
+            self.api.stop()
+            self.folder.cleanup()
+
+
+def is_recent(row: dict[str, Any]) -> bool:
+    """Whether any lookback holds it, and it has a message to lose."""
+    dates = (row["createdAt"].date(), row["lastActivity"].date())
+    return min(dates) >= days_ago(1) and bool(row["messages"])
+
+
+@contextmanager
+def crashing(step: str, late: bool, number: int) -> Iterator[None]:
+    """The process ends at the start or the end of a step, when it comes for the n-th time."""
+    original = getattr(dlt.Pipeline, step)
+    calls = []
+
+    def crash(*args: Any, **kwargs: Any) -> Any:
+        calls.append(step)
+        if len(calls) < number:
+            return original(*args, **kwargs)
+        if late:
+            original(*args, **kwargs)
+        raise CrashError
+
+    with patch.object(dlt.Pipeline, step, crash):
+        yield
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("short_waits", "small_pages")
+def test_whatever_happens_in_whatever_order_the_tables_are_exact_in_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("chatislav_source.settings.CHUNK_BYTES", 20_000)
+    default = settings.default or settings()
+    is_default = default.max_examples == settings.get_profile("default").max_examples
+    run_state_machine_as_test(
+        Story,
+        settings=settings(
+            max_examples=3 if is_default else default.max_examples,
+            stateful_step_count=4 if is_default else default.stateful_step_count,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
