@@ -96,7 +96,7 @@ def test_what_is_configured_wins(
 def test_pipelines_of_other_sources_keep_dlts_default(
     new_pipeline: Callable[..., dlt.Pipeline],
 ) -> None:
-    pipeline = new_pipeline("other")
+    pipeline = new_pipeline("never_ours")  # a name that no test gives to this source
 
     pipeline.run([{"a": 1}], table_name="t", primary_key="a", write_disposition="merge")
 
