@@ -24,6 +24,7 @@ from chatislav_source.throttle import Stopped
 logger = logging.getLogger(__name__)
 
 CLOSE_SECONDS = 5.0  # that a crawl waits for its threads
+UNAUTHORIZED = 401  # HTTP status
 
 
 class Reading(Protocol):
@@ -54,6 +55,7 @@ class Job:
     reading: Reading
     reader: Reader
     in_flight: int = 0
+    was_answered: bool = False
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,7 @@ class Crawl:
 
     def _hand_on(self, job: Job, request: Any, outcome: Any) -> None:
         if not isinstance(outcome, ChatislavError):
+            job.was_answered = True
             self._readable.add(job.reading.bot_id)
             try:
                 state = job.reading.answered(request, outcome)
@@ -206,7 +209,11 @@ class Crawl:
     def _failed(self, job: Job, request: Any, error: ChatislavError) -> State:
         if not isinstance(error, KeyRefusedError):
             return job.reading.failed(request, error)
-        if job.reading.bot_id in self._readable.bots:
+        # 401 is about the key; 403 may be about this endpoint, if only the other one answered
+        was_good = job.was_answered or (
+            error.status == UNAUTHORIZED and job.reading.bot_id in self._readable.bots
+        )
+        if was_good:
             # the key was good for this very bot a moment ago: it was revoked
             self.fatal = self.fatal or error
         job.reading.stop(error)
@@ -221,5 +228,8 @@ def refusals_told_apart(jobs: Sequence[Job], readable: Readable) -> KeyRefusedEr
         if isinstance(error, KeyRefusedError):
             if not readable.bots:
                 return error
-            job.reading.stop(BotRefusedError(job.reading.bot_id, error.status))
+            bot_id = job.reading.bot_id
+            job.reading.stop(
+                BotRefusedError(bot_id, error.status, only_here=bot_id in readable.bots)
+            )
     return None

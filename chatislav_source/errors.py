@@ -36,15 +36,23 @@ class KeyRefusedError(ChatislavError):
 
 
 class BotRefusedError(ChatislavError):
-    """The key is accepted for other bots, but not for this one."""
+    """The key is accepted, but not for this bot; or, `only_here`, not for one endpoint of it."""
 
-    def __init__(self, bot_id: int, status: int) -> None:
+    def __init__(self, bot_id: int, status: int, only_here: bool = False) -> None:
         self.bot_id = bot_id
         self.status = status
-        super().__init__(
-            f"Bot {bot_id} is refused (HTTP {status}) while the key works for other bots. It "
-            "probably belongs to another workspace. Check its id, or use a key of its workspace."
-        )
+        self.only_here = only_here
+        super().__init__(f"Bot {bot_id} is refused " + (HERE if only_here else BOT).format(status))
+
+
+BOT = (
+    "(HTTP {}) while the key works for other bots. It probably belongs to another workspace. Check "
+    "its id, or use a key of its workspace."
+)
+HERE = (
+    "here (HTTP {}) while the API's other endpoint answers for it. The key or the workspace "
+    "probably lacks the right. Ask the vendor, or leave the resource out."
+)
 
 
 class RequestRefusedError(ChatislavError):

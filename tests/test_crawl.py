@@ -347,6 +347,22 @@ def test_a_bot_that_another_crawl_could_read_tells_of_a_revoked_key(
     assert crawl.fatal is revoked
 
 
+def test_a_bot_that_is_forbidden_to_one_crawl_only_ends_that_one(
+    begin: Callable[..., Crawl],
+) -> None:
+    readable, reading = Readable(), Steps(1, 5)
+    readable.add(1)
+    job = Job(reading, raising(KeyRefusedError(403)))
+
+    crawl = begin(job, readable=readable)
+    pieces(crawl)
+
+    assert crawl.fatal is None
+    assert refusals_told_apart([job], readable) is None
+    assert isinstance(reading.error, BotRefusedError)
+    assert reading.error.only_here
+
+
 def test_after_closing_no_request_is_begun(begin: Callable[..., Crawl]) -> None:
     reader = Reads()
     crawl = begin(Job(Steps(1, 10**6), reader), workers=2, buffer_bytes=SIZE)

@@ -26,6 +26,11 @@ ABOUT = "bot 123, 2026-06-01/2026-06-30"
         (KeyRefusedError(401), "HTTP 401", "SOURCES__CHATISLAV__API_KEY"),
         (BotRefusedError(123, 403), "Bot 123 is refused (HTTP 403)", "Check its id"),
         (
+            BotRefusedError(123, 403, only_here=True),
+            "Bot 123 is refused here (HTTP 403) while the API's other endpoint answers",
+            "Ask the vendor",
+        ),
+        (
             RequestRefusedError("/conversations", ABOUT, 404, "no such bot"),
             f"POST /conversations for {ABOUT} was refused (HTTP 404): no such bot.",
             "Check the bot id, the dates and base_url",

@@ -244,17 +244,18 @@ class Sandbox:
         if record.path == "/analytics":
             totals = analytics_query(body, inclusive)
             with self.world.lock:
-                return analytics.answer(totals, self._bot(totals.bot_id), settings)
+                return analytics.answer(totals, self._bot(totals.bot_id, record.path), settings)
         query = conversations_query(body, settings.naive_timezone, inclusive)
         with self.world.lock:
-            bot = self._bot(query.bot_id)
+            bot = self._bot(query.bot_id, record.path)
             content = self._conversations.answer(query, bot, record.number)
             self._churn.after_answer(bot.id)
         return content
 
-    def _bot(self, bot_id: int) -> Bot:
+    def _bot(self, bot_id: int, path: str) -> Bot:
         status = self.settings.bot_status.get(bot_id)
-        if status is not None:
+        paths = self.settings.bot_status_paths
+        if status is not None and (paths is None or path in paths):
             raise RequestError(status, "this bot does not answer")
         if bot_id not in self.world.bots:
             raise RequestError(self.settings.unknown_bot_status, "no such bot")

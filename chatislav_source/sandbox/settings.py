@@ -150,6 +150,8 @@ class Settings:
     auth_failure_status: Literal[401, 403] = 401
     # Bot id -> status of every request for it.
     bot_status: dict[int, int] = field(default_factory=dict)
+    # Paths, as "/analytics", to which `bot_status` applies; None: all.
+    bot_status_paths: set[str] | None = None
     # Status for a bot that does not exist.
     unknown_bot_status: int = 404
     # What analytics echo wrongly; None: nothing.

@@ -127,6 +127,17 @@ def test_a_bot_that_is_refused_or_unknown_has_its_error_and_the_others_are_compl
     assert made.differences() == []
 
 
+def test_a_bot_that_is_forbidden_at_one_endpoint_is_complete_at_the_other(made: Bench) -> None:
+    made.api.configure(bot_status={101: 403}, bot_status_paths={"/analytics"})
+
+    report = made.sync()
+
+    (failed,) = [part for part in report.resources if not part.complete]
+    assert (failed.bot_id, failed.resource) == (101, "analytics")
+    assert "here (HTTP 403)" in str(failed.error)
+    assert made.differences() == []
+
+
 def test_pages_that_are_too_large_are_read_in_smaller_ones(
     made: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
