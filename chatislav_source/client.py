@@ -18,7 +18,6 @@ from tenacity import (
     RetryCallState,
     Retrying,
     retry_if_exception_type,
-    stop_after_attempt,
     wait_random_exponential,
 )
 
@@ -124,8 +123,11 @@ class ChatislavClient:
         check: Check,
         tries: int = settings.TRIES,
         shortcut: Shortcut = lambda _: None,
+        tries_if_large: int = settings.TRIES,
     ) -> Answer:
         """The answer to `query`; `about` names it in errors, without anybody's words.
+
+        After `tries_if_large` it is given up where the size of the answer may be what is wrong.
 
         Raises:
             KeyRefusedError: 401 or 403 for every key.
@@ -135,7 +137,7 @@ class ChatislavClient:
             Stopped: the run ended.
         """
         retrying = Retrying(
-            stop=stop_after_attempt(tries),
+            stop=_out_of_tries(tries, min(tries, tries_if_large)),
             wait=wait_random_exponential(
                 multiplier=settings.FIRST_WAIT_SECONDS, max=settings.LONGEST_WAIT_SECONDS
             ),
@@ -250,6 +252,15 @@ class ChatislavClient:
     def _sleep(self, seconds: float) -> None:
         if self._stop.wait(seconds):
             raise Stopped
+
+
+def _out_of_tries(tries: int, tries_if_large: int) -> Callable[[RetryCallState], bool]:
+    def stop(state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        may_be_size = isinstance(error, PassingError) and error.size_may_be_why
+        return state.attempt_number >= (tries_if_large if may_be_size else tries)
+
+    return stop
 
 
 def _log_retry(path: str, about: str) -> Callable[[RetryCallState], None]:

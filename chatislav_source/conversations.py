@@ -104,9 +104,15 @@ class PageReader:
             ChatislavError: as `ChatislavClient.post` says.
         """
         smaller_helps = request.limit > settings.MIN_PAGE_SIZE
-        tries = settings.TRIES_BEFORE_SMALLER_PAGES if smaller_helps else settings.TRIES
         answer = client.post(
-            PATH, request.query(), str(request), envelope_problem, tries, self._typed
+            PATH,
+            request.query(),
+            str(request),
+            envelope_problem,
+            shortcut=self._typed,
+            tries_if_large=(
+                settings.TRIES_BEFORE_SMALLER_PAGES if smaller_helps else settings.TRIES
+            ),
         )
         with PARSING:
             return self.parse(request, answer)

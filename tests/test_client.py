@@ -207,6 +207,18 @@ def test_a_fault_that_stays_is_given_up_after_the_budget(
     assert raised.value.size_may_be_why == (not is_about_rate)
 
 
+@pytest.mark.parametrize(("last", "tries"), [("500", 2), ("429", 5), ("wrong_shape", 5)])
+def test_only_what_a_smaller_page_may_cure_is_given_up_early(
+    api: Sandbox, client: ChatislavClient, last: str, tries: int
+) -> None:
+    api.configure(faults={last: 1.0})
+
+    with pytest.raises((RequestFailedError, UnexpectedResponseError)):
+        client.post(PATH, QUERY, ABOUT, envelope_problem, 5, tries_if_large=2)
+
+    assert api.count(PATH) == tries
+
+
 def test_a_shape_that_stays_wrong_is_said_with_what_is_wrong(
     api: Sandbox, client: ChatislavClient
 ) -> None:
