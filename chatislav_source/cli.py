@@ -119,9 +119,10 @@ def backfill(**given: Any) -> None:
 def _load(as_json: bool, debug: bool, **given: Any) -> None:
     from chatislav_source import console
     from chatislav_source.loads import sync as run_sync
-    from chatislav_source.memory import return_what_is_free
+    from chatislav_source.memory import look_for_garbage_less, return_what_is_free
 
     return_what_is_free()
+    look_for_garbage_less()
     console.log_to_stderr(debug)
     target, arguments = _target(given), _arguments(given)
     _options(arguments)

@@ -37,7 +37,7 @@ CLUSTERED_BY = {
 }
 
 
-def hints_of(table: Table, file_format: str | None = None) -> Any:
+def hints_of(table: Table, file_format: str | None = None, appends: bool = False) -> Any:
     """The name, columns, keys and merge of a table, as dlt takes them from a resource.
 
     Only BigQuery looks at what begins with `x-bigquery`; `file_format` None leaves it to dlt.
@@ -46,7 +46,7 @@ def hints_of(table: Table, file_format: str | None = None) -> Any:
     return dlt.mark.make_hints(
         table_name=table.name,
         columns={column.name: _column_hints(table, column) for column in table.columns},
-        write_disposition=REPLACE_SET if is_child else UPSERT,
+        write_disposition="append" if appends else REPLACE_SET if is_child else UPSERT,
         references=TO_PARENT if is_child else None,
         file_format=file_format,  # type: ignore[arg-type]
         additional_table_hints={

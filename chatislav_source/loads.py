@@ -22,12 +22,14 @@ from dlt.extract import DltSource
 from dlt.pipeline.exceptions import PipelineStepFailed
 from filelock import FileLock, Timeout
 
+from chatislav_source import appending
 from chatislav_source.belonging import keep_to_destination
 from chatislav_source.crawl import Piece
 from chatislav_source.errors import ChatislavError, LoadFailedError, PipelineBusyError
 from chatislav_source.hiding import harmless
 from chatislav_source.report import SyncReport
 from chatislav_source.run import Chunk, Reports, Run
+from chatislav_source.running import kind_of_destination
 from chatislav_source.source import resolved_options, resources
 from chatislav_source.staging import private_staging
 from chatislav_source.tables import ANALYTICS, CONVERSATIONS
@@ -136,7 +138,7 @@ def load_pending(pipeline: dlt.Pipeline) -> None:
     Raises:
         PipelineBusyError: the database is held by another process.
     """
-    if is_half_loaded(pipeline):
+    if appending.is_noted(pipeline) or is_half_loaded(pipeline):
         logger.info("The last load was interrupted; what it held is read again")
         start_over(pipeline)
     if pipeline.has_pending_data:
@@ -180,20 +182,35 @@ def load(pipeline: dlt.Pipeline, source: DltSource | None) -> None:
         ChatislavError: whatever the source raised.
     """
     try:
-        pipeline.run(source)
+        with opened(pipeline):
+            pipeline.run(source)
+        appending.forget(pipeline)
         return
     except PipelineStepFailed as error:
         cause = told_apart(error)
+        if appending.is_noted(pipeline):
+            start_over(pipeline)
         if not pipeline.has_pending_data:
             raise cause from None  # what lies beneath may quote rows
         logger.warning("A load failed and is tried again: %s", cause)
     try:
-        pipeline.run()
+        with opened(pipeline):
+            pipeline.run()
     except PipelineStepFailed as error:
         cause = told_apart(error)
         if isinstance(cause, LoadFailedError):
             start_over(pipeline)
         raise cause from None
+
+
+@contextmanager
+def opened(pipeline: dlt.Pipeline) -> Iterator[None]:
+    """Keep a DuckDB file open: dlt closes it after each job, and closing writes a checkpoint."""
+    if kind_of_destination(pipeline) != "duckdb":
+        yield
+        return
+    with pipeline.sql_client():
+        yield
 
 
 def told_apart(error: PipelineStepFailed) -> Exception:
@@ -233,6 +250,8 @@ def chunk_source(run: Run, chunk: Chunk) -> DltSource:
 
 class OneChunk:
     """Lends the same run to every load, bounded by a chunk."""
+
+    may_append = True  # see `load` and `load_pending`
 
     def __init__(self, run: Run, chunk: Chunk) -> None:
         self._run = run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 from contextlib import suppress
 
@@ -12,6 +13,7 @@ from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 DUCKDB_LIMIT = "128MB"  # a merge of one chunk fits; what does not is spilled to disk
 M_ARENA_MAX = -8  # glibc's name for how many heaps its threads may have
 HEAPS = 2  # with a heap per thread, each would keep the pages it once held
+GC_THRESHOLD = 20_000  # new objects before Python looks for cycles; a page has thousands, no cycle
 
 
 def return_what_is_free() -> None:
@@ -20,6 +22,12 @@ def return_what_is_free() -> None:
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):  # another C library: it has no such setting
             ctypes.CDLL(None).mallopt(M_ARENA_MAX, HEAPS)
+
+
+def look_for_garbage_less() -> None:
+    """Have Python look for cycles more rarely, and not among what is imported by now."""
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD)
 
 
 def small_duckdb(path: str) -> DuckDbCredentials:

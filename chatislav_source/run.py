@@ -31,8 +31,6 @@ PLANNERS: dict[str, Callable[[Any, int, Options, bool], Job]] = {
 Reports = dict[tuple[str, int], ResourceReport]
 """By resource and bot."""
 
-GROUP_BYTES = 16 * 1024 * 1024  # of JSON made into one Arrow table where a load has no bound
-
 
 @dataclass(frozen=True)
 class Chunk:
@@ -45,6 +43,10 @@ class Chunk:
     def starting_now(cls) -> Chunk:
         """A chunk of the usual size and time."""
         return cls(settings.CHUNK_BYTES, time.monotonic() + settings.CHUNK_SECONDS)
+
+    def is_full(self, size: int) -> bool:
+        """Whether a load that holds `size` bytes of JSON by now must end."""
+        return size >= self.size or time.monotonic() >= self.deadline
 
 
 class Run:
@@ -71,6 +73,7 @@ class Run:
         self._resumed: set[int] = set()
         self._trust: dict[str, Trust] = {}
         self._writings: dict[int, Writing] = {}
+        self._held_back: list[Piece] = []
 
     def __enter__(self) -> Run:
         return self
@@ -121,25 +124,44 @@ class Run:
 
     @property
     def is_over(self) -> bool:
-        """Whether every crawl that was started has given all it has."""
-        return all(crawl.is_over for crawl in self.crawls.values())
+        """Whether every crawl that was started has given all it has, and all of it is loaded."""
+        return not self._held_back and all(crawl.is_over for crawl in self.crawls.values())
 
     def conversations(
         self, resource_state: dict[str, Any], chunk: Chunk | None
     ) -> Iterator[tuple[pa.Table, pa.Table]]:
         """Tables of conversations and of messages, no key twice; all there is without a chunk."""
         crawl = self.start("conversations", resource_state)
+        handed_out: set[int] = set()
+        size = 0
         while True:
-            pieces = self._take("conversations", crawl, chunk)
+            pieces = self._held_back or self._take("conversations", crawl, chunk)
+            self._held_back = []
             read = [piece for piece in pieces if piece.result is not None]
-            rows = written(self._writings, read, is_whole_run=chunk is None)
-            states = newest_states(pieces)
-            noted = {bot_id: self._writings[bot_id].noted_in(states[bot_id]) for bot_id in states}
-            self._remember("conversations", resource_state, noted)
-            self._count_rows(rows)
-            yield batch.joined(rows)
-            if chunk is not None or crawl.is_over:
+            keys = {hash((piece.bot_id, key)) for piece in read for key in piece.result.keys}
+            if chunk is not None and not handed_out.isdisjoint(keys):
+                self._held_back = pieces  # another copy of a conversation: it is of the next load
                 return
+            handed_out |= keys if chunk is not None else set()
+            size += sum(piece.result.size for piece in read)
+            yield self._written(resource_state, pieces, read, is_whole_run=chunk is None)
+            if crawl.is_over or (chunk is not None and chunk.is_full(size)):
+                return
+
+    def _written(
+        self,
+        resource_state: dict[str, Any],
+        pieces: list[Piece],
+        read: list[Piece],
+        is_whole_run: bool,
+    ) -> tuple[pa.Table, pa.Table]:
+        """The rows of `read` that must be written, once the state says that `pieces` are."""
+        rows = written(self._writings, read, is_whole_run)
+        states = newest_states(pieces)
+        noted = {bot_id: self._writings[bot_id].noted_in(states[bot_id]) for bot_id in states}
+        self._remember("conversations", resource_state, noted)
+        self._count_rows(rows)
+        return batch.joined(rows)
 
     def analytics(self, resource_state: dict[str, Any], chunk: Chunk | None) -> Iterator[pa.Table]:
         """Tables of analytics; all there is without a chunk."""
@@ -154,8 +176,8 @@ class Run:
                 return
 
     def _take(self, resource: str, crawl: Crawl, chunk: Chunk | None) -> list[Piece]:
-        """Pieces until a bound; of a chunk at least one, however late it comes."""
-        size = chunk.size if chunk else GROUP_BYTES
+        """Pieces that are made into one Arrow table, as many as there are by the deadline."""
+        size = min(chunk.size, settings.GROUP_BYTES) if chunk else settings.GROUP_BYTES
         deadline = chunk.deadline if chunk else None
         pieces: list[Piece] = []
         while size > 0:

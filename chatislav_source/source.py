@@ -83,13 +83,20 @@ def _checked(given: dict[str, Any]) -> Options:
 
 
 class Loads(Protocol):
-    """Lends a run to the resources of one load, and the bound of that load (None: all)."""
+    """Lends a run to the resources of one load, and the bound of that load (None: all).
+
+    `may_append` if an interrupted load will not be repeated as it is.
+    """
+
+    may_append: bool
 
     def lent(self, resource: str) -> Any: ...
 
 
 class OneRun:
     """Each resource of a plain pipeline run has a run of its own, which is complete or fails."""
+
+    may_append = False  # dlt repeats what was interrupted
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -122,18 +129,23 @@ def resources(loads: Loads) -> Sequence[DltResource]:
     def conversations() -> Iterator[Any]:
         """Conversations, each once in its newest version, and their messages as a child table."""
         staging.claim(active_pipeline())
-        with loads.lent(CONVERSATIONS.name) as (run, chunk), landing() as landed:
+        with (
+            loads.lent(CONVERSATIONS.name) as (run, chunk),
+            landing(loads.may_append) as landed,
+        ):
             for parents, messages in run.conversations(dlt.current.resource_state(), chunk):
                 yield from landed.items(CONVERSATIONS, parents)
                 yield from landed.items(MESSAGES, messages)
+            yield from landed.rest()
 
     @dlt.resource(name=ANALYTICS.name)
     def analytics() -> Iterator[Any]:
         """Totals by bot, day and channel."""
         staging.claim(active_pipeline())
-        with loads.lent(ANALYTICS.name) as (run, chunk), landing() as landed:
+        with loads.lent(ANALYTICS.name) as (run, chunk), landing(loads.may_append) as landed:
             for days in run.analytics(dlt.current.resource_state(), chunk):
                 yield from landed.items(ANALYTICS, days)
+            yield from landed.rest()
 
     return conversations, analytics
 

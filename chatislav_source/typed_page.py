@@ -1,41 +1,34 @@
 """The hot path: a page that looks as documented, decoded straight into typed objects.
 
-A first load is mostly this. msgspec decodes into slots instead of dicts, checks every type and name
-while it does, and leaves JSON columns as the bytes that were sent, so that a page takes half the
-time of the careful way. Whatever it refuses (an unknown field, another type, an empty list of
-messages, a text no warehouse can hold) is not an error: the page then goes the careful way of
-`rows.py`, which has a place for everything. Both ways make the same rows, which a test holds.
+A first load is mostly this. msgspec decodes conversations into slots instead of dicts and leaves
+JSON columns and messages as the bytes that were sent; Arrow reads all messages of a page at once,
+without the interpreter, which other threads then have. Both check every type and name. Whatever
+they refuse (an unknown field, another type, a text no warehouse can hold) is not an error: the page
+then goes the careful way of `rows.py`, which has a place for everything. Both ways make the same
+rows, which a test holds.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
-from itertools import chain, repeat
+from datetime import UTC, datetime
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.json as json
 from msgspec import Raw, Struct
 
 from chatislav_source.rows import ROWS_VERSION, PageRows, times
-from chatislav_source.tables import ARROW_TYPES, CONVERSATIONS, MESSAGES
+from chatislav_source.tables import ARROW_TYPES, CONVERSATIONS, DELETED, MESSAGES
+from chatislav_source.values import instants
 
 INSTANT = ARROW_TYPES["timestamp"]
 CONVERSATIONS_SCHEMA = CONVERSATIONS.arrow_schema
 MESSAGES_SCHEMA = MESSAGES.arrow_schema
 NULL = Raw(b"null")
 UNSTORABLE = b"\\u0000"  # a NUL; a lone surrogate is refused by the decoder
-
-
-class Message(Struct, forbid_unknown_fields=True, gc=False):
-    """A message, by the API's names."""
-
-    id: str | None = None
-    createdAt: str | None = None  # noqa: N815 - the API's names
-    role: str | None = None
-    content: str | None = None
 
 
 class Contact(Struct, forbid_unknown_fields=True, gc=False):
@@ -57,7 +50,7 @@ class Conversation(Struct, forbid_unknown_fields=True, gc=False):
 
     sessionId: str  # noqa: N815
     botId: int  # noqa: N815
-    messages: list[Message]
+    messages: Raw
     companyId: str | None = None  # noqa: N815
     createdAt: str | None = None  # noqa: N815
     lastActivity: str | None = None  # noqa: N815
@@ -86,6 +79,10 @@ class TypedPage(Struct, gc=False):
 
 
 PAGE = msgspec.json.Decoder(TypedPage)
+MESSAGE = pa.struct([(name, pa.string()) for name in ("id", "createdAt", "role", "content")])
+AS_DOCUMENTED = json.ParseOptions(
+    explicit_schema=pa.schema([("messages", pa.list_(MESSAGE))]), unexpected_field_behavior="error"
+)
 SUMMARY = msgspec.json.Decoder(Summary | None)
 NO_CONTACT = Contact()
 NO_SUMMARY = Summary()
@@ -102,7 +99,7 @@ def typed_page(body: bytes, bot_id: int) -> TypedPage | None:
     if page.pagination.hasMore and not page.pagination.nextCursor:
         return None
     for item in page.conversations:
-        if item.botId != bot_id or not item.messages or not item.sessionId:
+        if item.botId != bot_id or not item.sessionId:
             return None
     return page
 
@@ -110,8 +107,10 @@ def typed_page(body: bytes, bot_id: int) -> TypedPage | None:
 def typed_rows(items: Sequence[Conversation], bot_id: int, read_at: datetime) -> PageRows | None:
     """The rows of `items`; None if a value does not fit its column after all."""
     try:
-        conversations = _conversations(items, bot_id, read_at)
-        messages, parents = _messages(items, bot_id, conversations["session_id"], read_at)
+        lists = _message_lists(items)
+        conversations = _conversations(items, bot_id, lists.value_lengths(), read_at)
+        session_ids = conversations["session_id"].combine_chunks()
+        messages, parents = _messages(lists, bot_id, session_ids, read_at)
     except (msgspec.MsgspecError, ValueError, OverflowError):  # ArrowInvalid is a ValueError
         return None
     ids = [item.sessionId for item in items]
@@ -119,17 +118,19 @@ def typed_rows(items: Sequence[Conversation], bot_id: int, read_at: datetime) ->
     return PageRows(conversations, messages, parents, known, ids, *times(conversations))
 
 
-def _conversations(items: Sequence[Conversation], bot_id: int, read_at: datetime) -> pa.Table:
+def _conversations(
+    items: Sequence[Conversation], bot_id: int, counts: pa.Array, read_at: datetime
+) -> pa.Table:
     contacts = [item.contact or NO_CONTACT for item in items]
     summaries = [SUMMARY.decode(item.summary) or NO_SUMMARY for item in items]
     count = len(items)
     return pa.table(
         [
-            pa.array(repeat(bot_id, count), pa.int64(), size=count),
+            pa.repeat(pa.scalar(bot_id, pa.int64()), count),
             pa.array([item.sessionId for item in items], pa.string()),
             pa.array([item.companyId for item in items], pa.string()),
-            _instants([item.createdAt for item in items]),
-            _instants([item.lastActivity for item in items]),
+            instants(pa.array([item.createdAt for item in items], pa.string()), UTC),
+            instants(pa.array([item.lastActivity for item in items], pa.string()), UTC),
             pa.array([item.channel for item in items], pa.string()),
             pa.array([item.resolutionStatus for item in items], pa.string()),
             pa.array([item.humanTakeover for item in items], pa.bool_()),
@@ -141,7 +142,7 @@ def _conversations(items: Sequence[Conversation], bot_id: int, read_at: datetime
             _json([item.userForm for item in items]),
             pa.array([contact.ipAddress for contact in contacts], pa.string()),
             pa.array([contact.phoneNumber for contact in contacts], pa.string()),
-            pa.array([len(item.messages) for item in items], pa.int64()),
+            counts.cast(pa.int64()),
             pa.nulls(count, pa.string()),
             pa.repeat(pa.scalar(read_at, INSTANT), count),
         ],
@@ -150,35 +151,61 @@ def _conversations(items: Sequence[Conversation], bot_id: int, read_at: datetime
 
 
 def _messages(
-    items: Sequence[Conversation], bot_id: int, session_ids: pa.ChunkedArray, read_at: datetime
+    lists: pa.ListArray, bot_id: int, session_ids: pa.Array, read_at: datetime
 ) -> tuple[pa.Table, pa.Array]:
-    lengths = [len(item.messages) for item in items]
-    messages = list(chain.from_iterable([item.messages for item in items]))
+    """A row for each message, and one that clears them for each conversation without any."""
+    messages = lists.flatten()
+    parents = pc.list_parent_indices(lists).cast(pa.int32())
+    places = pc.subtract(pa.arange(0, len(messages)), lists.offsets.take(parents))
+    table = _message_table(bot_id, session_ids.take(parents), places, messages, read_at)
+    empty = pc.indices_nonzero(pc.equal(lists.value_lengths(), 0)).cast(pa.int32())
+    if not len(empty):
+        return table, parents
+    nothing = pa.nulls(len(empty), pa.int64()), pa.nulls(len(empty), MESSAGE)
+    clearing = _message_table(bot_id, session_ids.take(empty), *nothing, read_at)
+    marks = pa.repeat(pa.scalar(True), len(empty))
+    clearing = clearing.set_column(clearing.num_columns - 1, DELETED, marks)
+    return pa.concat_tables([table, clearing]), pa.concat_arrays([parents, empty])
+
+
+def _message_table(
+    bot_id: int,
+    session_ids: pa.Array,
+    places: pa.Array,
+    messages: pa.StructArray,
+    read_at: datetime,
+) -> pa.Table:
     count = len(messages)
-    parents = pa.array(
-        chain.from_iterable(map(repeat, range(len(items)), lengths)), pa.int32(), size=count
-    )
-    table = pa.table(
+    ids, created, roles, contents = messages.flatten()
+    return pa.table(
         [
-            pa.array(repeat(bot_id, count), pa.int64(), size=count),
-            session_ids.combine_chunks().take(parents),
-            pa.array(chain.from_iterable(map(range, lengths)), pa.int64(), size=count),
-            pa.array([message.id for message in messages], pa.string()),
-            _instants([message.createdAt for message in messages]),
-            pa.array([message.role for message in messages], pa.string()),
-            pa.array([message.content for message in messages], pa.string()),
+            pa.repeat(pa.scalar(bot_id, pa.int64()), count),
+            session_ids,
+            places,
+            ids,
+            instants(created, UTC),
+            roles,
+            contents,
             pa.nulls(count, pa.string()),
             pa.repeat(pa.scalar(read_at, INSTANT), count),
             pa.nulls(count, pa.bool_()),
         ],
         schema=MESSAGES_SCHEMA,
     )
-    return table, parents
 
 
-def _instants(texts: list[str | None]) -> pa.Array:
-    """Instants in UTC; refused where a text has an offset."""
-    return pc.assume_timezone(pc.cast(pa.array(texts, pa.string()), pa.timestamp("us")), "UTC")
+def _message_lists(items: Sequence[Conversation]) -> pa.ListArray:
+    """The messages of each conversation; refused if they are not as documented."""
+    if not items:
+        return pa.array([], pa.list_(MESSAGE))
+    lines = b"".join([part for item in items for part in (b'{"messages":', item.messages, b"}\n")])
+    options = json.ReadOptions(use_threads=False, block_size=len(lines))
+    read = json.read_json(pa.BufferReader(lines), options, AS_DOCUMENTED)
+    lists = read["messages"].combine_chunks()
+    if len(lists) != len(items) or lists.null_count or lists.values.null_count:
+        raise ValueError("messages that are missing or null")
+    lists.validate(full=True)  # Arrow has not seen to it that texts are UTF-8
+    return lists
 
 
 def _json(values: list[Raw]) -> pa.Array:

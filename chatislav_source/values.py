@@ -25,8 +25,8 @@ INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # legal in JSON, refused by most warehouses
 REPLACEMENT = "\ufffd"
 WITH_DIGEST = re.compile(REPLACEMENT + ".*#[0-9a-f]{12}$", re.DOTALL)
-FIRST_INSTANT = datetime(1, 1, 1, tzinfo=UTC)  # Arrow reaches further than Python
-LAST_INSTANT = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
+FIRST_MICROSECOND = -62_135_596_800_000_000  # since 1970; Arrow reaches further than Python
+LAST_MICROSECOND = 253_402_300_799_999_999
 
 
 class Misfit:
@@ -89,7 +89,7 @@ def column_array(values: Sequence[Any], kind: Kind, zone: tzinfo) -> tuple[pa.Ar
 
 def _fast_array(values: Sequence[Any], kind: Kind, zone: tzinfo) -> pa.Array:
     if kind == "timestamp":
-        return _fast_instants(pa.array(values, pa.string()), zone)
+        return instants(pa.array(values, pa.string()), zone)
     if kind in ("bigint", "double"):
         # given a type, Arrow makes 1 of 1.5 and of True; so it is left to find the type itself
         found = pa.array(values)
@@ -105,7 +105,12 @@ def _fast_array(values: Sequence[Any], kind: Kind, zone: tzinfo) -> pa.Array:
     return pa.array(values, ARROW_TYPES[kind])
 
 
-def _fast_instants(texts: pa.Array, zone: tzinfo) -> pa.Array:
+def instants(texts: pa.Array, zone: tzinfo) -> pa.Array:
+    """ISO texts as instants in UTC; those without an offset are read in `zone`.
+
+    Raises:
+        pa.ArrowInvalid: one is no instant, or some have an offset and some have none.
+    """
     if zone is UTC:
         try:
             return _in_range(pc.assume_timezone(pc.cast(texts, pa.timestamp("us")), "UTC"))
@@ -115,9 +120,9 @@ def _fast_instants(texts: pa.Array, zone: tzinfo) -> pa.Array:
 
 
 def _in_range(instants: pa.Array) -> pa.Array:
-    too_early = pc.less(instants, pa.scalar(FIRST_INSTANT, instants.type))
-    too_late = pc.greater(instants, pa.scalar(LAST_INSTANT, instants.type))
-    if pc.any(pc.or_(too_early, too_late)).as_py():
+    bounds = pc.min_max(instants.cast(pa.int64()))
+    first, last = bounds["min"].as_py(), bounds["max"].as_py()
+    if first is not None and (first < FIRST_MICROSECOND or last > LAST_MICROSECOND):
         raise pa.ArrowInvalid("an instant that Python cannot hold")
     return instants
 

@@ -31,7 +31,7 @@ CONVERSATIONS = st.fixed_dictionaries(
     {
         "sessionId": st.text("abc|?-", min_size=1, max_size=6),
         "botId": st.just(BOT_ID),
-        "messages": st.lists(MESSAGES, min_size=1, max_size=3),
+        "messages": st.lists(MESSAGES, max_size=3),
     },
     optional={
         "companyId": TEXTS,
@@ -119,7 +119,12 @@ def test_a_page_as_documented_takes_the_hot_path() -> None:
     assert comparable(rows) == comparable(careful(body))
 
 
-GOOD = {"sessionId": "s", "botId": BOT_ID, "messages": [{"content": "x"}]}
+GOOD = {
+    "sessionId": "s",
+    "botId": BOT_ID,
+    "createdAt": "2026-06-23T10:15:00",
+    "messages": [{"content": "x"}],
+}
 
 
 @pytest.mark.parametrize(
@@ -128,7 +133,9 @@ GOOD = {"sessionId": "s", "botId": BOT_ID, "messages": [{"content": "x"}]}
         pytest.param(GOOD | {"priority": 1}, id="unknown field"),
         pytest.param(GOOD | {"contact": {"email": "x"}}, id="unknown field of the contact"),
         pytest.param(GOOD | {"messages": [{"tool": 1}]}, id="unknown field of a message"),
-        pytest.param(GOOD | {"messages": []}, id="no messages"),
+        pytest.param(GOOD | {"messages": [None]}, id="a message that is null"),
+        pytest.param(GOOD | {"messages": ["x"]}, id="a message that is text"),
+        pytest.param(GOOD | {"messages": [{"id": 5}]}, id="a message's id that is a number"),
         pytest.param(GOOD | {"messages": None}, id="unknown messages"),
         pytest.param({"sessionId": "s", "botId": BOT_ID}, id="absent messages"),
         pytest.param(GOOD | {"helpful": True}, id="a rating that is a boolean"),
@@ -139,7 +146,10 @@ GOOD = {"sessionId": "s", "botId": BOT_ID, "messages": [{"content": "x"}]}
         pytest.param(GOOD | {"summary": ["x"]}, id="a summary that is a list"),
         pytest.param(GOOD | {"summary": {"sentiment": 1}}, id="a sentiment that is a number"),
         pytest.param(GOOD | {"channel": "a\0b"}, id="a NUL"),
-        pytest.param(GOOD | {"createdAt": "2026-06-23T10:15:00Z"}, id="an offset"),
+        pytest.param(
+            GOOD | {"createdAt": "2026-06-23T10:15:00Z", "lastActivity": "2026-06-23T10:15:00"},
+            id="an offset where the other conversation has none",
+        ),
         pytest.param(GOOD | {"createdAt": "yesterday"}, id="no date"),
     ],
 )

@@ -178,7 +178,7 @@ def test_a_plain_run_leaves_what_changed_under_it_to_the_next_run(
     made: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chatislav_source.settings.MAX_PAGE_SIZE", 4)
-    monkeypatch.setattr("chatislav_source.run.GROUP_BYTES", 4_000)
+    monkeypatch.setattr("chatislav_source.settings.GROUP_BYTES", 4_000)
     made.api.configure(churn={"new_message": 0.7, "new_conversation": 0.3}, churn_limit=15)
     plain_run(made, lookback_days=0)
     made.api.configure(churn={})
