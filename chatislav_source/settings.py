@@ -48,5 +48,5 @@ MAX_DIGESTS = 4000  # conversations per bot that are remembered as loaded; 64 kB
 CHUNK_BYTES = 256 * 1024 * 1024  # of JSON in one load; it is on disk while it grows
 CHUNK_SECONDS = 5.0  # the most reading that a crash repeats; each load costs 0.3 s of its own
 APPEND_FROM_ROWS = 5_000  # rows of a table in one load; fewer are merged as quickly
-GROUP_BYTES = 16 * 1024 * 1024  # of JSON made into one Arrow table
-BUFFER_BYTES = 32 * 1024 * 1024  # of JSON fetched ahead while a chunk is loading
+GROUP_BYTES = 8 * 1024 * 1024  # of JSON made into one Arrow table
+BUFFER_BYTES = 24 * 1024 * 1024  # of JSON fetched ahead while a chunk is loading

@@ -113,7 +113,8 @@ def instants(texts: pa.Array, zone: tzinfo) -> pa.Array:
     """
     if zone is UTC:
         try:
-            return _in_range(pc.assume_timezone(pc.cast(texts, pa.timestamp("us")), "UTC"))
+            naive = pc.cast(texts, pa.timestamp("us"))
+            return _in_range(naive.view(ARROW_TYPES["timestamp"]))  # UTC needs no reckoning
         except pa.ArrowInvalid:
             pass  # at least one has an offset: then all of them may have one
     return _in_range(pc.cast(texts, ARROW_TYPES["timestamp"]))  # refused where one has no offset

@@ -36,6 +36,8 @@ class Writing:
     ) -> PageRows:
         """The rows of `page`, which are what is left of `piece`, that must be written."""
         digests = piece.result.digests
+        if not (digests or self._loaded or is_whole_run):
+            return page  # nothing is remembered, so nothing is left out
         keep = []
         for (_, session_id), _ in batch.keys_and_activity(page):
             # of copies that differ, the messages may be of another one than the conversation
@@ -71,7 +73,10 @@ def written(
     writings: dict[int, Writing], read: Sequence[Piece], is_whole_run: bool
 ) -> list[PageRows]:
     """The rows of these pieces that a load must write, each conversation once."""
-    rows = batch.newest([piece.result for piece in read])
+    rows = [piece.result.rows for piece in read]
+    keys = {(piece.bot_id, key) for piece in read for key in piece.result.keys}
+    if len(keys) < sum(len(piece.result.keys) for piece in read):
+        rows = batch.newest([piece.result for piece in read])
     copies: dict[int, Counter[str]] = {bot_id: Counter() for bot_id in writings}
     for piece in read:
         copies[piece.bot_id].update(piece.result.rows.session_ids)
