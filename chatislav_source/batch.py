@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chatislav_source.conversations import Page, kept_rows
+from chatislav_source.crawl import Piece
 from chatislav_source.rows import PageRows
 from chatislav_source.tables import CONVERSATIONS, MESSAGES
 
@@ -26,6 +27,14 @@ class _Place:
     page: int
     row: int
     active: int
+
+
+def keys_by_bot(read: Sequence[Piece]) -> dict[int, set[int]]:
+    """By bot, a hash of each conversation in these pieces."""
+    keys: dict[int, set[int]] = {}
+    for piece in read:
+        keys.setdefault(piece.bot_id, set()).update(piece.result.keys)
+    return keys
 
 
 def newest(pages: Sequence[Page]) -> list[PageRows]:

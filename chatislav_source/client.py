@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
 from math import isfinite
 from typing import Any
 from urllib.parse import urlsplit
@@ -97,7 +96,8 @@ class ChatislavClient:
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
         try:
             self._http = httpx.Client(timeout=timeout, limits=limits)
-            self._base_url = httpx.URL(base_url)
+            # httpx would put them together anew for each request
+            self._urls = {path: httpx.URL(base_url.rstrip("/") + path) for path in settings.PATHS}
         except httpx.InvalidURL as error:
             raise ConfigurationError(f"base_url {base_url!r} is not a URL: {error}.") from error
 
@@ -190,7 +190,7 @@ class ChatislavClient:
             key = key or self._keys[0]
             try:
                 response = self._http.post(
-                    self._url(path),
+                    self._urls[path],
                     content=orjson.dumps(query),
                     headers={"X-API-Key": key, "Content-Type": "application/json"},
                     extensions={"trace": self._connections.trace},
@@ -203,10 +203,6 @@ class ChatislavClient:
                 raise PassingError(reason, size_may_be_why=True) from None
             self._learn(response, began)
             return response, key
-
-    @cache  # noqa: B019 - of two paths, for as long as the client lives anyway
-    def _url(self, path: str) -> httpx.URL:
-        return self._base_url.copy_with(path=self._base_url.path.rstrip("/") + path)
 
     def _learn(self, response: httpx.Response, began: float) -> None:
         if response.status_code in RATE_STATUSES:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import partial
 from itertools import accumulate, compress
 from typing import Any
 
@@ -18,17 +19,22 @@ from chatislav_source import settings
 from chatislav_source.client import Answer, ChatislavClient, Row
 from chatislav_source.decoding import decode
 from chatislav_source.errors import UnexpectedResponseError
-from chatislav_source.rows import PageRows, digest_of, page_rows, session_id_of
-from chatislav_source.typed_page import TypedPage, typed_digest, typed_page, typed_rows
+from chatislav_source.evidence import EPOCH, Tells, Touched, date_filter_shown, days_sent, touched
+from chatislav_source.rows import NO_ROWS, PageRows, digest_of, page_rows, session_id_of
+from chatislav_source.typed_page import (
+    Decoded,
+    TypedPage,
+    days_of_messages,
+    typed_digest,
+    typed_page,
+    typed_times,
+)
 from chatislav_source.values import cleaned
 from chatislav_source.windows import DateWindow
 
 PATH = settings.CONVERSATIONS_PATH
 PARSING = threading.Lock()
 """Held while a page is made into rows: threads that fight for the interpreter all take longer."""
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-SECOND = 1_000_000  # microseconds
 
 
 @dataclass(frozen=True)
@@ -60,19 +66,12 @@ class PageRequest:
 
 
 @dataclass(frozen=True)
-class Touched:
-    """A conversation that changed while the sync ran: its hash, and days it was active on."""
-
-    key: int
-    days: frozenset[date]
-
-
-@dataclass(frozen=True)
 class Page:
     """One page: its rows, and what else it tells.
 
     `keys` has a hash of each conversation on the page, in order; `digests` one of its content by
-    session id, where the next sync will read the same days again.
+    session id, where the next sync will read the same days again. `rows` are empty as long as
+    `decoded` is there, see `building.py`.
     """
 
     rows: PageRows
@@ -86,6 +85,7 @@ class Page:
     replaced_characters: int = 0
     size: int = 0
     tries: int = 1
+    decoded: Decoded | None = None
 
 
 @dataclass(frozen=True)
@@ -114,14 +114,11 @@ class PageReader:
                 settings.TRIES_BEFORE_SMALLER_PAGES if smaller_helps else settings.TRIES
             ),
         )
-        with PARSING:
-            return self.parse(request, answer)
+        return self.parse(request, answer)
 
     def _typed(self, body: bytes) -> TypedPage | None:
-        if self.zone is not UTC:
-            return None  # instants without an offset need a careful look each
-        with PARSING:
-            return typed_page(body, self.bot_id)
+        # in another zone, instants without an offset need a careful look each
+        return typed_page(body, self.bot_id) if self.zone is UTC else None
 
     def parse(self, request: PageRequest, answer: Answer) -> Page:
         """The page that `answer` holds.
@@ -130,18 +127,29 @@ class PageReader:
             UnexpectedResponseError: a conversation has no id, or is another bot's.
         """
         if not isinstance(answer.value, TypedPage):
-            return self._careful_parse(request, answer, answer.value, answer.needs_cleaning)
-        page = self._typed_parse(request, answer)
-        return page or self._careful_parse(request, answer, *decode(answer.body))
+            with PARSING:
+                return self._careful_parse(request, answer, answer.value, answer.needs_cleaning)
+        page = self._typed_parse(request, answer, answer.value)
+        if page is not None:
+            return page
+        with PARSING:
+            return self._careful_parse(request, answer, *decode(answer.body))
 
-    def _typed_parse(self, request: PageRequest, answer: Answer) -> Page | None:
-        items, pagination = answer.value.conversations, answer.value.pagination
-        rows = typed_rows(items, self.bot_id, answer.read_at)
-        if rows is None:
+    def _typed_parse(self, request: PageRequest, answer: Answer, typed: TypedPage) -> Page | None:
+        items, pagination = typed.conversations, typed.pagination
+        moments = typed_times(items)
+        if moments is None:
             return None
-        digests = self._digests(request.window, rows.session_ids, map(typed_digest, items))
-        page = self._page(request, answer, rows, digests)
-        return replace(page, next_token=pagination.nextCursor, has_more=pagination.hasMore)
+        decoded = Decoded(items, answer.body, self.bot_id, answer.read_at)
+        tells = Tells(decoded.session_ids, *moments, lambda number: days_of_messages(items[number]))
+        digests = self._digests(request.window, tells.session_ids, map(typed_digest, items))
+        page = self._page(request, answer, NO_ROWS, tells, digests)
+        return replace(
+            page,
+            decoded=decoded,
+            next_token=pagination.nextCursor,
+            has_more=pagination.hasMore,
+        )
 
     def _careful_parse(
         self, request: PageRequest, answer: Answer, value: Row, needs_cleaning: bool
@@ -153,7 +161,8 @@ class PageReader:
             items, replaced = cleaned(items)
         rows = page_rows(items, session_ids, self.bot_id, self.zone, answer.read_at)
         digests = self._digests(request.window, session_ids, map(digest_of, items))
-        page = self._page(request, answer, rows, digests)
+        tells = Tells(rows.session_ids, rows.created, rows.active, partial(days_sent, rows))
+        page = self._page(request, answer, rows, tells, digests)
         return replace(
             page,
             next_token=value["pagination"].get("nextCursor"),
@@ -162,17 +171,22 @@ class PageReader:
         )
 
     def _page(
-        self, request: PageRequest, answer: Answer, rows: PageRows, digests: dict[str, bytes]
+        self,
+        request: PageRequest,
+        answer: Answer,
+        rows: PageRows,
+        tells: Tells,
+        digests: dict[str, bytes],
     ) -> Page:
-        active = [moment for moment in rows.active if moment is not None]
+        active = [moment for moment in tells.active if moment is not None]
         return Page(
             rows=rows,
-            keys=[hash(session_id) for session_id in rows.session_ids],
+            keys=[hash(session_id) for session_id in tells.session_ids],
             next_token=None,
             has_more=False,
             last_activity=EPOCH + timedelta(microseconds=max(active)) if active else None,
-            date_filter=date_filter_shown(rows, request.window, self.started_at),
-            touched=touched(rows, request.window, self.started_at),
+            date_filter=date_filter_shown(tells, request.window, self.started_at),
+            touched=touched(tells, request.window, self.started_at),
             digests=digests,
             size=answer.size,
             tries=answer.tries,
@@ -229,57 +243,3 @@ def kept_rows(rows: PageRows, keep: list[bool]) -> PageRows:
         list(compress(rows.created, keep)),
         list(compress(rows.active, keep)),
     )
-
-
-def microseconds(instant: datetime) -> int:
-    """Microseconds since 1970 in UTC."""
-    return (instant - EPOCH) // timedelta(microseconds=1)
-
-
-def _start_of(day: date) -> int:
-    return microseconds(datetime(day.year, day.month, day.day, tzinfo=UTC))
-
-
-def date_filter_shown(rows: PageRows, window: DateWindow, started_at: datetime) -> str | None:
-    """Which date the API filters on, where a row proves it: one date in `window`, the other not.
-
-    A day each side stays out of the proof, as the zone of the bounds is not documented; so do
-    rows that were changed since `started_at`, which may have left the window meanwhile.
-    """
-    margin = timedelta(days=settings.ZONE_MARGIN_DAYS)
-    low = _start_of(window.first_day - margin)
-    high = _start_of(window.last_day + 2 * margin) if window.last_day else None
-    changed_from = microseconds(started_at) - settings.CLOCK_MARGIN_SECONDS * SECOND
-    shown = set()
-    for created, active in zip(rows.created, rows.active, strict=True):
-        if created is None or active is None or active >= changed_from:
-            continue
-        created_in = low <= created and (high is None or created < high)
-        active_in = low <= active and (high is None or active < high)
-        if created_in != active_in:
-            shown.add("created" if created_in else "activity")
-    return shown.pop() if len(shown) == 1 else None
-
-
-def touched(rows: PageRows, window: DateWindow, started_at: datetime) -> list[Touched]:
-    """Conversations of the newest days that were older ones until they changed in this sync."""
-    if window.last_day is not None:
-        return []
-    changed_from = microseconds(started_at) - settings.CLOCK_MARGIN_SECONDS * SECOND
-    found: dict[int, set[date]] = {}
-    for number, (created, active) in enumerate(zip(rows.created, rows.active, strict=True)):
-        if active is None or active < changed_from:
-            continue
-        if created is None:
-            found[number] = set()
-        elif created < _start_of(window.first_day):
-            found[number] = {(EPOCH + timedelta(microseconds=created)).date()}
-    if not found:
-        return []
-    times = rows.messages["created_at"].to_pylist()
-    for parent, sent_at in zip(rows.parents.to_pylist(), times, strict=True):
-        if parent in found and sent_at is not None:
-            found[parent].add(sent_at.date())
-    return [
-        Touched(hash(rows.session_ids[number]), frozenset(days)) for number, days in found.items()
-    ]

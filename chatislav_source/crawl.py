@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from chatislav_source import settings
 from chatislav_source.client import ChatislavClient
+from chatislav_source.company import Company
 from chatislav_source.errors import BotRefusedError, ChatislavError, KeyRefusedError
 from chatislav_source.state import State
 from chatislav_source.throttle import Stopped
@@ -100,9 +101,12 @@ class Crawl:
         self._client = client
         self._readable = readable
         self._buffer_bytes = buffer_bytes
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._arrived = threading.Condition(self._lock)  # for whoever takes
+        self._idle = threading.Condition(self._lock)  # for workers; each wakes one more
         self._pieces: deque[Piece] = deque()
         self._waiting_bytes = 0
+        self._company = Company(workers, time.monotonic())
         self._closed = False
         self._threads = [
             threading.Thread(target=self._work, name=f"chatislav-{n}", daemon=True)
@@ -113,23 +117,23 @@ class Crawl:
 
     def take(self, deadline: float | None = None) -> Piece | None:
         """The next piece; None if there will be no more, or none by `deadline` (monotonic)."""
-        with self._changed:
+        with self._lock:
             while not self._pieces and not self._is_over():
                 wait = None if deadline is None else deadline - time.monotonic()
                 if wait is not None and wait <= 0:
                     return None
-                self._changed.wait(wait)
+                self._arrived.wait(wait)
             if not self._pieces:
                 return None
             piece = self._pieces.popleft()
             self._waiting_bytes -= piece.result.size if piece.result else 0
-            self._changed.notify_all()
+            self._idle.notify()
             return piece
 
     @property
     def is_over(self) -> bool:
         """Whether every piece was taken and no more will come."""
-        with self._changed:
+        with self._lock:
             return not self._pieces and self._is_over()
 
     def close(self) -> None:
@@ -137,12 +141,16 @@ class Crawl:
 
         Whoever is still making a connection then, which cannot be interrupted, is left behind.
         """
-        with self._changed:
+        with self._lock:
             self._closed = True
-            self._changed.notify_all()
+            self._wake_all()
         deadline = time.monotonic() + CLOSE_SECONDS
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _wake_all(self) -> None:
+        self._idle.notify_all()
+        self._arrived.notify_all()
 
     def _is_over(self) -> bool:
         if any(job.in_flight for job in self.jobs):
@@ -158,26 +166,31 @@ class Crawl:
             while (taken := self._next()) is not None:
                 self._read(*taken)
         except BaseException as error:  # a defect of ours: it must end the run, not a thread
-            with self._changed:
+            with self._lock:
                 self.fatal = self.fatal or error
-                self._changed.notify_all()
+                self._wake_all()
 
     def _next(self) -> tuple[Job, Any] | None:
-        with self._changed:
+        with self._lock:
             while not (self._closed or self.fatal or self._is_over()):
-                if self._waiting_bytes < self._buffer_bytes:
+                if self._waiting_bytes < self._buffer_bytes and self._is_room():
                     # the bot with the fewest requests in flight first: none waits for another
                     for job in sorted(self.jobs, key=lambda job: job.in_flight):
                         request = job.reading.next_request()
                         if request is not None:
                             job.in_flight += 1
+                            self._idle.notify()  # there may be more
                             return job, request
-                self._changed.wait()
-            self._changed.notify_all()
+                self._idle.wait()
+            self._wake_all()
             return None
+
+    def _is_room(self) -> bool:
+        return sum(job.in_flight for job in self.jobs) < self._company.size
 
     def _read(self, job: Job, request: Any) -> None:
         outcome = None
+        began = time.thread_time()
         try:
             outcome = job.reader.read(request, self._client)
         except ChatislavError as error:
@@ -185,11 +198,12 @@ class Crawl:
         except Stopped:
             pass  # the run is over: nobody asks for this any more
         finally:
-            with self._changed:
+            with self._lock:
                 job.in_flight -= 1
+                self._company.worked(time.monotonic(), time.thread_time() - began)
                 if outcome is not None:
                     self._hand_on(job, request, outcome)
-                self._changed.notify_all()
+                self._arrived.notify()
 
     def _hand_on(self, job: Job, request: Any, outcome: Any) -> None:
         if not isinstance(outcome, ChatislavError):

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from chatislav_source import settings
-from chatislav_source.conversations import Page, Touched
+from chatislav_source.conversations import Page
+from chatislav_source.evidence import Touched
 from chatislav_source.windows import DateWindow
 
 

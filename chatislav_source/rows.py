@@ -66,6 +66,14 @@ class PageRows:
     active: list[int | None]
 
 
+NO_ROWS = PageRows(
+    CONVERSATIONS.arrow_schema.empty_table(),
+    MESSAGES.arrow_schema.empty_table(),
+    pa.array([], pa.int32()),
+    *([], [], [], []),
+)
+
+
 def digest_of(item: Row) -> bytes:
     """Eight bytes that differ when anything the API says of a conversation differs."""
     try:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 
 from chatislav_source import batch, settings, state
+from chatislav_source.building import built
 from chatislav_source.client import ChatislavClient
 from chatislav_source.crawl import Crawl, Job, Piece, Readable, refusals_told_apart
 from chatislav_source.errors import KeyRefusedError
@@ -132,17 +133,15 @@ class Run:
     ) -> Iterator[tuple[pa.Table, pa.Table]]:
         """Tables of conversations and of messages, no key twice; all there is without a chunk."""
         crawl = self.start("conversations", resource_state)
-        handed_out: set[int] = set()
+        handed_out: dict[int, set[int]] = {}
         size = 0
         while True:
             pieces = self._held_back or self._take("conversations", crawl, chunk)
             self._held_back = []
             read = [piece for piece in pieces if piece.result is not None]
-            keys = {hash((piece.bot_id, key)) for piece in read for key in piece.result.keys}
-            if chunk is not None and not handed_out.isdisjoint(keys):
+            if chunk is not None and not are_new(handed_out, read):
                 self._held_back = pieces  # another copy of a conversation: it is of the next load
                 return
-            handed_out |= keys if chunk is not None else set()
             size += sum(piece.result.size for piece in read)
             yield self._written(resource_state, pieces, read, is_whole_run=chunk is None)
             if crawl.is_over or (chunk is not None and chunk.is_full(size)):
@@ -156,6 +155,11 @@ class Run:
         is_whole_run: bool,
     ) -> tuple[pa.Table, pa.Table]:
         """The rows of `read` that must be written, once the state says that `pieces` are."""
+        pages = built([piece.result for piece in read])
+        read = [replace(piece, result=page) for piece, page in zip(read, pages, strict=True)]
+        for piece in read:
+            report = self.reports["conversations", piece.bot_id]
+            report.replaced_characters += piece.result.replaced_characters
         rows = written(self._writings, read, is_whole_run)
         states = newest_states(pieces)
         noted = {bot_id: self._writings[bot_id].noted_in(states[bot_id]) for bot_id in states}
@@ -206,8 +210,8 @@ class Run:
         report.pages += 1
         report.requests += piece.result.tries
         report.retries += piece.result.tries - 1
-        report.replaced_characters += piece.result.replaced_characters
         if resource == "analytics":
+            report.replaced_characters += piece.result.replaced_characters
             report.rows += piece.result.row is not None
             report.unchanged += piece.result.row is None
 
@@ -239,6 +243,16 @@ class Run:
         """What the readings noticed and could live with."""
         jobs = [job for crawl in self.crawls.values() for job in crawl.jobs]
         return [warning for job in jobs for warning in job.reading.warnings]
+
+
+def are_new(handed_out: dict[int, set[int]], read: list[Piece]) -> bool:
+    """Whether no conversation in `read` is among those handed out; if so they are noted there."""
+    keys = batch.keys_by_bot(read)
+    if any(not keys[bot_id].isdisjoint(handed_out.get(bot_id, ())) for bot_id in keys):
+        return False
+    for bot_id in keys:
+        handed_out.setdefault(bot_id, set()).update(keys[bot_id])
+    return True
 
 
 def newest_states(pieces: list[Piece]) -> dict[int, state.State]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 BASE_URL = "https://chatislav.ai/api/v1"
 CONVERSATIONS_PATH = "/conversations"
 ANALYTICS_PATH = "/analytics"
+PATHS = (CONVERSATIONS_PATH, ANALYTICS_PATH)
 
 MAX_PAGE_SIZE = 100  # conversations; the API allows 1 to 100
 MIN_PAGE_SIZE = 12  # conversations; a page this small that still fails will not get better

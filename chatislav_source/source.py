@@ -151,11 +151,13 @@ def resources(loads: Loads) -> Sequence[DltResource]:
 
 
 class AsIntended(logging.Filter):
-    """Drops two warnings that dlt gives with every load about what is done here on purpose."""
+    """Drops warnings that dlt gives with every load about what is done here on purpose."""
 
     INTENDED = (
         # Arrow has no JSON type, so a json column comes as text; dlt keeps our type, as it should
         "when merging arrow schema with dlt schema",
+        # what is appended has nothing to clear, and what is merged needs the mark
+        'The "hard_delete" column hint for column',
         # rows for Postgres; dlt's faster ways make null of empty texts
         "A ArrowToInsertValuesWriter writer is used",
     )

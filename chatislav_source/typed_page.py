@@ -1,40 +1,35 @@
-"""The hot path: a page that looks as documented, decoded straight into typed objects.
+"""The hot path, first half: a page that looks as documented, decoded into typed objects.
 
-A first load is mostly this. msgspec decodes conversations into slots instead of dicts and leaves
-JSON columns and messages as the bytes that were sent; Arrow reads all messages of a page at once,
-without the interpreter, which other threads then have. Both check every type and name. Whatever
-they refuse (an unknown field, another type, a text no warehouse can hold) is not an error: the page
-then goes the careful way of `rows.py`, which has a place for everything. Both ways make the same
-rows, which a test holds.
+A first load is mostly this. msgspec decodes conversations into slots instead of dicts, checks their
+types and names, and leaves JSON columns and messages as the bytes that were sent: `typed_rows.py`
+makes rows of many pages at once. What either half refuses (an unknown field, another type, a text
+no warehouse can hold) is not an error: the page then goes the careful way of `rows.py`, which has a
+place for everything. Both ways make the same rows, which a test holds.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.json as json
 from msgspec import Raw, Struct
 
-from chatislav_source.rows import ROWS_VERSION, PageRows, times
-from chatislav_source.tables import ARROW_TYPES, CONVERSATIONS, DELETED, MESSAGES
+from chatislav_source.rows import ROWS_VERSION
 from chatislav_source.values import instants
 
-INSTANT = ARROW_TYPES["timestamp"]
-CONVERSATIONS_SCHEMA = CONVERSATIONS.arrow_schema
-MESSAGES_SCHEMA = MESSAGES.arrow_schema
 NULL = Raw(b"null")
 UNSTORABLE = b"\\u0000"  # a NUL; a lone surrogate is refused by the decoder
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Contact(Struct, forbid_unknown_fields=True, gc=False):
     """Who wrote."""
 
-    ipAddress: str | None = None  # noqa: N815
+    ipAddress: str | None = None  # noqa: N815 - the API's names
     phoneNumber: str | None = None  # noqa: N815
 
 
@@ -64,6 +59,12 @@ class Conversation(Struct, forbid_unknown_fields=True, gc=False):
     contact: Contact | None = None
 
 
+class SentAt(Struct, gc=False):
+    """When a message was sent."""
+
+    createdAt: str | None = None  # noqa: N815
+
+
 class Pagination(Struct, gc=False):
     """Whether there is more, and where."""
 
@@ -78,18 +79,27 @@ class TypedPage(Struct, gc=False):
     pagination: Pagination
 
 
+@dataclass(frozen=True)
+class Decoded:
+    """The conversations of one page, of which rows are made later, with those of other pages."""
+
+    items: Sequence[Conversation] = field(repr=False)  # people's words, and so is the body
+    body: bytes = field(repr=False)
+    bot_id: int
+    read_at: datetime
+
+    @property
+    def session_ids(self) -> list[str]:
+        """The ids, in the order of the page."""
+        return [item.sessionId for item in self.items]
+
+
 PAGE = msgspec.json.Decoder(TypedPage)
-MESSAGE = pa.struct([(name, pa.string()) for name in ("id", "createdAt", "role", "content")])
-AS_DOCUMENTED = json.ParseOptions(
-    explicit_schema=pa.schema([("messages", pa.list_(MESSAGE))]), unexpected_field_behavior="error"
-)
-SUMMARY = msgspec.json.Decoder(Summary | None)
-NO_CONTACT = Contact()
-NO_SUMMARY = Summary()
+SENT_AT = msgspec.json.Decoder(list[SentAt])
 
 
 def typed_page(body: bytes, bot_id: int) -> TypedPage | None:
-    """The page in `body`; None if it is not wholly as documented."""
+    """The page in `body`; None if it is seen not to be as documented."""
     if UNSTORABLE in body:
         return None
     try:
@@ -104,118 +114,37 @@ def typed_page(body: bytes, bot_id: int) -> TypedPage | None:
     return page
 
 
-def typed_rows(items: Sequence[Conversation], bot_id: int, read_at: datetime) -> PageRows | None:
-    """The rows of `items`; None if a value does not fit its column after all."""
+def typed_times(
+    items: Sequence[Conversation],
+) -> tuple[list[int | None], list[int | None]] | None:
+    """Microseconds of `createdAt` and of `lastActivity`; None if one of them is no instant."""
     try:
-        lists = _message_lists(items)
-        conversations = _conversations(items, bot_id, lists.value_lengths(), read_at)
-        session_ids = conversations["session_id"].combine_chunks()
-        messages, parents = _messages(lists, bot_id, session_ids, read_at)
-    except (msgspec.MsgspecError, ValueError, OverflowError):  # ArrowInvalid is a ValueError
+        created = instants_of([item.createdAt for item in items])
+        active = instants_of([item.lastActivity for item in items])
+    except ValueError:  # ArrowInvalid is one
         return None
-    ids = [item.sessionId for item in items]
-    known = [True] * len(items)
-    return PageRows(conversations, messages, parents, known, ids, *times(conversations))
+    return created.cast(pa.int64()).to_pylist(), active.cast(pa.int64()).to_pylist()
 
 
-def _conversations(
-    items: Sequence[Conversation], bot_id: int, counts: pa.Array, read_at: datetime
-) -> pa.Table:
-    contacts = [item.contact or NO_CONTACT for item in items]
-    summaries = [SUMMARY.decode(item.summary) or NO_SUMMARY for item in items]
-    count = len(items)
-    return pa.table(
-        [
-            pa.repeat(pa.scalar(bot_id, pa.int64()), count),
-            pa.array([item.sessionId for item in items], pa.string()),
-            pa.array([item.companyId for item in items], pa.string()),
-            instants(pa.array([item.createdAt for item in items], pa.string()), UTC),
-            instants(pa.array([item.lastActivity for item in items], pa.string()), UTC),
-            pa.array([item.channel for item in items], pa.string()),
-            pa.array([item.resolutionStatus for item in items], pa.string()),
-            pa.array([item.humanTakeover for item in items], pa.bool_()),
-            pa.array([item.helpful for item in items], pa.int64()),
-            pa.array([item.feedbackComment for item in items], pa.string()),
-            _json([item.summary for item in items]),
-            pa.array([summary.sentiment for summary in summaries], pa.string()),
-            pa.array([summary.resolution_status for summary in summaries], pa.string()),
-            _json([item.userForm for item in items]),
-            pa.array([contact.ipAddress for contact in contacts], pa.string()),
-            pa.array([contact.phoneNumber for contact in contacts], pa.string()),
-            counts.cast(pa.int64()),
-            pa.nulls(count, pa.string()),
-            pa.repeat(pa.scalar(read_at, INSTANT), count),
-        ],
-        schema=CONVERSATIONS_SCHEMA,
-    )
-
-
-def _messages(
-    lists: pa.ListArray, bot_id: int, session_ids: pa.Array, read_at: datetime
-) -> tuple[pa.Table, pa.Array]:
-    """A row for each message, and one that clears them for each conversation without any."""
-    messages = lists.flatten()
-    parents = pc.list_parent_indices(lists).cast(pa.int32())
-    places = pc.subtract(pa.arange(0, len(messages)), lists.offsets.take(parents))
-    table = _message_table(bot_id, session_ids.take(parents), places, messages, read_at)
-    empty = pc.indices_nonzero(pc.equal(lists.value_lengths(), 0)).cast(pa.int32())
-    if not len(empty):
-        return table, parents
-    nothing = pa.nulls(len(empty), pa.int64()), pa.nulls(len(empty), MESSAGE)
-    clearing = _message_table(bot_id, session_ids.take(empty), *nothing, read_at)
-    marks = pa.repeat(pa.scalar(True), len(empty))
-    clearing = clearing.set_column(clearing.num_columns - 1, DELETED, marks)
-    return pa.concat_tables([table, clearing]), pa.concat_arrays([parents, empty])
-
-
-def _message_table(
-    bot_id: int,
-    session_ids: pa.Array,
-    places: pa.Array,
-    messages: pa.StructArray,
-    read_at: datetime,
-) -> pa.Table:
-    count = len(messages)
-    ids, created, roles, contents = messages.flatten()
-    return pa.table(
-        [
-            pa.repeat(pa.scalar(bot_id, pa.int64()), count),
-            session_ids,
-            places,
-            ids,
-            instants(created, UTC),
-            roles,
-            contents,
-            pa.nulls(count, pa.string()),
-            pa.repeat(pa.scalar(read_at, INSTANT), count),
-            pa.nulls(count, pa.bool_()),
-        ],
-        schema=MESSAGES_SCHEMA,
-    )
-
-
-def _message_lists(items: Sequence[Conversation]) -> pa.ListArray:
-    """The messages of each conversation; refused if they are not as documented."""
-    if not items:
-        return pa.array([], pa.list_(MESSAGE))
-    lines = b"".join([part for item in items for part in (b'{"messages":', item.messages, b"}\n")])
-    options = json.ReadOptions(use_threads=False, block_size=len(lines))
-    read = json.read_json(pa.BufferReader(lines), options, AS_DOCUMENTED)
-    lists = read["messages"].combine_chunks()
-    if len(lists) != len(items) or lists.null_count or lists.values.null_count:
-        raise ValueError("messages that are missing or null")
-    lists.validate(full=True)  # Arrow has not seen to it that texts are UTF-8
-    return lists
-
-
-def _json(values: list[Raw]) -> pa.Array:
-    """The JSON texts as they were sent; refused where one has escapes that may not be storable."""
-    texts = [bytes(value) for value in values]
-    if b"\\u" in b"".join(texts):
-        raise ValueError("an escape")
-    return pa.array([None if text == b"null" else text for text in texts], pa.string())
+def days_of_messages(item: Conversation) -> set[date]:
+    """The days on which its messages were sent; none where they do not tell."""
+    try:
+        sent = instants_of([message.createdAt for message in SENT_AT.decode(item.messages)])
+    except (msgspec.MsgspecError, ValueError):
+        return set()
+    moments = sent.cast(pa.int64()).drop_null().to_pylist()
+    return {(EPOCH + timedelta(microseconds=moment)).date() for moment in moments}
 
 
 def typed_digest(item: Conversation) -> bytes:
     """Eight bytes that differ when anything the API says of a conversation differs."""
     return hashlib.blake2b(msgspec.json.encode(item), digest_size=8, key=ROWS_VERSION).digest()
+
+
+def instants_of(texts: list[str | None]) -> pa.Array:
+    """ISO texts as instants; those without an offset are in UTC.
+
+    Raises:
+        ValueError: as `instants`.
+    """
+    return instants(pa.array(texts, pa.string()), UTC)

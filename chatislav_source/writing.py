@@ -74,8 +74,8 @@ def written(
 ) -> list[PageRows]:
     """The rows of these pieces that a load must write, each conversation once."""
     rows = [piece.result.rows for piece in read]
-    keys = {(piece.bot_id, key) for piece in read for key in piece.result.keys}
-    if len(keys) < sum(len(piece.result.keys) for piece in read):
+    different = sum(map(len, batch.keys_by_bot(read).values()))
+    if different < sum(len(piece.result.keys) for piece in read):
         rows = batch.newest([piece.result for piece in read])
     copies: dict[int, Counter[str]] = {bot_id: Counter() for bot_id in writings}
     for piece in read:

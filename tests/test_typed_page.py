@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from chatislav_source.decoding import decode
 from chatislav_source.rows import PageRows, page_rows, session_id_of
-from chatislav_source.typed_page import typed_digest, typed_page, typed_rows
+from chatislav_source.typed_page import Decoded, typed_digest, typed_page
+from chatislav_source.typed_rows import typed_rows
 
 READ_AT = datetime(2026, 6, 30, 12, tzinfo=UTC)
 BOT_ID = 123
@@ -59,7 +60,8 @@ def body_of(items: list[Any], **pagination: Any) -> bytes:
 def fast(body: bytes) -> PageRows | None:
     """The rows by the hot path, if it takes the page."""
     page = typed_page(body, BOT_ID)
-    return typed_rows(page.conversations, BOT_ID, READ_AT) if page else None
+    rows = typed_rows([Decoded(page.conversations, body, BOT_ID, READ_AT)]) if page else None
+    return rows[0] if rows else None
 
 
 def careful(body: bytes) -> PageRows:

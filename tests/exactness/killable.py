@@ -22,6 +22,7 @@ settings.MAX_PAGE_SIZE = 10
 settings.ROWS_PER_WINDOW = 40
 settings.CHUNK_BYTES = 60_000
 settings.BUFFER_BYTES = 30_000
+settings.APPEND_FROM_ROWS = 10
 
 import dlt  # noqa: E402 - the constants come first: some are defaults of functions
 

@@ -1,0 +1,35 @@
+"""How many workers are of use, learned from how busy they are; pure, times are seconds.
+
+Python runs one thread at a time. While answers come at once, what takes the time is to decode them,
+and more workers only fight for the interpreter; while they wait for answers, more of them help.
+"""
+
+from __future__ import annotations
+
+FEWEST = 2  # one that waits for an answer while another decodes
+LOOK_SECONDS = 0.1  # between two looks
+BUSY = 0.5  # of the time: the rest is needed by whoever takes what was fetched
+IDLE = 0.3
+
+
+class Company:
+    """The number of workers that may be at work, at most `most`."""
+
+    def __init__(self, most: int, now: float) -> None:
+        self.size = most
+        self._most = most
+        self._looked = now
+        self._cpu = 0.0
+
+    def worked(self, now: float, cpu: float) -> None:
+        """A worker has used the processor for `cpu` seconds."""
+        self._cpu += cpu
+        elapsed = now - self._looked
+        if elapsed < LOOK_SECONDS:
+            return
+        share = self._cpu / elapsed
+        if share > BUSY:
+            self.size = max(min(FEWEST, self._most), self.size - 1)
+        elif share < IDLE:
+            self.size = min(self._most, self.size + 1)
+        self._looked, self._cpu = now, 0.0

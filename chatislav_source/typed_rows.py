@@ -1,0 +1,181 @@
+"""The hot path, second half: decoded pages become rows together.
+
+Arrow reads the messages of all pages in its own threads, without the interpreter, which other
+threads have meanwhile; and what a call costs is spent once for many pages. See `typed_page.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from itertools import chain
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as json
+from msgspec import Raw
+
+from chatislav_source.rows import PageRows, times
+from chatislav_source.tables import ARROW_TYPES, CONVERSATIONS, DELETED, MESSAGES
+from chatislav_source.typed_page import Contact, Conversation, Decoded, Summary, instants_of
+from chatislav_source.values import instants
+
+INSTANT = ARROW_TYPES["timestamp"]
+CONVERSATIONS_SCHEMA = CONVERSATIONS.arrow_schema
+MESSAGES_SCHEMA = MESSAGES.arrow_schema
+MESSAGE = pa.struct([(name, pa.string()) for name in ("id", "createdAt", "role", "content")])
+AS_DOCUMENTED = json.ParseOptions(
+    explicit_schema=pa.schema([("messages", pa.list_(MESSAGE))]), unexpected_field_behavior="error"
+)
+BLOCK_BYTES = 1024 * 1024  # of messages that one of Arrow's threads reads
+SUMMARY = msgspec.json.Decoder(Summary | None)
+NO_CONTACT = Contact()
+NO_SUMMARY = Summary()
+
+
+def typed_rows(pages: Sequence[Decoded]) -> list[PageRows] | None:
+    """The rows of each page; None if a value of one does not fit its column after all."""
+    items = list(chain.from_iterable(page.items for page in pages))
+    try:
+        lists = _message_lists(items)
+        conversations = _conversations(pages, items, lists.value_lengths())
+        messages = _messages(lists, conversations)
+    except (msgspec.MsgspecError, ValueError, OverflowError):  # ArrowInvalid is a ValueError
+        return None
+    return list(Together(lists, conversations, messages).cut(pages))
+
+
+def _message_lists(items: Sequence[Conversation]) -> pa.ListArray:
+    """The messages of each conversation; refused if they are not as documented."""
+    if not items:
+        return pa.array([], pa.list_(MESSAGE))
+    lines = b"".join([part for item in items for part in (b'{"messages":', item.messages, b"}\n")])
+    longest = max(len(memoryview(item.messages)) for item in items)
+    options = json.ReadOptions(block_size=max(BLOCK_BYTES, longest + 100))
+    lists = json.read_json(pa.BufferReader(lines), options, AS_DOCUMENTED)["messages"]
+    lists = lists.combine_chunks()
+    if len(lists) != len(items) or lists.null_count or lists.values.null_count:
+        raise ValueError("messages that are missing or null")
+    lists.validate(full=True)  # Arrow has not seen to it that texts are UTF-8
+    return lists
+
+
+def _conversations(
+    pages: Sequence[Decoded], items: Sequence[Conversation], counts: pa.Array
+) -> pa.Table:
+    contacts = [item.contact or NO_CONTACT for item in items]
+    summaries = [SUMMARY.decode(item.summary) or NO_SUMMARY for item in items]
+    return pa.table(
+        [
+            _each(pages, [page.bot_id for page in pages], pa.int64()),
+            pa.array([item.sessionId for item in items], pa.string()),
+            pa.array([item.companyId for item in items], pa.string()),
+            instants_of([item.createdAt for item in items]),
+            instants_of([item.lastActivity for item in items]),
+            pa.array([item.channel for item in items], pa.string()),
+            pa.array([item.resolutionStatus for item in items], pa.string()),
+            pa.array([item.humanTakeover for item in items], pa.bool_()),
+            pa.array([item.helpful for item in items], pa.int64()),
+            pa.array([item.feedbackComment for item in items], pa.string()),
+            _json([item.summary for item in items]),
+            pa.array([summary.sentiment for summary in summaries], pa.string()),
+            pa.array([summary.resolution_status for summary in summaries], pa.string()),
+            _json([item.userForm for item in items]),
+            pa.array([contact.ipAddress for contact in contacts], pa.string()),
+            pa.array([contact.phoneNumber for contact in contacts], pa.string()),
+            counts.cast(pa.int64()),
+            pa.nulls(len(items), pa.string()),
+            _each(pages, [page.read_at for page in pages], INSTANT),
+        ],
+        schema=CONVERSATIONS_SCHEMA,
+    )
+
+
+def _each(pages: Sequence[Decoded], values: Sequence[object], kind: pa.DataType) -> pa.Array:
+    """The value of its page for each conversation."""
+    repeated = [
+        pa.repeat(pa.scalar(value, kind), len(page.items))
+        for page, value in zip(pages, values, strict=True)
+    ]
+    return pa.concat_arrays(repeated) if repeated else pa.array([], kind)
+
+
+def _json(values: list[Raw]) -> pa.Array:
+    """The JSON texts as they were sent; refused where one has escapes that may not be storable."""
+    texts = [bytes(value) for value in values]
+    if b"\\u" in b"".join(texts):
+        raise ValueError("an escape")
+    return pa.array([None if text == b"null" else text for text in texts], pa.string())
+
+
+def _messages(lists: pa.ListArray, conversations: pa.Table) -> pa.Table:
+    """A row for each message."""
+    messages, parents = lists.values, pc.list_parent_indices(lists)
+    of_parents = conversations.select(["bot_id", "session_id", "synced_at"]).take(parents)
+    ids, created, roles, contents = messages.flatten()
+    return pa.table(
+        [
+            of_parents["bot_id"],
+            of_parents["session_id"],
+            pc.subtract(pa.arange(0, len(messages)), lists.offsets.take(parents)),
+            ids,
+            instants(created, UTC),
+            roles,
+            contents,
+            pa.nulls(len(messages), pa.string()),
+            of_parents["synced_at"],
+            pa.nulls(len(messages), pa.bool_()),
+        ],
+        schema=MESSAGES_SCHEMA,
+    )
+
+
+@dataclass(frozen=True)
+class Together:
+    """The rows of several pages."""
+
+    lists: pa.ListArray
+    conversations: pa.Table
+    messages: pa.Table
+
+    def cut(self, pages: Sequence[Decoded]) -> Iterator[PageRows]:
+        """The rows page by page, without copies."""
+        created, active = times(self.conversations)
+        first = 0
+        for page in pages:
+            count = len(page.items)
+            conversations = self.conversations.slice(first, count)
+            messages, parents = self._messages(first, count, conversations)
+            yield PageRows(
+                conversations,
+                messages,
+                parents,
+                has_messages=[True] * count,
+                session_ids=page.session_ids,
+                created=created[first : first + count],
+                active=active[first : first + count],
+            )
+            first += count
+
+    def _messages(
+        self, first: int, count: int, conversations: pa.Table
+    ) -> tuple[pa.Table, pa.Array]:
+        """Messages of `conversations`, and rows that clear those of the ones that have none."""
+        lists = self.lists.slice(first, count)
+        parents = pc.list_parent_indices(lists).cast(pa.int32())
+        messages = self.messages.slice(lists.offsets[0].as_py(), len(parents))
+        empty = pc.indices_nonzero(pc.equal(lists.value_lengths(), 0)).cast(pa.int32())
+        if not len(empty):
+            return messages, parents
+        clearing = _clearing(conversations.take(empty))
+        return pa.concat_tables([messages, clearing]), pa.concat_arrays([parents, empty])
+
+
+def _clearing(conversations: pa.Table) -> pa.Table:
+    count = conversations.num_rows
+    columns = {name: conversations[name] for name in ("bot_id", "session_id", "synced_at")}
+    columns[DELETED] = pa.repeat(pa.scalar(True), count)
+    nothing = {field.name: pa.nulls(count, field.type) for field in MESSAGES_SCHEMA}
+    return pa.table(list((nothing | columns).values()), schema=MESSAGES_SCHEMA)

@@ -1,0 +1,68 @@
+"""As many workers as help: fewer while they are busy, more while they wait."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatislav_source.company import FEWEST, LOOK_SECONDS, Company
+
+
+def after(company: Company, share: float, looks: int, begin: float = 0.0) -> float:
+    """Let workers be busy for this share of the time through some looks; when that ends."""
+    now = begin
+    for _ in range(looks):
+        now += 1.01 * LOOK_SECONDS
+        company.worked(now, share * 1.01 * LOOK_SECONDS)
+    return now
+
+
+def test_workers_that_wait_for_answers_are_all_of_use() -> None:
+    company = Company(8, 0.0)
+
+    after(company, share=0.1, looks=50)
+
+    assert company.size == 8
+
+
+def test_busy_workers_become_fewer_but_never_one() -> None:
+    company = Company(8, 0.0)
+
+    after(company, share=0.9, looks=3)
+    some = company.size
+    after(company, share=0.9, looks=50, begin=10.0)
+
+    assert (some, company.size) == (5, FEWEST)
+
+
+def test_they_are_called_back_when_answers_become_slow() -> None:
+    company = Company(8, 0.0)
+    now = after(company, share=0.9, looks=50)
+
+    after(company, share=0.1, looks=50, begin=now)
+
+    assert company.size == 8
+
+
+def test_a_share_between_changes_nothing() -> None:
+    company = Company(8, 0.0)
+    now = after(company, share=0.9, looks=2)
+
+    after(company, share=0.4, looks=50, begin=now)
+
+    assert company.size == 6
+
+
+@given(
+    most=st.integers(1, 64),
+    work=st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), max_size=50),
+)
+def test_there_are_at_least_some_and_at_most_all(
+    most: int, work: list[tuple[float, float]]
+) -> None:
+    company, now = Company(most, 0.0), 0.0
+
+    for seconds, cpu in work:
+        now += seconds
+        company.worked(now, cpu)
+        assert min(FEWEST, most) <= company.size <= most
