@@ -1,44 +1,70 @@
 """Which files a load may append to a DuckDB table instead of merging them, which takes longer.
 
-Only files of which the table holds no key yet; that is asked of the table itself, while this
-process holds the database, so that no other can write until the load has ended. An append that is
-repeated would store its rows twice. So a load that appends is noted in the pipeline's folder, and
-if it is interrupted it is not repeated but read again, and merged, as its keys are there by then.
+Only files of which the table holds no key yet; that is asked of the table itself, and from then on
+this process holds the database, so that no other can write until the load has ended. An append that
+is repeated would store its rows twice. So a load that appends is noted in the pipeline's folder,
+and if it is interrupted it is not repeated but read again, and merged, as its keys are there then.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import dlt
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
+from dlt.destinations.sql_client import SqlClientBase
 
 from chatislav_source import settings
+from chatislav_source.running import kind_of_destination
 from chatislav_source.tables import Table
 
 NOTE = "chatislav_appends"
 
 
-def may_append(pipeline: dlt.Pipeline, table: Table, parquet: Path, count: int) -> bool:
-    """Whether the table has none of the keys in a file of `count` rows that is worth the question.
+class Appending:
+    """Decides for one load of a pipeline; to be closed when the load has ended."""
 
-    A small one is merged just as quickly, without a change of how dlt's schema says it is written.
-    """
-    if count < settings.APPEND_FROM_ROWS:
-        return False
-    with pipeline.sql_client() as client:
-        name = client.make_qualified_table_name(table.name)
-        keys = ", ".join(client.escape_column_name(key) for key in table.keys)
-        query = f"SELECT 1 FROM {name} SEMI JOIN read_parquet(?) AS read USING ({keys}) LIMIT 1"  # noqa: S608 - no input
-        try:
-            return not client.execute_sql(query, str(parquet))
-        except DatabaseUndefinedRelation:
-            return True  # the load makes it
+    def __init__(self, pipeline: dlt.Pipeline) -> None:
+        self._pipeline = pipeline
+        self._client: SqlClientBase[Any] | None = None
+
+    def hold(self) -> None:
+        """Open a DuckDB file and keep it open: dlt closes it after each job, which takes time."""
+        if self._client is None and kind_of_destination(self._pipeline) == "duckdb":
+            client = self._pipeline.sql_client()
+            client.open_connection()
+            self._client = client
+
+    def appends(self, table: Table, parquet: Path, count: int) -> bool:
+        """Whether the `count` rows of a file are appended; if so that is noted.
+
+        Few are merged just as quickly, without a change of what dlt's schema says of the table.
+        """
+        self.hold()
+        if self._client is None or count < settings.APPEND_FROM_ROWS:
+            return False
+        if _holds_any(self._client, table, parquet):
+            return False
+        Path(self._pipeline.working_dir, NOTE).touch()
+        return True
+
+    def close(self) -> None:
+        """Let go of the database."""
+        if self._client is not None:
+            self._client.close_connection()
+            self._client = None
 
 
-def note(pipeline: dlt.Pipeline) -> None:
-    """Note that the load that is being prepared must not be repeated."""
-    Path(pipeline.working_dir, NOTE).touch()
+def _holds_any(client: SqlClientBase[Any], table: Table, parquet: Path) -> bool:
+    """Whether the table has a key that is in the file."""
+    name = client.make_qualified_table_name(table.name)
+    keys = ", ".join(client.escape_column_name(key) for key in table.keys)
+    query = f"SELECT 1 FROM {name} SEMI JOIN read_parquet(?) AS read USING ({keys}) LIMIT 1"  # noqa: S608 - no input
+    try:
+        return bool(client.execute_sql(query, str(parquet)))
+    except DatabaseUndefinedRelation:
+        return False  # the load makes it
 
 
 def is_noted(pipeline: dlt.Pipeline) -> bool:

@@ -25,7 +25,7 @@ from dlt.common.configuration.container import Container
 from dlt.common.storages.load_package import LoadPackageStateInjectableContext
 from dlt.extract import DltResource
 
-from chatislav_source.appending import may_append, note
+from chatislav_source.appending import Appending
 from chatislav_source.hints import hints_of
 from chatislav_source.json_lines import json_lines
 from chatislav_source.running import active_pipeline, kind_of_destination
@@ -77,15 +77,13 @@ def is_needed(table: Table, rows: pa.Table) -> bool:
 class FileLanding(Landing):
     """Writes the rows of each table into one file, which dlt takes over at the end.
 
-    With `appends_to` a file is appended where the pipeline's tables have none of its keys.
+    With `appending` a file may be appended, else it is merged.
     """
 
-    def __init__(
-        self, file_format: str, folder: Path, appends_to: dlt.Pipeline | None = None
-    ) -> None:
+    def __init__(self, file_format: str, folder: Path, appending: Appending | None = None) -> None:
         super().__init__(file_format)
         self._folder = folder
-        self._appends_to = appends_to
+        self._appending = appending
         self._files: dict[str, JsonLinesFile | ParquetFile] = {}
 
     def items(self, table: Table, rows: pa.Table) -> Iterator[Any]:
@@ -117,11 +115,9 @@ class FileLanding(Landing):
                 path.unlink()  # dlt has linked or copied it
 
     def _appends(self, file: JsonLinesFile | ParquetFile) -> bool:
-        pipeline = self._appends_to
-        if pipeline is None or not may_append(pipeline, file.table, file.path, file.count):
-            return False
-        note(pipeline)
-        return True
+        return self._appending is not None and self._appending.appends(
+            file.table, file.path, file.count
+        )
 
     def close(self) -> None:
         for file in self._files.values():
@@ -191,10 +187,10 @@ class JsonLinesFile:
 
 
 @contextmanager
-def landing(appends: bool) -> Iterator[Landing]:
+def landing(appending: Appending | None) -> Iterator[Landing]:
     """The way into the destination of the running pipeline; to be entered by a resource.
 
-    With `appends` whoever runs the pipeline sees to it that no append is repeated.
+    With `appending` whoever runs the pipeline sees to it that no append is repeated.
     """
     pipeline = active_pipeline()
     if pipeline is None or not _is_loading():
@@ -211,8 +207,7 @@ def landing(appends: bool) -> Iterator[Landing]:
     folder = Path(pipeline.working_dir, "landing", resource.name)
     shutil.rmtree(folder, ignore_errors=True)  # of a load that was killed
     folder.mkdir(parents=True)
-    can_append = appends and kind_of_destination(pipeline) == "duckdb"
-    files = FileLanding(file_format, folder, pipeline if can_append else None)
+    files = FileLanding(file_format, folder, appending)
     try:
         yield files
     finally:

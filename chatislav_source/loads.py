@@ -10,7 +10,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -23,13 +23,13 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from filelock import FileLock, Timeout
 
 from chatislav_source import appending
+from chatislav_source.appending import Appending
 from chatislav_source.belonging import keep_to_destination
 from chatislav_source.crawl import Piece
 from chatislav_source.errors import ChatislavError, LoadFailedError, PipelineBusyError
 from chatislav_source.hiding import harmless
 from chatislav_source.report import SyncReport
 from chatislav_source.run import Chunk, Reports, Run
-from chatislav_source.running import kind_of_destination
 from chatislav_source.source import resolved_options, resources
 from chatislav_source.staging import private_staging
 from chatislav_source.tables import ANALYTICS, CONVERSATIONS
@@ -97,7 +97,8 @@ def _loaded_all(pipeline: dlt.Pipeline, run: Run, report: SyncReport) -> list[in
     loads = 0
     with run:
         while not (loads and run.is_over):
-            load(pipeline, chunk_source(run, Chunk.starting_now()))
+            with closing(Appending(pipeline)) as appends:
+                load(pipeline, chunk_source(run, Chunk.starting_now(), appends))
             loads += 1
         fatal = run.finish()
     report.loads += loads
@@ -182,8 +183,7 @@ def load(pipeline: dlt.Pipeline, source: DltSource | None) -> None:
         ChatislavError: whatever the source raised.
     """
     try:
-        with opened(pipeline):
-            pipeline.run(source)
+        pipeline.run(source)
         appending.forget(pipeline)
         return
     except PipelineStepFailed as error:
@@ -194,23 +194,12 @@ def load(pipeline: dlt.Pipeline, source: DltSource | None) -> None:
             raise cause from None  # what lies beneath may quote rows
         logger.warning("A load failed and is tried again: %s", cause)
     try:
-        with opened(pipeline):
-            pipeline.run()
+        pipeline.run()
     except PipelineStepFailed as error:
         cause = told_apart(error)
         if isinstance(cause, LoadFailedError):
             start_over(pipeline)
         raise cause from None
-
-
-@contextmanager
-def opened(pipeline: dlt.Pipeline) -> Iterator[None]:
-    """Keep a DuckDB file open: dlt closes it after each job, and closing writes a checkpoint."""
-    if kind_of_destination(pipeline) != "duckdb":
-        yield
-        return
-    with pipeline.sql_client():
-        yield
 
 
 def told_apart(error: PipelineStepFailed) -> Exception:
@@ -238,12 +227,12 @@ def _reason(error: BaseException) -> str:
     return harmless(str(error))
 
 
-def chunk_source(run: Run, chunk: Chunk) -> DltSource:
+def chunk_source(run: Run, chunk: Chunk, appends: Appending) -> DltSource:
     """A source whose one load is the next chunk of `run`."""
 
     @dlt.source(name="chatislav", section="chatislav", max_table_nesting=0)
     def chatislav() -> object:
-        return resources(OneChunk(run, chunk))
+        return resources(OneChunk(run, chunk, appends))
 
     return chatislav()
 
@@ -251,9 +240,8 @@ def chunk_source(run: Run, chunk: Chunk) -> DltSource:
 class OneChunk:
     """Lends the same run to every load, bounded by a chunk."""
 
-    may_append = True  # see `load` and `load_pending`
-
-    def __init__(self, run: Run, chunk: Chunk) -> None:
+    def __init__(self, run: Run, chunk: Chunk, appends: Appending) -> None:
+        self.appending = appends  # never repeated, see `load` and `load_pending`
         self._run = run
         self._chunk = chunk
 

@@ -14,6 +14,7 @@ from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
 from chatislav_source import settings
+from chatislav_source.appending import Appending
 from chatislav_source.catalog import watch_loads
 from chatislav_source.hiding import hide_rows
 from chatislav_source.landing import landing
@@ -85,10 +86,11 @@ def _checked(given: dict[str, Any]) -> Options:
 class Loads(Protocol):
     """Lends a run to the resources of one load, and the bound of that load (None: all).
 
-    `may_append` if an interrupted load will not be repeated as it is.
+    Without `appending` every load merges, so that it can be repeated.
     """
 
-    may_append: bool
+    @property
+    def appending(self) -> Appending | None: ...
 
     def lent(self, resource: str) -> Any: ...
 
@@ -96,7 +98,7 @@ class Loads(Protocol):
 class OneRun:
     """Each resource of a plain pipeline run has a run of its own, which is complete or fails."""
 
-    may_append = False  # dlt repeats what was interrupted
+    appending = None  # dlt repeats what was interrupted
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -131,7 +133,7 @@ def resources(loads: Loads) -> Sequence[DltResource]:
         staging.claim(active_pipeline())
         with (
             loads.lent(CONVERSATIONS.name) as (run, chunk),
-            landing(loads.may_append) as landed,
+            landing(loads.appending) as landed,
         ):
             for parents, messages in run.conversations(dlt.current.resource_state(), chunk):
                 yield from landed.items(CONVERSATIONS, parents)
@@ -142,7 +144,7 @@ def resources(loads: Loads) -> Sequence[DltResource]:
     def analytics() -> Iterator[Any]:
         """Totals by bot, day and channel."""
         staging.claim(active_pipeline())
-        with loads.lent(ANALYTICS.name) as (run, chunk), landing(loads.may_append) as landed:
+        with loads.lent(ANALYTICS.name) as (run, chunk), landing(loads.appending) as landed:
             for days in run.analytics(dlt.current.resource_state(), chunk):
                 yield from landed.items(ANALYTICS, days)
             yield from landed.rest()
