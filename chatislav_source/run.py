@@ -157,9 +157,6 @@ class Run:
         """The rows of `read` that must be written, once the state says that `pieces` are."""
         pages = built([piece.result for piece in read])
         read = [replace(piece, result=page) for piece, page in zip(read, pages, strict=True)]
-        for piece in read:
-            report = self.reports["conversations", piece.bot_id]
-            report.replaced_characters += piece.result.replaced_characters
         rows = written(self._writings, read, is_whole_run)
         states = newest_states(pieces)
         noted = {bot_id: self._writings[bot_id].noted_in(states[bot_id]) for bot_id in states}
@@ -210,8 +207,8 @@ class Run:
         report.pages += 1
         report.requests += piece.result.tries
         report.retries += piece.result.tries - 1
+        report.replaced_characters += piece.result.replaced_characters
         if resource == "analytics":
-            report.replaced_characters += piece.result.replaced_characters
             report.rows += piece.result.row is not None
             report.unchanged += piece.result.row is None
 

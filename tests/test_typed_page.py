@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -11,10 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from chatislav_source.building import built
+from chatislav_source.client import Answer
+from chatislav_source.conversations import Page, PageReader, PageRequest
 from chatislav_source.decoding import decode
 from chatislav_source.rows import PageRows, page_rows, session_id_of
-from chatislav_source.typed_page import Decoded, typed_digest, typed_page
+from chatislav_source.typed_page import Decoded, days_of_messages, typed_digest, typed_page
 from chatislav_source.typed_rows import typed_rows
+from chatislav_source.windows import DateWindow
 
 READ_AT = datetime(2026, 6, 30, 12, tzinfo=UTC)
 BOT_ID = 123
@@ -192,3 +196,49 @@ def test_an_empty_page_has_empty_tables() -> None:
     assert rows is not None
     assert rows.messages.num_rows == rows.conversations.num_rows == 0
     assert rows.parents.type == pa.int32()
+
+
+def read_page(body: bytes, number: int = 0, is_careful: bool = False) -> Page:
+    """A page as the reader gives it."""
+    typed = None if is_careful else typed_page(body, BOT_ID)
+    value, needs_cleaning = (typed, False) if typed else decode(body)
+    answer = Answer(value, body, needs_cleaning, 1, READ_AT + timedelta(seconds=number))
+    request = PageRequest(BOT_ID, DateWindow(date(2026, 6, 1), None), None, 100)
+    return PageReader(BOT_ID, UTC, READ_AT, None).parse(request, answer)
+
+
+ODD = [
+    {"sessionId": "odd", "botId": BOT_ID, "messages": [{"content": 5}]},
+    {"sessionId": "odd", "botId": BOT_ID, "messages": [{"tool": 1}, None]},
+    {"sessionId": "odd", "botId": BOT_ID, "messages": None},
+    {"sessionId": "odd", "botId": BOT_ID, "messages": [], "priority": 1},
+    {"sessionId": "odd", "botId": BOT_ID, "messages": [{"content": "a\0b"}]},
+]
+
+
+@given(
+    pages=st.lists(st.lists(CONVERSATIONS | st.sampled_from(ODD), max_size=3), max_size=4),
+)
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=60)
+def test_pages_together_make_the_rows_that_each_makes_alone(pages: list[list[Any]]) -> None:
+    bodies = [body_of(items) for items in pages]
+
+    together = built([read_page(body, number) for number, body in enumerate(bodies)])
+
+    for number, (one, body) in enumerate(zip(together, bodies, strict=True)):
+        (alone,) = built([read_page(body, number)])
+        careful_one = read_page(body, number, is_careful=True)
+        assert one.decoded is None
+        assert comparable(one.rows) == comparable(alone.rows) == comparable(careful_one.rows)
+        assert one.replaced_characters == body.count(b"\\u0000")
+
+
+def test_days_of_messages_are_told_without_rows() -> None:
+    messages = [{"createdAt": f"2026-06-0{day}T10:00:00"} for day in (1, 3, 3)]
+    typed = typed_page(body_of([GOOD | {"messages": [*messages, {}]}]), BOT_ID)
+    odd = typed_page(body_of([GOOD | {"messages": ["x"]}]), BOT_ID)
+    assert typed
+    assert odd
+
+    assert days_of_messages(typed.conversations[0]) == {date(2026, 6, 1), date(2026, 6, 3)}
+    assert days_of_messages(odd.conversations[0]) == set()
