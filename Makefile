@@ -20,8 +20,9 @@ test-orchestrators: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.orchestrators.environments
 	CHATISLAV_TEST_ORCHESTRATORS=1 $(BIN)/python -m pytest tests/orchestrators
 
-bench: $(VENV)/.installed-dev
-	$(BIN)/python -m tests.benchmarks
+# Not beside the clients of other warehouses: they bring pandas, which Arrow then imports.
+bench: .venvs/bench/.installed
+	.venvs/bench/bin/python -m tests.benchmarks
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -40,6 +41,12 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) -e '.[$(EXTRAS)]'
 	@touch $@ $(VENV)/.installed
+
+.venvs/bench/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venvs/bench
+	.venvs/bench/bin/python -m pip install --quiet --disable-pip-version-check \
+		-c constraints.txt -e '.[dev,postgres]'
+	@touch $@
 
 constraints: $(VENV)/bin/python
 	$(PIP) uv

@@ -197,7 +197,7 @@ def landing(appending: Appending | None) -> Iterator[Landing]:
         yield ArrowLanding(None)
         return
     resource = dlt.current.resource()
-    _forget_other_loads(resource)
+    _forget_loads(resource)
     file_format = _file_format(pipeline, resource)
     if file_format not in (JSON_LINES, PARQUET):
         yield ArrowLanding(file_format)
@@ -213,6 +213,7 @@ def landing(appending: Appending | None) -> Iterator[Landing]:
     finally:
         files.close()
         shutil.rmtree(folder)
+        _forget_loads(resource)  # whoever asks the resource for its table gets a name again
 
 
 def _is_loading() -> bool:
@@ -227,8 +228,8 @@ def _file_format(pipeline: dlt.Pipeline, resource: DltResource) -> str | None:
     return best if asked in (None, "preferred", best) else None
 
 
-def _forget_other_loads(resource: DltResource) -> None:
-    """Undo what a load into another destination, with the same source object, has left."""
+def _forget_loads(resource: DltResource) -> None:
+    """Undo what a load, perhaps into another destination, has left in a source object."""
     resource._hints_variants.clear()
     if resource.has_dynamic_table_name:
         resource.apply_hints(table_name="")

@@ -145,6 +145,17 @@ def test_one_resource_can_be_selected(api: Sandbox, pipeline: dlt.Pipeline) -> N
     assert query(pipeline, "SELECT count(DISTINCT date) FROM analytics") == [(10,)]
 
 
+def test_after_a_run_resources_have_the_names_of_their_tables(
+    api: Sandbox, pipeline: dlt.Pipeline
+) -> None:
+    loaded = source(api, start_date=days_ago(3))
+
+    pipeline.run(loaded)
+
+    names = {resource.name: resource.table_name for resource in loaded.resources.values()}
+    assert names == {"conversations": "conversations", "analytics": "analytics"}
+
+
 def test_arguments_come_from_dlt_config_where_they_are_not_given(
     api: Sandbox, pipeline: dlt.Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:

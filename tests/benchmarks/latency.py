@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tests.benchmarks.measure import BOTS, SYNC, Row, process, scratch, served
 
 LATENCY_SECONDS = 0.05
-CASES = {"one big bot": ((BOTS[0],), 20_000), "many small bots": (tuple(range(101, 141)), 60)}
+CASES = {"one big bot": ((BOTS[0],), 100_000), "many small bots": (tuple(range(101, 121)), 60)}
 
 
 def rows() -> Iterator[Row]:

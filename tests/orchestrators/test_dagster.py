@@ -119,12 +119,18 @@ def test_the_daemon_runs_a_schedule_and_a_backfill_one_after_the_other(
 
     with services.schedule("what_is_new"):
         backfill = services.backfill([f"{bot}|{day}" for bot in (101, 102) for day in days])
-        until(lambda: services.runs_of("dagster/schedule_name", "what_is_new"), "it is scheduled")
+        until(
+            lambda: len(services.runs_of("dagster/schedule_name", "what_is_new")) >= len(BOTS),
+            "it is scheduled for each bot",
+        )
+    until(
+        lambda: len(services.runs_of("dagster/backfill", backfill)) == 2,
+        "the days of a bot are one run",
+    )
     services.wait_for_all()
     backfilled = services.runs_of("dagster/backfill", backfill)
     scheduled = services.runs_of("dagster/schedule_name", "what_is_new")
 
     assert {run["status"] for run in [*backfilled, *scheduled]} == {"SUCCESS"}
-    assert len(backfilled) == 2  # a run for each bot, with its three days
     assert {run["tags"]["dagster/partition/bot"] for run in scheduled} == {"101", "102", "103"}
     assert Loaded(dagster.database).wrong(world, BOTS, FIRST_DAY) == []
