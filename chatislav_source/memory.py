@@ -13,7 +13,7 @@ from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 DUCKDB_LIMIT = "96MB"  # a merge of one chunk fits; what does not is spilled to disk
 M_ARENA_MAX = -8  # glibc's name for how many heaps its threads may have
 HEAPS = 2  # with a heap per thread, each would keep the pages it once held
-GC_THRESHOLD = 20_000  # new objects before Python looks for cycles; a page has thousands, no cycle
+GC_THRESHOLD = 100_000  # new objects before Python looks for cycles; a page has thousands, no cycle
 
 
 def return_what_is_free() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.benchmarks.measure import BOTS, SYNC, Row, process, scratch, served
@@ -17,11 +18,9 @@ def rows() -> Iterator[Row]:
     for conversations in SIZES:
         days = max(10, conversations // PER_DAY)
         with served(conversations, days=days, messages=MESSAGES) as api, scratch() as folder:
-            run = process(
-                [*SYNC, "--bot-id", str(BOTS[0]), "--start-date", "2020-01-01"],
-                api.environment | {"SOURCES__CHATISLAV__ANALYTICS_LOOKBACK_DAYS": "0"},
-                folder,
-            )
+            first_day = datetime.now(UTC).date() - timedelta(days=days)
+            command = [*SYNC, "--bot-id", str(BOTS[0]), "--start-date", str(first_day)]
+            run = process(command, api.environment, folder)
             state = Path(folder, "pipelines", "chatislav_sync", "state.json").stat().st_size
         part = run.report["resources"][0]
         yield Row(
