@@ -24,6 +24,7 @@ FIRST_GROWTH, LARGEST_GROWTH = 0.02, 0.5  # per epoch, beyond the pace that fail
 FIRST_HOLD_SECONDS, LONGEST_HOLD_SECONDS = 4.0, 60.0
 SLOWEST = 0.2  # requests per second, while every one is refused
 USELESS_CUTS, MOST_USELESS_CUTS = 3, 8  # more than epochs that needed none: it is not the pace
+ABOVE = 1.25  # of the rate of good answers: what surely fails, however much more was sent
 CHANCE = 0.6  # more refused than this is no matter of chance
 LATE_SECONDS = 0.002  # that a thread may wake too late, to be caught up by the next turn
 
@@ -125,7 +126,9 @@ class Pace:
 
     def _judge(self, now: float, seconds: float, requests: int) -> None:
         refused = self._bad / requests
-        if refused > max(TOO_MANY, self._tolerated):
+        if refused > max(TOO_MANY, self._tolerated) and (
+            self._bad > 1 or requests <= EPOCH_REQUESTS
+        ):
             sent = requests / max(self._latest - self._epoch_began, seconds / 2)
             self._slower(now, refused, min(sent, self.per_second or sent))
         elif self.per_second is not None:
@@ -144,9 +147,11 @@ class Pace:
             self._give_up(refused)
             return
         pace = self.per_second or sent
+        good = sent * (1 - refused)
         if self._cuts == 1 or refused < 1:
-            self._failed = pace
-        self.per_second = max(SLOWEST, self._slower_than(pace, sent * (1 - refused)))
+            # the first time it is not known how much less would have failed too
+            self._failed = pace if self.per_second or not good else min(sent, good * ABOVE)
+        self.per_second = max(SLOWEST, self._slower_than(pace, good))
         self._growth = FIRST_GROWTH
         self._hold_until = now + self._hold
         self._hold = min(self._hold * 2, LONGEST_HOLD_SECONDS)

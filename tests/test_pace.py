@@ -219,6 +219,15 @@ def test_the_limit_is_found_whatever_an_answer_takes(latency: float) -> None:
     assert run.refused_share(60, 300) < 0.05
 
 
+@pytest.mark.parametrize("latency", [0.002, 0.005, 0.01, 0.02, 0.05])
+@pytest.mark.parametrize("burst", [5, 10, 20])
+def test_a_burst_that_is_let_through_first_does_not_mislead(latency: float, burst: int) -> None:
+    run = Simulation(Bucket(10, burst=burst), latency=latency).run(60)
+
+    assert run.good_per_second(5, 60) >= 9
+    assert run.refused_share(5, 60) < 0.05
+
+
 def test_a_slow_limit_is_kept_to() -> None:
     run = Simulation(Bucket(1, burst=1)).run(600)
 
