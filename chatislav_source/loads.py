@@ -177,6 +177,8 @@ def start_over(pipeline: dlt.Pipeline) -> None:
 def load(pipeline: dlt.Pipeline, source: DltSource | None) -> None:
     """Run one load; a failed one is tried once more, then dropped together with its state.
 
+    One that appends is dropped at once: it may not be repeated, but it can be read again.
+
     Raises:
         PipelineBusyError: the database is held by another process.
         LoadFailedError: the load failed twice.
