@@ -175,12 +175,15 @@ def test_backfills_by_hand_and_by_airflow_take_turns(
     new_bot: int,
 ) -> None:
     services.load_bots(new_bot)
-    api.settings.latency_seconds = 1.0  # so that the longer month is still read
+    api.settings.latency_seconds = 5.0  # until one is seen to wait for the other
     first_day = TODAY - timedelta(days=35)
     try:
         run = services.trigger(start_date=str(first_day), end_date=str(TODAY))
         services.backfill(TODAY - timedelta(days=2))  # of yesterday is the scheduled run
         (own,) = until(lambda: services.runs("backfill"), "Airflow makes the run of its backfill")
+        waits = "marking task as UP_FOR_RESCHEDULE"
+        until(lambda: airflow.said_anywhere(waits), "one waits for the other")
+        api.settings.latency_seconds = 0.0
         assert services.wait_for(run) == services.wait_for(own) == "success"
     finally:
         api.settings.latency_seconds = 0.0
@@ -188,7 +191,6 @@ def test_backfills_by_hand_and_by_airflow_take_turns(
 
     assert len(services.loads(run)) == 2  # months
     assert loaded.wrong(world, [new_bot], first_day) == []
-    assert airflow.said_anywhere("marking task as UP_FOR_RESCHEDULE")
 
 
 def test_the_key_is_in_no_log(services: AirflowApi, airflow: Airflow) -> None:
