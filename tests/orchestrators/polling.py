@@ -9,7 +9,7 @@ from typing import Any
 POLL_SECONDS = 0.5  # each look costs the orchestrator some work, which its tasks would like to do
 
 
-def until(true: Callable[[], Any], what: str, seconds: float = 120.0) -> Any:
+def until(true: Callable[[], Any], what: str, seconds: float = 240.0) -> Any:
     """Ask again and again; what `true` gives once that is something.
 
     Raises:

@@ -19,7 +19,7 @@ from .environments import AIRFLOW
 from .loaded import TODAY, Loaded
 from .polling import until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 FIRST_DAY = TODAY - timedelta(days=90)  # what a first sync begins with
 TABLES = ("chatislav_analytics", "chatislav_conversations", "chatislav_conversations__messages")

@@ -18,7 +18,7 @@ from .environments import DAGSTER
 from .loaded import TODAY, Loaded
 from .polling import until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 FIRST_DAY = TODAY - timedelta(days=90)  # what a first run begins with
 
