@@ -29,7 +29,7 @@ class Appending:
         self._pipeline = pipeline
         self._client: SqlClientBase[Any] | None = None
 
-    def hold(self) -> None:
+    def _hold(self) -> None:
         """Open a DuckDB file and keep it open: dlt closes it after each job, which takes time."""
         if self._client is None and kind_of_destination(self._pipeline) == "duckdb":
             client = self._pipeline.sql_client()
@@ -41,7 +41,7 @@ class Appending:
 
         Few are merged just as quickly, without a change of what dlt's schema says of the table.
         """
-        self.hold()
+        self._hold()
         if self._client is None or count < settings.APPEND_FROM_ROWS:
             return False
         if _holds_any(self._client, table, parquet):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 import msgspec
 import pyarrow as pa
@@ -23,7 +23,6 @@ from chatislav_source.values import instants
 
 NULL = Raw(b"null")
 UNSTORABLE = b"\\u0000"  # a NUL; a lone surrogate is refused by the decoder
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Contact(Struct, forbid_unknown_fields=True, gc=False):
@@ -132,8 +131,7 @@ def days_of_messages(item: Conversation) -> set[date]:
         sent = instants_of([message.createdAt for message in SENT_AT.decode(item.messages)])
     except (msgspec.MsgspecError, ValueError):
         return set()
-    moments = sent.cast(pa.int64()).drop_null().to_pylist()
-    return {(EPOCH + timedelta(microseconds=moment)).date() for moment in moments}
+    return {moment.date() for moment in sent.drop_null().to_pylist()}
 
 
 def typed_digest(item: Conversation) -> bytes:
