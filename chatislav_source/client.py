@@ -7,8 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from math import isfinite
+from http.cookiejar import CookieJar
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,6 +30,7 @@ from chatislav_source.errors import (
     RequestRefusedError,
     UnexpectedResponseError,
 )
+from chatislav_source.retry_after import retry_after
 from chatislav_source.throttle import HeldTooLong, Stopped, Throttle
 
 logger = logging.getLogger(__name__)
@@ -77,6 +77,13 @@ Shortcut = Callable[[bytes], Any]
 """Decodes and checks a body at once; None if it must go the usual way."""
 
 
+class NoCookies(CookieJar):
+    """Keeps none, so that every request is like the first; also it takes time to look for them."""
+
+    def extract_cookies(self, response: object, request: object) -> None:
+        """Leave them where they are."""
+
+
 class ChatislavClient:
     """Posts to the API; safe to use from many threads, and closed with `with` or `close`.
 
@@ -95,7 +102,7 @@ class ChatislavClient:
         )
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
         try:
-            self._http = httpx.Client(timeout=timeout, limits=limits)
+            self._http = httpx.Client(timeout=timeout, limits=limits, cookies=NoCookies())
             # httpx would put them together anew for each request
             self._urls = {path: httpx.URL(base_url.rstrip("/") + path) for path in settings.PATHS}
         except httpx.InvalidURL as error:
@@ -272,27 +279,3 @@ def _log_retry(path: str, about: str) -> Callable[[RetryCallState], None]:
         logger.info("POST %s for %s: %s; try %s failed", path, about, reason, state.attempt_number)
 
     return log
-
-
-def retry_after(headers: httpx.Headers, now: datetime) -> float | None:
-    """Seconds to wait according to Retry-After (seconds or a date); None if it says nothing.
-
-    A date is compared with the API's own clock, where it tells it, else with `now`.
-    """
-    text = headers.get("retry-after", "").strip()
-    try:
-        seconds = float(text)
-    except ValueError:
-        until = _http_date(text)
-        if until is None:
-            return None
-        seconds = (until - (_http_date(headers.get("date", "")) or now)).total_seconds()
-    return max(0.0, seconds) if isfinite(seconds) else None
-
-
-def _http_date(text: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None

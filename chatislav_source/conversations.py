@@ -6,7 +6,7 @@ Facts are from `POST /conversations`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import partial
@@ -65,12 +65,15 @@ class PageRequest:
         return f"bot {self.bot_id}, {self.window}"
 
 
+Digests = Callable[[], dict[str, bytes]]
+
+
 @dataclass(frozen=True)
 class Page:
     """One page: its rows, and what else it tells.
 
-    `keys` has a hash of each conversation on the page, in order; `digests` one of its content by
-    session id, where the next sync will read the same days again. `rows` are empty as long as
+    `keys` has a hash of each conversation on the page, in order; `digests` makes one of its content
+    by session id, where the next sync will read the same days again. `rows` are empty as long as
     `decoded` is there, see `building.py`.
     """
 
@@ -81,7 +84,7 @@ class Page:
     last_activity: datetime | None = None
     date_filter: str | None = None
     touched: list[Touched] = field(default_factory=list)
-    digests: dict[str, bytes] = field(default_factory=dict)
+    digests: Digests = dict
     replaced_characters: int = 0
     size: int = 0
     tries: int = 1
@@ -90,11 +93,15 @@ class Page:
 
 @dataclass(frozen=True)
 class PageReader:
-    """Reads pages of one bot; windows that reach `digests_from` get digests (None: none does)."""
+    """Reads pages of one bot; windows that reach `digests_from` get digests (None: none does).
+
+    In windows from `tail_from` on it is seen what has moved since `started_at`.
+    """
 
     bot_id: int
     zone: tzinfo
     started_at: datetime
+    tail_from: date
     digests_from: date | None
 
     def read(self, request: PageRequest, client: ChatislavClient) -> Page:
@@ -142,11 +149,14 @@ class PageReader:
             return None
         decoded = Decoded(items, answer.body, self.bot_id, answer.read_at)
         tells = Tells(decoded.session_ids, *moments, lambda number: days_of_messages(items[number]))
-        digests = self._digests(request.window, tells.session_ids, map(typed_digest, items))
-        page = self._page(request, answer, NO_ROWS, tells, digests)
+        page = self._page(request, answer, NO_ROWS, tells)
         return replace(
             page,
             decoded=decoded,
+            # not made yet, as most are never asked for
+            digests=partial(_digests, decoded.session_ids, typed_digest, items)
+            if self._is_read_again(request.window)
+            else dict,
             next_token=pagination.nextCursor,
             has_more=pagination.hasMore,
         )
@@ -160,11 +170,13 @@ class PageReader:
         if needs_cleaning:
             items, replaced = cleaned(items)
         rows = page_rows(items, session_ids, self.bot_id, self.zone, answer.read_at)
-        digests = self._digests(request.window, session_ids, map(digest_of, items))
+        is_read_again = self._is_read_again(request.window)
+        digests = _digests(session_ids, digest_of, items) if is_read_again else {}
         tells = Tells(rows.session_ids, rows.created, rows.active, partial(days_sent, rows))
-        page = self._page(request, answer, rows, tells, digests)
+        page = self._page(request, answer, rows, tells)
         return replace(
             page,
+            digests=digests.copy,
             next_token=value["pagination"].get("nextCursor"),
             has_more=value["pagination"]["hasMore"],
             replaced_characters=replaced,
@@ -176,7 +188,6 @@ class PageReader:
         answer: Answer,
         rows: PageRows,
         tells: Tells,
-        digests: dict[str, bytes],
     ) -> Page:
         active = [moment for moment in tells.active if moment is not None]
         return Page(
@@ -186,11 +197,14 @@ class PageReader:
             has_more=False,
             last_activity=EPOCH + timedelta(microseconds=max(active)) if active else None,
             date_filter=date_filter_shown(tells, request.window, self.started_at),
-            touched=touched(tells, request.window, self.started_at),
-            digests=digests,
+            touched=self._touched(request.window, tells),
             size=answer.size,
             tries=answer.tries,
         )
+
+    def _touched(self, window: DateWindow, tells: Tells) -> list[Touched]:
+        is_of_tail = window.first_day >= self.tail_from
+        return touched(tells, self.tail_from, self.started_at) if is_of_tail else []
 
     def _session_ids(self, request: PageRequest, items: Sequence[Any]) -> list[str]:
         ids = []
@@ -203,13 +217,17 @@ class PageReader:
             ids.append(session_id)
         return ids
 
-    def _digests(
-        self, window: DateWindow, session_ids: Sequence[str], digests: Iterator[bytes]
-    ) -> dict[str, bytes]:
-        is_recent = self.digests_from is not None and (
+    def _is_read_again(self, window: DateWindow) -> bool:
+        """Whether the next sync reads these days again."""
+        return self.digests_from is not None and (
             window.last_day is None or window.last_day >= self.digests_from
         )
-        return dict(zip(session_ids, digests, strict=True)) if is_recent else {}
+
+
+def _digests(
+    session_ids: Sequence[str], digest: Callable[[Any], bytes], items: Sequence[Any]
+) -> dict[str, bytes]:
+    return dict(zip(session_ids, map(digest, items), strict=True))
 
 
 def envelope_problem(value: Row) -> str | None:

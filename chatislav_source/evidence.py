@@ -67,15 +67,13 @@ def date_filter_shown(tells: Tells, window: DateWindow, started_at: datetime) ->
     return shown.pop() if len(shown) == 1 else None
 
 
-def touched(tells: Tells, window: DateWindow, started_at: datetime) -> list[Touched]:
-    """Conversations of the newest days that were older ones until they changed in this sync."""
-    if window.last_day is not None:
-        return []
+def touched(tells: Tells, tail_from: date, started_at: datetime) -> list[Touched]:
+    """Conversations begun before the newest days that changed in this sync."""
     changed_from = microseconds(started_at) - settings.CLOCK_MARGIN_SECONDS * SECOND
-    tail_from = _start_of(window.first_day)
+    tail_begins = _start_of(tail_from)
     found = []
     for number, (created, active) in enumerate(zip(tells.created, tells.active, strict=True)):
-        if active is None or active < changed_from or (created or tail_from - 1) >= tail_from:
+        if active is None or active < changed_from or (created or tail_begins - 1) >= tail_begins:
             continue
         began = set() if created is None else {(EPOCH + timedelta(microseconds=created)).date()}
         days = frozenset(began | tells.days_sent(number))

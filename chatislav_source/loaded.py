@@ -28,22 +28,43 @@ class Loaded:
 
     def __init__(self, text: str = "") -> None:
         self._versions = _decoded(text)
+        self._is_restored = bool(self._versions)
+        self._noted: set[str] = set()  # by this run, where nothing is known from before
 
-    def __bool__(self) -> bool:
-        return bool(self._versions)
+    @property
+    def is_of_use(self) -> bool:
+        """Whether more versions can be compared or noted without forgetting others."""
+        return self._is_restored or not self._is_full
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._versions) >= settings.MAX_DIGESTS
+
+    def may_know(self, session_ids: Iterable[str]) -> bool:
+        """Whether a version of one of these may be known; quick where none is."""
+        return self._is_restored or not self._noted.isdisjoint(session_ids)
 
     def holds(self, session_id: str, digest: bytes | None) -> bool:
         """Whether the tables are known to hold just this version."""
         return digest is not None and self._versions.get(_key(session_id)) == digest
 
-    def note(self, session_id: str, digest: bytes | None) -> None:
-        """The tables will hold this version; None if it is not to be remembered."""
+    def note(self, session_id: str, digest: bytes | None, is_newest: bool = True) -> None:
+        """The tables will hold this version; None if it is not to be remembered.
+
+        What was noted first is forgotten for one of the newest days, else there must be room: as
+        every sync reads the same days in the same order, it would forget them in turn.
+        """
+        if digest is None and not self.may_know([session_id]):
+            return
         key = _key(session_id)
         self._versions.pop(key, None)  # so that it counts as new
-        if digest is not None:
-            self._versions[key] = digest
-        if len(self._versions) > settings.MAX_DIGESTS:
+        if digest is None or (self._is_full and not is_newest):
+            return
+        if self._is_full:
             del self._versions[next(iter(self._versions))]
+        self._versions[key] = digest
+        if not self._is_restored:
+            self._noted.add(session_id)
 
     @property
     def text(self) -> str:

@@ -22,13 +22,15 @@ from chatislav_source.windows import DateWindow
 class OpenWindow:
     """A window under way; `keys` are hashes of the conversations it gave so far.
 
-    `resumed` windows were begun by an earlier run, so that the first keys are not known.
+    `resumed` windows were begun by an earlier run, so that the first keys are not known. `of_tail`
+    are the newest days, which are read last.
     """
 
     window: DateWindow
     limit: int
     page_token: str | None = None
     resumed: bool = False
+    of_tail: bool = False
     waiting: bool = False
     pages: int = 0
     useless_pages: int = 0  # in a row, that brought nothing new
@@ -92,6 +94,8 @@ class Movement:
 
     def saw(self, touched: Sequence[Touched]) -> None:
         """Conversations of the newest days that changed while the sync ran."""
+        if not touched:
+            return
         keys = {conversation.key for conversation in touched}
         for window in [w for w in self._unverified if self._held_one(w, keys, touched)]:
             del self._unverified[window]

@@ -37,6 +37,7 @@ def conversations_job(
         bot_id,
         options.api_zone,
         utc_instant(progress["started_at"]),
+        DateWindow.parse(progress["tail"]).first_day,
         state.day_of(progress["settled_before"]),
     )
     return Job(reading, reader)

@@ -2,7 +2,8 @@
 
 No HTTP, no clock, no threads: `next_request` says what to read, `answered` and `failed` what came
 of it. Windows are read newest first, several at once. The newest days, the tail, are read last,
-because whatever moved while the others were read has its newest activity there.
+because whatever moved while the others were read has its newest activity there. A long tail is read
+in two windows at once: nothing but its pages is left to be waited for.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterable
 
 from chatislav_source import settings, state
 from chatislav_source.conversations import PATH, Page, PageRequest
+from chatislav_source.density import Density
 from chatislav_source.errors import (
     ChatislavError,
     RequestFailedError,
@@ -44,20 +46,26 @@ class ConversationReading:
         self._is_sync = slot == "progress"
         self._settled_before = state.day_of(progress["settled_before"])
         self._tail = DateWindow.parse(progress["tail"])
+        self._tail_left: list[DateWindow] = []  # of the reading under way, not begun yet
         self._quiet_tails = 0  # readings of the tail in a row that showed no move
         self._ranges = state.parsed(progress["todo"])
         self._windows: deque[DateWindow] = deque()  # to be read as they are, not cut or joined
         self._open = [
             OpenWindow(
-                DateWindow.parse(entry["window"]), entry["limit"], entry["page_token"], resumed=True
+                DateWindow.parse(entry["window"]),
+                entry["limit"],
+                entry["page_token"],
+                resumed=True,
+                of_tail=entry["window"] == progress["tail"],
             )
             for entry in progress["open"]
         ]
         self._tail_in_one = False
-        self._tail_begun = any(read.window == self._tail for read in self._open)
+        self._tail_begun = any(read.of_tail for read in self._open)
         self._movement = Movement(state.parsed(progress["unverified"]))
         self._again: list[DateWindow] = []
         self._failed: dict[DateWindow, ChatislavError] = {}
+        self._failed_of_tail: dict[DateWindow, ChatislavError] = {}
         self._failed_in_a_row = 0
         self._rounds = 0
         self._restarts: dict[DateWindow, int] = {}
@@ -79,9 +87,12 @@ class ConversationReading:
         if self._open and self._one_at_a_time:
             return None
         window = self._next_window()
+        of_tail = window is None
+        window = window or self._next_of_tail()
         if window is None:
             return None
-        read = OpenWindow(window, self._limits.get(window, settings.MAX_PAGE_SIZE))
+        limit = self._limits.get(window, settings.MAX_PAGE_SIZE)
+        read = OpenWindow(window, limit, of_tail=of_tail)
         self._open.append(read)
         return read
 
@@ -92,10 +103,15 @@ class ConversationReading:
             window, rest = self._ranges.pop().take_last(self._density.window_days)
             self._ranges += [rest] if rest else []
             return window
+        return None
+
+    def _next_of_tail(self) -> DateWindow | None:
         if self._tail_is_left() and not self._open:
             self._tail_begun = True
-            return self._tail
-        return None
+            self._failed_of_tail = {}
+            is_long = self._density.is_high
+            self._tail_left = self._tail.first_day_apart() if is_long else [self._tail]
+        return self._tail_left.pop() if self._tail_left else None
 
     def _tail_is_left(self) -> bool:
         return not self._tail_begun and (self._is_sync or bool(self._movement.unverified))
@@ -113,10 +129,11 @@ class ConversationReading:
             problem = read.go_on(page.next_token or "")
             if problem:
                 raise UnexpectedResponseError(PATH, str(request), problem)
-            self._density.page(read)
+            if read.pages == 1:
+                self._density.goes_on(len(read.keys), read.window.days)
         else:
             self._close(read)
-        if read.window == self._tail:
+        if read.of_tail:
             self._movement.saw(page.touched)
         if self._is_sync:
             seen = state.with_verdict(self.state, page.date_filter)
@@ -129,12 +146,12 @@ class ConversationReading:
 
     def _close(self, read: OpenWindow) -> None:
         self._open.remove(read)
-        self._failed.pop(read.window, None)
-        if read.window == self._tail:
-            self._tail_in_one = read.pages == 1 and not read.resumed
-            self._quiet_tails += 1
+        if read.of_tail:
+            self._close_of_tail(read)
             return
-        self._density.closed(read)
+        self._failed.pop(read.window, None)
+        if not read.resumed:
+            self._density.closed(len(read.keys), read.window.days)
         last_day = read.window.last_day
         settled = self._settled_before is None or (last_day and last_day < self._settled_before)
         is_one_moment = read.pages == 1 and not read.resumed
@@ -145,6 +162,13 @@ class ConversationReading:
             self._give_up([read.window])
         else:
             self._windows.extend(again)
+
+    def _close_of_tail(self, read: OpenWindow) -> None:
+        if self._open or self._tail_left or self._failed_of_tail:
+            return  # it is not read as a whole
+        is_whole = read.window == self._tail
+        self._tail_in_one = is_whole and read.pages == 1 and not read.resumed
+        self._quiet_tails += 1
 
     def _give_up(self, windows: Iterable[DateWindow]) -> None:
         for window in windows:
@@ -161,11 +185,11 @@ class ConversationReading:
         if isinstance(error, RequestRefusedError) and request.page_token:
             self._token_refused(read, error)
         elif isinstance(error, RequestRefusedError):
-            self._stop(error, read.window)
+            self._stop(error, read)
         elif isinstance(error, RequestFailedError) and self._smaller_pages(read, error):
-            self._reopen([read.window])
+            self._reopen(read, [read.window])
         else:
-            self._window_failed(read.window, error)
+            self._window_failed(read, error)
         return self._settle()
 
     def _smaller_pages(self, read: OpenWindow, error: RequestFailedError) -> bool:
@@ -178,24 +202,21 @@ class ConversationReading:
     def _token_refused(self, read: OpenWindow, error: RequestRefusedError) -> None:
         """An expired token only costs its window's pages again; smaller windows need fewer."""
         if error.status not in TOKEN_REFUSALS:
-            self._stop(error, read.window)
+            self._stop(error, read)
             return
         restarts = self._restarts.get(read.window, 0) + (0 if read.resumed else 1)
         self._restarts[read.window] = restarts
         self._one_at_a_time = restarts > 1
         if restarts > settings.MAX_TOKEN_RESTARTS:
-            self._window_failed(read.window, error)
+            self._window_failed(read, error)
         else:
-            self._reopen(read.window.halves() if restarts > 1 else [read.window])
+            self._reopen(read, read.window.halves() if restarts > 1 else [read.window])
 
-    def _reopen(self, windows: list[DateWindow]) -> None:
-        if windows == [self._tail]:
-            self._tail_begun = False
-        else:
-            self._windows.extend(windows)
+    def _reopen(self, read: OpenWindow, windows: list[DateWindow]) -> None:
+        (self._tail_left if read.of_tail else self._windows).extend(windows)
 
-    def _window_failed(self, window: DateWindow, error: ChatislavError) -> None:
-        self._failed[window] = error
+    def _window_failed(self, read: OpenWindow, error: ChatislavError) -> None:
+        (self._failed_of_tail if read.of_tail else self._failed)[read.window] = error
         self._failed_in_a_row += 1
         if self._failed_in_a_row >= MAX_FAILED_WINDOWS:
             self.error = error
@@ -209,13 +230,13 @@ class ConversationReading:
         error = str(self.error) if self.error else self.state["error"]
         return {**self.state, "error": error} if self._is_sync else self.state
 
-    def _stop(self, error: ChatislavError, window: DateWindow) -> None:
-        self._failed[window] = error
+    def _stop(self, error: ChatislavError, read: OpenWindow) -> None:
+        self._window_failed(read, error)
         self.error = error
 
     def _settle(self) -> State:
         """The state to remember; where everything is read, the one at the end."""
-        through = not (self._windows or self._ranges or self._open)
+        through = not (self._windows or self._ranges or self._open or self._tail_left)
         if through and not self._tail_is_left() and not self.error:
             self._end_round()
         if self.done:
@@ -232,8 +253,9 @@ class ConversationReading:
             self._tail_begun = False
             return
         self._give_up(left)
-        if self._failed:
-            self.error = next(iter(self._failed.values()))
+        failed = self._failed | self._failed_of_tail
+        if failed:
+            self.error = next(iter(failed.values()))
             return
         self.done = True
         again = merged(self._again)
@@ -248,53 +270,19 @@ class ConversationReading:
         return bool(self._movement.unverified) and not self._tail_in_one and self._quiet_tails < 2
 
     def _progress(self) -> State:
-        fresh = [read.window for read in self._open if read.page_token is None]
+        # what the first pages of the tail gave away is not kept, so it is read as a whole
+        fresh = [read.window for read in self._open if not (read.page_token or read.of_tail)]
         todo = [*self._ranges, *self._windows, *fresh, *self._failed, *self._again]
         unverified = self._movement.unverified
         under_way = [
             {"window": str(read.window), "page_token": read.page_token, "limit": read.limit}
             for read in self._open
-            # what the first pages of the tail gave away is not kept, so it is read as a whole
-            if read.page_token is not None and not (read.window == self._tail and unverified)
+            if read.page_token is not None
+            and (not read.of_tail or (read.window == self._tail and not unverified))
         ]
         return {
             **self.state[self._slot],
-            "todo": [str(w) for w in merged(w for w in todo if w != self._tail)],
+            "todo": [str(window) for window in merged(todo)],
             "open": under_way,
             "unverified": [str(window) for window in unverified],
         }
-
-
-class Density:
-    """How many conversations a day holds, so that a window is some pages long."""
-
-    def __init__(self, rows_per_day: float | None) -> None:
-        self.window_days = 1 if rows_per_day is None else days_for(rows_per_day)
-        self._rows = 0
-        self._days = 0
-
-    @property
-    def rows_per_day(self) -> float | None:
-        """Conversations a day on average; None if no window was read from its first page on."""
-        return self._rows / self._days if self._days else None
-
-    def page(self, read: OpenWindow) -> None:
-        """A window goes on after its first page: it holds more than that."""
-        if read.pages == 1:
-            fits = days_for(len(read.keys) / read.window.days)
-            self.window_days = min(self.window_days, fits)
-
-    def closed(self, read: OpenWindow) -> None:
-        """A window is through; the next may be up to four times as long."""
-        if read.resumed:
-            return
-        self._rows += len(read.keys)
-        self._days += read.window.days
-        fits = days_for(len(read.keys) / read.window.days)
-        self.window_days = min(fits, 4 * read.window.days)
-
-
-def days_for(rows_per_day: float) -> int:
-    """Days whose conversations make up a window."""
-    most = settings.MAX_WINDOW_DAYS
-    return max(1, min(most, int(settings.ROWS_PER_WINDOW / rows_per_day))) if rows_per_day else most

@@ -29,6 +29,8 @@ MESSAGE = pa.struct([(name, pa.string()) for name in ("id", "createdAt", "role",
 AS_DOCUMENTED = json.ParseOptions(
     explicit_schema=pa.schema([("messages", pa.list_(MESSAGE))]), unexpected_field_behavior="error"
 )
+LINE_START, LINE_END = b'{"messages":', b"}\n"
+BETWEEN_LINES = LINE_END + LINE_START
 BLOCK_BYTES = 1024 * 1024  # of messages that one of Arrow's threads reads
 SUMMARY = msgspec.json.Decoder(Summary | None)
 NO_CONTACT = Contact()
@@ -39,7 +41,7 @@ def typed_rows(pages: Sequence[Decoded]) -> list[PageRows] | None:
     """The rows of each page; None if a value of one does not fit its column after all."""
     items = list(chain.from_iterable(page.items for page in pages))
     try:
-        lists = _message_lists(items)
+        lists = _message_lists(items, max((len(page.body) for page in pages), default=0))
         conversations = _conversations(pages, items, lists.value_lengths())
         messages = _messages(lists, conversations)
     except (msgspec.MsgspecError, ValueError, OverflowError):  # ArrowInvalid is a ValueError
@@ -47,13 +49,13 @@ def typed_rows(pages: Sequence[Decoded]) -> list[PageRows] | None:
     return list(Together(lists, conversations, messages).cut(pages))
 
 
-def _message_lists(items: Sequence[Conversation]) -> pa.ListArray:
-    """The messages of each conversation; refused if they are not as documented."""
+def _message_lists(items: Sequence[Conversation], longest: int) -> pa.ListArray:
+    """The messages of each conversation, none of `longest` bytes; refused if not as documented."""
     if not items:
         return pa.array([], pa.list_(MESSAGE))
-    lines = b"".join([part for item in items for part in (b'{"messages":', item.messages, b"}\n")])
-    longest = max(len(memoryview(item.messages)) for item in items)
-    options = json.ReadOptions(block_size=max(BLOCK_BYTES, longest + 100))
+    lists = BETWEEN_LINES.join([item.messages for item in items])
+    lines = b"".join([LINE_START, lists, LINE_END])
+    options = json.ReadOptions(block_size=max(BLOCK_BYTES, longest))
     lists = json.read_json(pa.BufferReader(lines), options, AS_DOCUMENTED)["messages"]
     lists = lists.combine_chunks()
     if len(lists) != len(items) or lists.null_count or lists.values.null_count:

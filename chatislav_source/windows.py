@@ -60,6 +60,13 @@ class DateWindow:
         middle = self.first_day + timedelta(days=(self.days // 2) - 1)
         return [DateWindow(self.first_day, middle), DateWindow(middle + ONE_DAY, self.last_day)]
 
+    def first_day_apart(self) -> list[DateWindow]:
+        """Two windows that cover the same days, which need not end: the first day, and the rest."""
+        return [
+            DateWindow(self.first_day, self.first_day),
+            DateWindow(self.first_day + ONE_DAY, self.last_day),
+        ]
+
     def take_last(self, days: int) -> tuple[DateWindow, DateWindow | None]:
         """The newest `days` days, and what is left before them (None if nothing is)."""
         if self.last_day is None or self.days <= days:

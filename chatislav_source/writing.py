@@ -12,7 +12,7 @@ from chatislav_source.crawl import Piece
 from chatislav_source.loaded import Loaded
 from chatislav_source.rows import PageRows
 from chatislav_source.state import State
-from chatislav_source.windows import DateWindow, merged
+from chatislav_source.windows import ONE_DAY, DateWindow, merged
 
 
 class Writing:
@@ -35,8 +35,8 @@ class Writing:
         self, piece: Piece, page: PageRows, copies: Counter[str], is_whole_run: bool
     ) -> PageRows:
         """The rows of `page`, which are what is left of `piece`, that must be written."""
-        digests = piece.result.digests
-        if not (digests or self._loaded or is_whole_run):
+        digests = self._digests_of(piece)
+        if not (digests or is_whole_run or self._loaded.may_know(page.session_ids)):
             return page  # nothing is remembered, so nothing is left out
         keep = []
         for (_, session_id), _ in batch.keys_and_activity(page):
@@ -44,6 +44,12 @@ class Writing:
             digest = digests.get(session_id) if copies[session_id] == 1 else None
             keep.append(self._is_written(session_id, digest, piece, is_whole_run))
         return page if all(keep) else kept_rows(page, keep)
+
+    def _digests_of(self, piece: Piece) -> dict[str, bytes]:
+        if self._loaded.is_of_use or self._is_newest(piece):
+            found: dict[str, bytes] = piece.result.digests()
+            return found
+        return {}
 
     def _is_written(
         self, session_id: str, digest: bytes | None, piece: Piece, is_whole_run: bool
@@ -56,10 +62,14 @@ class Writing:
             last_day = max(window.first_day, window.last_day or self._today)
             self._again = merged([*self._again, DateWindow(window.first_day, last_day)])
             return False
-        self._loaded.note(session_id, digest)
+        self._loaded.note(session_id, digest, self._is_newest(piece))
         if is_whole_run:
             self._handed_out.add(session_id)
         return True
+
+    def _is_newest(self, piece: Piece) -> bool:
+        last_day = piece.request.window.last_day
+        return last_day is None or last_day >= self._today - ONE_DAY
 
     def noted_in(self, known: State) -> State:
         """The bot's state with what the tables hold now, and what must be read again."""

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from chatislav_source import settings, throttle
 from chatislav_source.client import Answer as Answered
-from chatislav_source.client import ChatislavClient, Row, retry_after
+from chatislav_source.client import ChatislavClient, Row
 from chatislav_source.conversations import envelope_problem
 from chatislav_source.errors import (
     ChatislavError,
@@ -28,6 +28,7 @@ from chatislav_source.errors import (
     RequestRefusedError,
     UnexpectedResponseError,
 )
+from chatislav_source.retry_after import retry_after
 from chatislav_source.sandbox import SANDBOX_KEY, Answer, Sandbox, World
 from chatislav_source.sandbox.settings import FAULT_KINDS
 from chatislav_source.throttle import Stopped, Throttle

@@ -204,7 +204,7 @@ def read_page(body: bytes, number: int = 0, is_careful: bool = False) -> Page:
     value, needs_cleaning = (typed, False) if typed else decode(body)
     answer = Answer(value, body, needs_cleaning, 1, READ_AT + timedelta(seconds=number))
     request = PageRequest(BOT_ID, DateWindow(date(2026, 6, 1), None), None, 100)
-    return PageReader(BOT_ID, UTC, READ_AT, None).parse(request, answer)
+    return PageReader(BOT_ID, UTC, READ_AT, READ_AT.date(), None).parse(request, answer)
 
 
 ODD = [

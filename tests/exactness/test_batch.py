@@ -21,7 +21,7 @@ from chatislav_source.writing import Writing, written
 from tests.exactness.model import BOT_ID, START, seeded
 
 WINDOW = DateWindow(date(2026, 6, 29), None)
-READER = PageReader(BOT_ID, UTC, START, date(2026, 6, 1))
+READER = PageReader(BOT_ID, UTC, START, START.date(), date(2026, 6, 1))
 
 copies = st.fixed_dictionaries(
     {
