@@ -1,0 +1,43 @@
+"""How many conversations a day holds, so that a window is some pages long."""
+
+from __future__ import annotations
+
+from chatislav_source import settings
+
+
+class Density:
+    """Learns from windows how many days the next one should have, `window_days`."""
+
+    def __init__(self, rows_per_day: float | None) -> None:
+        self.window_days = 1 if rows_per_day is None else days_for(rows_per_day)
+        self._is_known = rows_per_day is not None
+        self._rows = 0
+        self._days = 0
+
+    @property
+    def is_high(self) -> bool:
+        """Whether a day is known to hold as much as a window should."""
+        return self._is_known and self.window_days == 1
+
+    @property
+    def rows_per_day(self) -> float | None:
+        """Conversations a day on average; None if no window was read from its first page on."""
+        return self._rows / self._days if self._days else None
+
+    def goes_on(self, rows: int, days: int) -> None:
+        """A window of `days` holds more than the `rows` of its first page."""
+        self._is_known = True
+        self.window_days = min(self.window_days, days_for(rows / days))
+
+    def closed(self, rows: int, days: int) -> None:
+        """A window of `days` is through; the next may be up to four times as long."""
+        self._is_known = True
+        self._rows += rows
+        self._days += days
+        self.window_days = min(days_for(rows / days), 4 * days)
+
+
+def days_for(rows_per_day: float) -> int:
+    """Days whose conversations make up a window."""
+    most = settings.MAX_WINDOW_DAYS
+    return max(1, min(most, int(settings.ROWS_PER_WINDOW / rows_per_day))) if rows_per_day else most
