@@ -90,6 +90,11 @@ class Page:
     tries: int = 1
     decoded: Decoded | None = None
 
+    @property
+    def session_ids(self) -> Sequence[str]:
+        """The ids, in order."""
+        return self.decoded.session_ids if self.decoded else self.rows.session_ids
+
 
 @dataclass(frozen=True)
 class PageReader:

@@ -25,6 +25,7 @@ from chatislav_source.throttle import Stopped
 logger = logging.getLogger(__name__)
 
 CLOSE_SECONDS = 5.0  # that a crawl waits for its threads
+FEW = 4  # a quarter of the workers
 UNAUTHORIZED = 401  # HTTP status
 
 
@@ -86,6 +87,7 @@ class Crawl:
     """Runs the jobs in `workers` threads until each is done or has an error.
 
     At most `buffer_bytes` of JSON wait to be taken, so that memory does not grow with the work.
+    `before` is a crawl whose requests go first: this one takes the workers' turns that it leaves.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class Crawl:
         readable: Readable,
         workers: int,
         buffer_bytes: int = settings.BUFFER_BYTES,
+        before: Crawl | None = None,
     ) -> None:
         self.jobs = list(jobs)
         self.fatal: BaseException | None = None
@@ -107,6 +110,11 @@ class Crawl:
         self._pieces: deque[Piece] = deque()
         self._waiting_bytes = 0
         self._company = Company(workers, time.monotonic())
+        self._few_since: float | None = None
+        self._before = before
+        self._after: Crawl | None = None
+        if before:
+            before._after = self
         self._closed = False
         self._threads = [
             threading.Thread(target=self._work, name=f"chatislav-{n}", daemon=True)
@@ -135,6 +143,12 @@ class Crawl:
         """Whether every piece was taken and no more will come."""
         with self._lock:
             return not self._pieces and self._is_over()
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether for a moment there is too little to read at once to keep the workers at work."""
+        since = self._few_since
+        return since is not None and time.monotonic() - since >= settings.LULL_SECONDS
 
     def close(self) -> None:
         """Let the workers leave; the client must be interrupted first if they may be waiting.
@@ -173,20 +187,39 @@ class Crawl:
     def _next(self) -> tuple[Job, Any] | None:
         with self._lock:
             while not (self._closed or self.fatal or self._is_over()):
-                if self._waiting_bytes < self._buffer_bytes and self._is_room():
+                if self._waiting_bytes < self._buffer_bytes and self._room() > 0:
                     # the bot with the fewest requests in flight first: none waits for another
                     for job in sorted(self.jobs, key=lambda job: job.in_flight):
                         request = job.reading.next_request()
                         if request is not None:
                             job.in_flight += 1
                             self._idle.notify()  # there may be more
+                            self._note_how_few()
                             return job, request
+                    self._note_how_few()
+                self._give_way()
                 self._idle.wait()
             self._wake_all()
+            self._give_way()
             return None
 
-    def _is_room(self) -> bool:
-        return sum(job.in_flight for job in self.jobs) < self._company.size
+    def _in_flight(self) -> int:
+        return sum(job.in_flight for job in self.jobs)
+
+    def _room(self) -> int:
+        left = self._before._room() if self._before else self._company.size
+        return min(left, self._company.size) - self._in_flight()
+
+    def _give_way(self) -> None:
+        if self._after and self._room() > 0:
+            with self._after._lock:
+                self._after._idle.notify()
+
+    def _note_how_few(self) -> None:
+        if self._room() <= 0 or self._in_flight() > len(self._threads) // FEW:
+            self._few_since = None
+        elif self._few_since is None:
+            self._few_since = time.monotonic()
 
     def _read(self, job: Job, request: Any) -> None:
         outcome = None

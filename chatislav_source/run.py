@@ -23,7 +23,7 @@ from chatislav_source.rows import PageRows
 from chatislav_source.tables import ANALYTICS, DELETED
 from chatislav_source.throttle import Throttle
 from chatislav_source.windows import utc_text
-from chatislav_source.writing import Writing, written
+from chatislav_source.writing import HandedOut, Writing, written
 
 PLANNERS: dict[str, Callable[[Any, int, Options, bool], Job]] = {
     "conversations": conversations_job,
@@ -48,6 +48,16 @@ class Chunk:
     def is_full(self, size: int) -> bool:
         """Whether a load that holds `size` bytes of JSON by now must end."""
         return size >= self.size or time.monotonic() >= self.deadline
+
+
+def workers_for(requests: int) -> int:
+    """How many workers keep `requests` in flight: some decode what came meanwhile."""
+    return requests + requests // 4
+
+
+def may_end(chunk: Chunk | None, size: int, crawl: Crawl) -> bool:
+    """Whether a load of `size` bytes of JSON is worth its while, as little more comes now."""
+    return chunk is not None and size >= settings.LULL_BYTES and crawl.is_slow
 
 
 class Run:
@@ -96,7 +106,11 @@ class Run:
             bot_ids = self.options.bot_ids
             jobs = [self._planned(resource, bot_id, resource_state) for bot_id in bot_ids]
             self.crawls[resource] = Crawl(
-                jobs, self._client, self.readable, self.options.max_concurrency
+                jobs,
+                self._client,
+                self.readable,
+                workers_for(self.options.max_concurrency),
+                before=self.crawls.get("conversations"),  # they take longer
             )
         return self.crawls[resource]
 
@@ -133,18 +147,20 @@ class Run:
     ) -> Iterator[tuple[pa.Table, pa.Table]]:
         """Tables of conversations and of messages, no key twice; all there is without a chunk."""
         crawl = self.start("conversations", resource_state)
-        handed_out: dict[int, set[int]] = {}
+        handed_out = HandedOut(self._writings)
         size = 0
         while True:
-            pieces = self._held_back or self._take("conversations", crawl, chunk)
+            pieces = self._held_back or self._take("conversations", crawl, chunk, size)
             self._held_back = []
             read = [piece for piece in pieces if piece.result is not None]
-            if chunk is not None and not are_new(handed_out, read):
+            if chunk is not None and not handed_out.takes(read):
                 self._held_back = pieces  # another copy of a conversation: it is of the next load
                 return
             size += sum(piece.result.size for piece in read)
             yield self._written(resource_state, pieces, read, is_whole_run=chunk is None)
             if crawl.is_over or (chunk is not None and chunk.is_full(size)):
+                return
+            if may_end(chunk, size, crawl):
                 return
 
     def _written(
@@ -176,17 +192,21 @@ class Run:
             if chunk is not None or crawl.is_over:
                 return
 
-    def _take(self, resource: str, crawl: Crawl, chunk: Chunk | None) -> list[Piece]:
-        """Pieces that are made into one Arrow table, as many as there are by the deadline."""
-        size = min(chunk.size, settings.GROUP_BYTES) if chunk else settings.GROUP_BYTES
+    def _take(self, resource: str, crawl: Crawl, chunk: Chunk | None, held: int = 0) -> list[Piece]:
+        """Pieces that are made into one Arrow table, as many as there are by the deadline.
+
+        `held` are bytes of JSON that the chunk has already.
+        """
+        most = min(chunk.size, settings.GROUP_BYTES) if chunk else settings.GROUP_BYTES
         deadline = chunk.deadline if chunk else None
         pieces: list[Piece] = []
-        while size > 0:
+        size = 0
+        while size < most and not may_end(chunk, held + size, crawl):
             piece = crawl.take(deadline)
             if piece is None:
                 break
             pieces.append(piece)
-            size -= piece.result.size if piece.result else 0
+            size += piece.result.size if piece.result else 0
             self._count(resource, piece)
             self._on_piece(resource, piece)
         return pieces
@@ -240,16 +260,6 @@ class Run:
         """What the readings noticed and could live with."""
         jobs = [job for crawl in self.crawls.values() for job in crawl.jobs]
         return [warning for job in jobs for warning in job.reading.warnings]
-
-
-def are_new(handed_out: dict[int, set[int]], read: list[Piece]) -> bool:
-    """Whether no conversation in `read` is among those handed out; if so they are noted there."""
-    keys = batch.keys_by_bot(read)
-    if any(not keys[bot_id].isdisjoint(handed_out.get(bot_id, ())) for bot_id in keys):
-        return False
-    for bot_id in keys:
-        handed_out.setdefault(bot_id, set()).update(keys[bot_id])
-    return True
 
 
 def newest_states(pieces: list[Piece]) -> dict[int, state.State]:

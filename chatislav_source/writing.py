@@ -71,12 +71,52 @@ class Writing:
         last_day = piece.request.window.last_day
         return last_day is None or last_day >= self._today - ONE_DAY
 
+    def changed(self, piece: Piece) -> set[str]:
+        """The conversations of `piece` that the tables are not known to hold just so."""
+        digests = self._digests_of(piece)
+        ids = piece.result.session_ids
+        return {each for each in ids if not self._loaded.holds(each, digests.get(each))}
+
     def noted_in(self, known: State) -> State:
         """The bot's state with what the tables hold now, and what must be read again."""
         if self._again:
             windows = merged([*state.parsed(known["again"]), *self._again])
             known = {**known, "again": [str(window) for window in windows]}
         return known if self._keeps_state else {**known, "digests": self._loaded.text}
+
+
+class HandedOut:
+    """The conversations that one load was given; none of them may come twice in it."""
+
+    def __init__(self, writings: dict[int, Writing]) -> None:
+        self._writings = writings
+        self._keys: dict[int, set[int]] = {bot_id: set() for bot_id in writings}
+
+    def takes(self, read: Sequence[Piece]) -> bool:
+        """Note what these pieces have; False if some of it is there, and would be written again."""
+        again = [p for p in read if not self._keys[p.bot_id].isdisjoint(p.result.keys)]
+        copies = copies_of(read) if again else {}
+        if any(self._is_written_again(piece, copies[piece.bot_id]) for piece in again):
+            return False
+        for bot_id, keys in batch.keys_by_bot(read).items():
+            self._keys[bot_id].update(keys)
+        return True
+
+    def _is_written_again(self, piece: Piece, copies: Counter[str]) -> bool:
+        page = piece.result
+        known, changed = self._keys[piece.bot_id], self._writings[piece.bot_id].changed(piece)
+        return any(
+            key in known and (session_id in changed or copies[session_id] > 1)
+            for session_id, key in zip(page.session_ids, page.keys, strict=True)
+        )
+
+
+def copies_of(read: Sequence[Piece]) -> dict[int, Counter[str]]:
+    """By bot, how often each conversation is in these pieces."""
+    copies: dict[int, Counter[str]] = {piece.bot_id: Counter() for piece in read}
+    for piece in read:
+        copies[piece.bot_id].update(piece.result.session_ids)
+    return copies
 
 
 def written(
@@ -87,9 +127,7 @@ def written(
     different = sum(map(len, batch.keys_by_bot(read).values()))
     if different < sum(len(piece.result.keys) for piece in read):
         rows = batch.newest([piece.result for piece in read])
-    copies: dict[int, Counter[str]] = {bot_id: Counter() for bot_id in writings}
-    for piece in read:
-        copies[piece.bot_id].update(piece.result.rows.session_ids)
+    copies = copies_of(read)
     return [
         writings[piece.bot_id].take(piece, page, copies[piece.bot_id], is_whole_run)
         for piece, page in zip(read, rows, strict=True)
