@@ -208,6 +208,8 @@ class ChatislavClient:
                 # the message of such an error may quote what was sent; its name does not
                 reason = f"no answer ({type(error).__name__})"
                 raise PassingError(reason, size_may_be_why=True) from None
+            # it refers to the response that refers to it, which would keep the body for a while
+            response.stream = httpx.ByteStream(b"")
             self._learn(response, began)
             return response, key
 

@@ -10,14 +10,14 @@ class Density:
 
     def __init__(self, rows_per_day: float | None) -> None:
         self.window_days = 1 if rows_per_day is None else days_for(rows_per_day)
-        self._is_known = rows_per_day is not None
+        self._most = rows_per_day or 0.0
         self._rows = 0
         self._days = 0
 
     @property
     def is_high(self) -> bool:
-        """Whether a day is known to hold as much as a window should."""
-        return self._is_known and self.window_days == 1
+        """Whether some day is known to hold as much as a window should."""
+        return days_for(self._most) == 1
 
     @property
     def rows_per_day(self) -> float | None:
@@ -26,12 +26,12 @@ class Density:
 
     def goes_on(self, rows: int, days: int) -> None:
         """A window of `days` holds more than the `rows` of its first page."""
-        self._is_known = True
+        self._most = max(self._most, rows / days)
         self.window_days = min(self.window_days, days_for(rows / days))
 
     def closed(self, rows: int, days: int) -> None:
         """A window of `days` is through; the next may be up to four times as long."""
-        self._is_known = True
+        self._most = max(self._most, rows / days)
         self._rows += rows
         self._days += days
         self.window_days = min(days_for(rows / days), 4 * days)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import logging
 import threading
 import time
 import traceback
+import weakref
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -152,6 +154,47 @@ def test_headers_are_the_documented_ones(
     assert sent[0].headers["X-API-Key"] == SANDBOX_KEY
     assert sent[0].headers["Content-Type"] == "application/json"
     assert "Authorization" not in sent[0].headers
+
+
+def test_cookies_are_not_sent_back(
+    api: Sandbox, monkeypatch: pytest.MonkeyPatch, client: ChatislavClient
+) -> None:
+    sent: list[httpx.Request] = []
+    send = httpx.Client.send
+    monkeypatch.setattr(
+        httpx.Client, "send", lambda self, request, **more: keep(sent, request, send, self, more)
+    )
+    body = b'{"conversations": [], "pagination": {"hasMore": false}}'
+    api.answer_next(Answer(200, body, {"Set-Cookie": "session=1; Path=/"}))
+
+    post(client)
+    post(client)
+
+    assert [request.headers.get("Cookie") for request in sent] == [None, None]
+
+
+def test_a_response_is_freed_without_the_garbage_collector(
+    monkeypatch: pytest.MonkeyPatch, client: ChatislavClient
+) -> None:
+    responses: list[weakref.ref[httpx.Response]] = []
+    send = client._http.send
+    monkeypatch.setattr(
+        client._http, "send", lambda request, **more: noted(send(request, **more), responses)
+    )
+    gc.disable()
+    try:
+        post(client)
+        left = [response() for response in responses]
+    finally:
+        gc.enable()
+
+    assert left == [None]
+
+
+def noted(response: httpx.Response, responses: list[weakref.ref[httpx.Response]]) -> httpx.Response:
+    """The response, of which nothing but a weak reference is kept."""
+    responses.append(weakref.ref(response))
+    return response
 
 
 def keep(

@@ -228,6 +228,54 @@ def test_workers_begin_with_one_request_of_each_bot(begin: Callable[..., Crawl])
     assert sorted(begun[:4]) == [0, 1, 2, 3]
 
 
+def test_a_crawl_leaves_the_turns_to_the_one_before_it(begin: Callable[..., Crawl]) -> None:
+    may_end = threading.Event()
+    first_reads = Reads(lambda _: assert_true(may_end.wait(20)))
+    together = threading.Barrier(5, timeout=20)
+    next_reads = Reads(lambda _: assert_true(together.wait() >= 0))
+    first = begin(Job(Steps(1, 4), first_reads), workers=4)
+    assert soon(lambda: first.jobs[0].in_flight == 4)
+
+    second = begin(Job(Steps(1, 4), next_reads), workers=4, before=first)
+    waited = second.take(time.monotonic() + 0.05)
+    in_flight = second.jobs[0].in_flight
+    may_end.set()
+    together.wait()
+
+    assert (waited, in_flight) == (None, 0)
+    assert (len(pieces(second)), len(pieces(first))) == (4, 4)
+
+
+def test_a_crawl_takes_the_turns_that_the_one_before_it_has_no_use_for(
+    begin: Callable[..., Crawl],
+) -> None:
+    may_end, together = threading.Event(), threading.Barrier(3, timeout=20)
+    first = begin(Job(Steps(1, 1), Reads(lambda _: assert_true(may_end.wait(20)))), workers=4)
+    reads = Reads(lambda _: assert_true(together.wait() >= 0))
+
+    second = begin(Job(Steps(1, 6), reads), workers=4, before=first)
+
+    assert len(pieces(second)) == 6  # three at a time: with four the last two would wait for ever
+    may_end.set()
+    assert len(pieces(first)) == 1
+
+
+def test_a_crawl_is_slow_while_it_has_few_requests_to_send(
+    begin: Callable[..., Crawl], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatislav_source.settings.LULL_SECONDS", 0.0)
+    may_end = threading.Event()
+    wait = Reads(lambda _: assert_true(may_end.wait(20)))
+
+    idle = begin(Job(Steps(1, 1), wait), workers=8)
+    busy = begin(Job(Steps(1, 9), wait), workers=8)
+
+    assert soon(lambda: idle.is_slow)
+    assert soon(lambda: busy.jobs[0].in_flight == 8)
+    assert not busy.is_slow
+    may_end.set()
+
+
 def test_what_is_in_flight_when_a_bot_is_stopped_is_still_handed_on(
     begin: Callable[..., Crawl],
 ) -> None:

@@ -17,7 +17,7 @@ from chatislav_source.conversations import Page, PageReader, PageRequest
 from chatislav_source.crawl import Piece
 from chatislav_source.loaded import Loaded
 from chatislav_source.windows import DateWindow
-from chatislav_source.writing import Writing, written
+from chatislav_source.writing import HandedOut, Writing, written
 from tests.exactness.model import BOT_ID, START, seeded
 
 WINDOW = DateWindow(date(2026, 6, 29), None)
@@ -130,6 +130,12 @@ def test_each_message_row_belongs_to_a_row_that_is_written_with_it(seed: int, wh
 
 def load(writing: Writing, comments: Sequence[str], whole: bool = False) -> list[str]:
     """One load of one conversation, read as many times as there are comments; what is written."""
+    rows = written({BOT_ID: writing}, pieces_of(comments), whole)
+    return [text for page in rows for text in page.conversations["feedback_comment"].to_pylist()]
+
+
+def pieces_of(comments: Sequence[str]) -> list[Piece]:
+    """One conversation, read as many times as there are comments."""
     pieces = []
     for comment in comments:
         item = {"sessionId": "a", "feedbackComment": comment, "messages": []}
@@ -137,8 +143,7 @@ def load(writing: Writing, comments: Sequence[str], whole: bool = False) -> list
         request = PageRequest(BOT_ID, WINDOW, None, 100)
         page = READER.parse(request, Answer(value, b"", False, 1, START))
         pieces.append(Piece(BOT_ID, request, page, {}))
-    rows = written({BOT_ID: writing}, pieces, whole)
-    return [text for page in rows for text in page.conversations["feedback_comment"].to_pylist()]
+    return pieces
 
 
 @pytest.mark.parametrize(
@@ -158,6 +163,42 @@ def test_a_row_is_left_out_only_if_the_tables_hold_it_just_so(
     found = [load(writing, comments) for comments in loads]
 
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("again", "takes"),
+    [
+        pytest.param(["A"], True, id="unchanged"),
+        pytest.param(["B"], False, id="changed"),
+        pytest.param(["A", "A"], False, id="two copies, which are not told apart"),
+    ],
+)
+def test_a_load_takes_a_conversation_again_only_if_it_is_not_written_again(
+    again: list[str], takes: bool
+) -> None:
+    writings = {BOT_ID: Writing(Loaded(), START.date())}
+    handed_out = HandedOut(writings)
+    first = pieces_of(["A"])
+    assert handed_out.takes(first)
+    written(writings, first, is_whole_run=False)
+
+    assert handed_out.takes(pieces_of(again)) is takes
+    if takes:
+        rows = written(writings, pieces_of(again), is_whole_run=False)
+        assert [page.conversations.num_rows for page in rows] == [0]
+
+
+def test_a_full_memory_forgets_only_for_the_newest_days(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatislav_source.settings.MAX_DIGESTS", 2)
+    loaded = Loaded()
+    for name in ("a", "b"):
+        loaded.note(name, name.encode() * 8, is_newest=False)
+    assert not loaded.is_of_use
+
+    loaded.note("c", b"c" * 8, is_newest=False)
+    loaded.note("d", b"d" * 8, is_newest=True)
+
+    assert [loaded.holds(name, name.encode() * 8) for name in "abcd"] == [False, True, False, True]
 
 
 def test_what_was_remembered_once_too_often_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

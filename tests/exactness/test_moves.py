@@ -10,11 +10,13 @@ import pytest
 
 from chatislav_source import state
 from chatislav_source.conversations import PageRequest
+from chatislav_source.windows import DateWindow
 from tests.exactness.model import START, Conversation, ModelApi, seeded
 from tests.exactness.warehouse import Disturbance, Warehouse, run_sync
 
 pytestmark = pytest.mark.usefixtures("small_pages")
 OLD = START - timedelta(days=20)
+YESTERDAY = (START - timedelta(days=1)).date()
 
 
 def api_with(rows: int, day: datetime, **given: object) -> tuple[ModelApi, list[Conversation]]:
@@ -22,7 +24,7 @@ def api_with(rows: int, day: datetime, **given: object) -> tuple[ModelApi, list[
     api = ModelApi(seeded(1), **given)  # type: ignore[arg-type]
     old = [api.add(day + timedelta(minutes=n)) for n in range(rows)]
     for n in range(6):
-        api.add(START - timedelta(hours=2, minutes=n))
+        api.add(api.now - timedelta(hours=2, minutes=n))
     return api, old
 
 
@@ -78,6 +80,58 @@ def test_one_that_leaves_and_jumps_over_the_reader_of_the_newest_days_is_seen() 
     api.before_page = once(
         (second_page_of_old_days, leaves), (second_page_of_tail, lambda: api.touch(leaver))
     )
+    warehouse = warehouse_of(api)
+
+    sync(warehouse)
+
+    assert warehouse.differences() == []
+
+
+def test_one_that_jumps_between_the_two_windows_of_a_long_tail_is_seen() -> None:
+    api, old = api_with(15, OLD, order="newest_activity")
+    for days in (1, 2):
+        for n in range(15):
+            api.add(START - timedelta(days=days, minutes=n))
+    leaver = old[-1]
+    asked: list[PageRequest] = []
+
+    def leaves() -> None:
+        api.touch(leaver)
+        leaver.activity = leaver.sent[-1] = START - timedelta(days=1, minutes=12)
+
+    def of_yesterday(request: PageRequest) -> bool:
+        return request.page_token is not None and request.window == DateWindow(YESTERDAY, YESTERDAY)
+
+    stories = once((second_page_of_old_days, leaves), (of_yesterday, lambda: api.touch(leaver)))
+
+    def before_page(request: PageRequest) -> None:
+        asked.append(request)
+        stories(request)
+
+    api.before_page = before_page
+    warehouse = warehouse_of(api)
+
+    sync(warehouse)
+
+    parts = DateWindow(YESTERDAY, None).first_day_apart()
+    assert {request.window for request in asked} >= set(parts)
+    assert warehouse.differences() == []
+
+
+def test_what_moves_into_the_first_window_of_a_long_tail_is_seen() -> None:
+    midnight = START.replace(hour=0)
+    api, old = api_with(15, OLD, order="oldest_activity", now=midnight + timedelta(minutes=5))
+    for days in (1, 2):
+        for n in range(15):
+            api.add(midnight - timedelta(days=days - 1, hours=2, minutes=n))
+
+    def leaves() -> None:
+        api.touch(old[0])
+        old[0].activity = old[0].sent[-1] = midnight - timedelta(
+            minutes=5
+        )  # by a clock behind ours
+
+    api.before_page = once((second_page_of_old_days, leaves))
     warehouse = warehouse_of(api)
 
     sync(warehouse)
