@@ -25,7 +25,7 @@ from chatislav_source.throttle import Stopped
 logger = logging.getLogger(__name__)
 
 CLOSE_SECONDS = 5.0  # that a crawl waits for its threads
-FEW = 4  # a quarter of the workers
+FEW = 0.25  # of the workers
 UNAUTHORIZED = 401  # HTTP status
 
 
@@ -207,8 +207,10 @@ class Crawl:
         return sum(job.in_flight for job in self.jobs)
 
     def _room(self) -> int:
-        left = self._before._room() if self._before else self._company.size
-        return min(left, self._company.size) - self._in_flight()
+        size = self._company.size
+        if self._before and not self._before._is_over():
+            size = min(size, self._before._room())
+        return size - self._in_flight()
 
     def _give_way(self) -> None:
         if self._after and self._room() > 0:
@@ -216,7 +218,7 @@ class Crawl:
                 self._after._idle.notify()
 
     def _note_how_few(self) -> None:
-        if self._room() <= 0 or self._in_flight() > len(self._threads) // FEW:
+        if self._room() <= 0 or self._in_flight() > FEW * len(self._threads):
             self._few_since = None
         elif self._few_since is None:
             self._few_since = time.monotonic()

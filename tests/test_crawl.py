@@ -260,6 +260,21 @@ def test_a_crawl_takes_the_turns_that_the_one_before_it_has_no_use_for(
     assert len(pieces(first)) == 1
 
 
+def test_after_the_crawl_before_it_a_crawl_has_all_its_workers(begin: Callable[..., Crawl]) -> None:
+    first = begin(Job(Steps(1, 1), Reads()), workers=4)
+    first._company.size = 1  # as if it had been busy
+    assert len(pieces(first)) == 1
+    together = threading.Barrier(4, timeout=20)
+
+    second = begin(
+        Job(Steps(1, 4), Reads(lambda _: assert_true(together.wait() >= 0))),
+        workers=4,
+        before=first,
+    )
+
+    assert len(pieces(second)) == 4
+
+
 def test_a_crawl_is_slow_while_it_has_few_requests_to_send(
     begin: Callable[..., Crawl], monkeypatch: pytest.MonkeyPatch
 ) -> None:
