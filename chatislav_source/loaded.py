@@ -24,7 +24,10 @@ ENTRY_BYTES = KEY_BYTES + DIGEST_BYTES
 
 
 class Loaded:
-    """Of one bot, the versions handed out last; as many of them as a state may hold."""
+    """Of one bot, the versions handed out last; `text` has as many of them as a state may hold.
+
+    None is forgotten before: what a load was found not to need again must stay so until it is made.
+    """
 
     def __init__(self, text: str = "") -> None:
         self._versions = _decoded(text)
@@ -51,7 +54,7 @@ class Loaded:
     def note(self, session_id: str, digest: bytes | None, is_newest: bool = True) -> None:
         """The tables will hold this version; None if it is not to be remembered.
 
-        What was noted first is forgotten for one of the newest days, else there must be room: as
+        One of the newest days takes the place of what was noted first, else there must be room: as
         every sync reads the same days in the same order, it would forget them in turn.
         """
         if digest is None and not self.may_know([session_id]):
@@ -60,8 +63,6 @@ class Loaded:
         self._versions.pop(key, None)  # so that it counts as new
         if digest is None or (self._is_full and not is_newest):
             return
-        if self._is_full:
-            del self._versions[next(iter(self._versions))]
         self._versions[key] = digest
         if not self._is_restored:
             self._noted.add(session_id)
@@ -69,7 +70,8 @@ class Loaded:
     @property
     def text(self) -> str:
         """The versions as text for a state."""
-        return base64.b64encode(b"".join(k + v for k, v in self._versions.items())).decode()
+        newest = list(self._versions.items())[-settings.MAX_DIGESTS :]
+        return base64.b64encode(b"".join(key + digest for key, digest in newest)).decode()
 
 
 def _key(session_id: str) -> bytes:

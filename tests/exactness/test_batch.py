@@ -134,11 +134,11 @@ def load(writing: Writing, comments: Sequence[str], whole: bool = False) -> list
     return [text for page in rows for text in page.conversations["feedback_comment"].to_pylist()]
 
 
-def pieces_of(comments: Sequence[str]) -> list[Piece]:
+def pieces_of(comments: Sequence[str], name: str = "a") -> list[Piece]:
     """One conversation, read as many times as there are comments."""
     pieces = []
     for comment in comments:
-        item = {"sessionId": "a", "feedbackComment": comment, "messages": []}
+        item = {"sessionId": name, "feedbackComment": comment, "messages": []}
         value = {"conversations": [item], "pagination": {"hasMore": False}}
         request = PageRequest(BOT_ID, WINDOW, None, 100)
         page = READER.parse(request, Answer(value, b"", False, 1, START))
@@ -188,6 +188,23 @@ def test_a_load_takes_a_conversation_again_only_if_it_is_not_written_again(
         assert [page.conversations.num_rows for page in rows] == [0]
 
 
+def test_what_a_load_takes_again_is_not_forgotten_before_it_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("chatislav_source.settings.MAX_DIGESTS", 1)
+    writings = {BOT_ID: Writing(Loaded(), START.date())}
+    handed_out = HandedOut(writings)
+    first = pieces_of(["A"])
+    assert handed_out.takes(first)
+    written(writings, first, is_whole_run=False)
+
+    read = [*pieces_of(["A"], "another"), *pieces_of(["A"])]
+    assert handed_out.takes(read)
+    rows = written(writings, read, is_whole_run=False)
+
+    assert [page.conversations["session_id"].to_pylist() for page in rows] == [["another"], []]
+
+
 def test_a_full_memory_forgets_only_for_the_newest_days(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chatislav_source.settings.MAX_DIGESTS", 2)
     loaded = Loaded()
@@ -198,7 +215,8 @@ def test_a_full_memory_forgets_only_for_the_newest_days(monkeypatch: pytest.Monk
     loaded.note("c", b"c" * 8, is_newest=False)
     loaded.note("d", b"d" * 8, is_newest=True)
 
-    assert [loaded.holds(name, name.encode() * 8) for name in "abcd"] == [False, True, False, True]
+    again = Loaded(loaded.text)
+    assert [again.holds(name, name.encode() * 8) for name in "abcd"] == [False, True, False, True]
 
 
 def test_what_was_remembered_once_too_often_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
