@@ -1,0 +1,49 @@
+"""Where one load ends and the next begins: whatever decides it, the tables are exact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chatislav_source import settings
+from chatislav_source.sandbox import World
+from tests.exactness.truth import TODAY, Bench, bench, days_ago
+
+pytestmark = pytest.mark.usefixtures("small_pages")
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[Bench]:
+    """A bot with 80 conversations over 8 days: each day is several small pages."""
+    world = World.generate((101,), conversations=80, days=8, last_day=TODAY, messages=3)
+    with bench(tmp_path, world, start_date=days_ago(8)) as each:
+        yield each
+
+
+def test_newest_days_that_are_read_twice_fit_into_one_load(
+    made: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "GROUP_BYTES", 16_000)  # some pages
+
+    report = made.sync(lookback_days=1)
+
+    asked = [request.body for request in made.api.requests if request.path == "/conversations"]
+    first_pages_of_tail = [body for body in asked if not {"to", "cursor"} & set(body or {})]
+    assert len(first_pages_of_tail) == 2
+    assert report.loads == 1
+    assert made.differences() == []
+
+
+def test_while_few_requests_are_left_what_is_there_is_loaded(
+    made: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "LULL_SECONDS", 0.0)
+    monkeypatch.setattr(settings, "LULL_BYTES", 1)
+    made.api.settings.latency_seconds = 0.02
+
+    report = made.sync()
+
+    assert report.loads > 1
+    assert made.differences() == []
