@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from functools import partial
+from functools import cache, partial
 from itertools import accumulate, compress
 from typing import Any
 
@@ -158,8 +158,8 @@ class PageReader:
         return replace(
             page,
             decoded=decoded,
-            # not made yet, as most are never asked for
-            digests=partial(_digests, decoded.session_ids, typed_digest, items)
+            # not made yet, as most are never asked for, and then only once
+            digests=cache(partial(_digests, decoded.session_ids, typed_digest, items))
             if self._is_read_again(request.window)
             else dict,
             next_token=pagination.nextCursor,
@@ -187,13 +187,7 @@ class PageReader:
             replaced_characters=replaced,
         )
 
-    def _page(
-        self,
-        request: PageRequest,
-        answer: Answer,
-        rows: PageRows,
-        tells: Tells,
-    ) -> Page:
+    def _page(self, request: PageRequest, answer: Answer, rows: PageRows, tells: Tells) -> Page:
         active = [moment for moment in tells.active if moment is not None]
         return Page(
             rows=rows,

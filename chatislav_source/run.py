@@ -158,9 +158,8 @@ class Run:
                 return
             size += sum(piece.result.size for piece in read)
             yield self._written(resource_state, pieces, read, is_whole_run=chunk is None)
-            if crawl.is_over or (chunk is not None and chunk.is_full(size)):
-                return
-            if may_end(chunk, size, crawl):
+            is_full = chunk is not None and chunk.is_full(size)
+            if crawl.is_over or is_full or may_end(chunk, size, crawl):
                 return
 
     def _written(

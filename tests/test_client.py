@@ -113,6 +113,20 @@ def client(api: Sandbox, new_client: Callable[..., ChatislavClient]) -> Chatisla
     return new_client(api)
 
 
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[httpx.Request]:
+    """Fills with every request as httpx sends it."""
+    kept: list[httpx.Request] = []
+    send = httpx.Client.send
+
+    def keep(self: httpx.Client, request: httpx.Request, **more: Any) -> httpx.Response:
+        kept.append(request)
+        return send(self, request, **more)
+
+    monkeypatch.setattr(httpx.Client, "send", keep)
+    return kept
+
+
 def post(client: ChatislavClient, path: str = PATH, tries: int = 8, **query: Any) -> Answered:
     """One request, of a page if nothing else is said."""
     return client.post(path, QUERY | query, ABOUT, envelope_problem, tries)
@@ -140,14 +154,8 @@ def test_the_body_is_sent_as_it_is_with_the_key_in_its_header(
 
 
 def test_headers_are_the_documented_ones(
-    monkeypatch: pytest.MonkeyPatch, client: ChatislavClient
+    sent: list[httpx.Request], client: ChatislavClient
 ) -> None:
-    sent: list[httpx.Request] = []
-    send = httpx.Client.send
-    monkeypatch.setattr(
-        httpx.Client, "send", lambda self, request, **more: keep(sent, request, send, self, more)
-    )
-
     post(client)
 
     assert sent[0].method == "POST"
@@ -157,13 +165,8 @@ def test_headers_are_the_documented_ones(
 
 
 def test_cookies_are_not_sent_back(
-    api: Sandbox, monkeypatch: pytest.MonkeyPatch, client: ChatislavClient
+    api: Sandbox, sent: list[httpx.Request], client: ChatislavClient
 ) -> None:
-    sent: list[httpx.Request] = []
-    send = httpx.Client.send
-    monkeypatch.setattr(
-        httpx.Client, "send", lambda self, request, **more: keep(sent, request, send, self, more)
-    )
     body = b'{"conversations": [], "pagination": {"hasMore": false}}'
     api.answer_next(Answer(200, body, {"Set-Cookie": "session=1; Path=/"}))
 
@@ -194,15 +197,6 @@ def test_a_response_is_freed_without_the_garbage_collector(
 def noted(response: httpx.Response, responses: list[weakref.ref[httpx.Response]]) -> httpx.Response:
     """The response, of which nothing but a weak reference is kept."""
     responses.append(weakref.ref(response))
-    return response
-
-
-def keep(
-    kept: list[httpx.Request], request: httpx.Request, send: Any, client: Any, more: Any
-) -> httpx.Response:
-    """Send a request, and keep it."""
-    kept.append(request)
-    response: httpx.Response = send(client, request, **more)
     return response
 
 

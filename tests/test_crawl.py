@@ -249,15 +249,19 @@ def test_a_crawl_leaves_the_turns_to_the_one_before_it(begin: Callable[..., Craw
 def test_a_crawl_takes_the_turns_that_the_one_before_it_has_no_use_for(
     begin: Callable[..., Crawl],
 ) -> None:
-    may_end, together = threading.Event(), threading.Barrier(3, timeout=20)
-    first = begin(Job(Steps(1, 1), Reads(lambda _: assert_true(may_end.wait(20)))), workers=4)
-    reads = Reads(lambda _: assert_true(together.wait() >= 0))
+    may_end = threading.Event()
+    wait = Reads(lambda _: assert_true(may_end.wait(20)))
+    first = begin(Job(Steps(1, 1), wait), workers=4)
+    assert soon(lambda: first.jobs[0].in_flight == 1)
 
-    second = begin(Job(Steps(1, 6), reads), workers=4, before=first)
-
-    assert len(pieces(second)) == 6  # three at a time: with four the last two would wait for ever
+    second = begin(Job(Steps(1, 6), wait), workers=4, before=first)
+    assert soon(lambda: second.jobs[0].in_flight == 3)
+    waited = second.take(time.monotonic() + 0.05)
+    in_flight = second.jobs[0].in_flight
     may_end.set()
-    assert len(pieces(first)) == 1
+
+    assert (waited, in_flight) == (None, 3)
+    assert (len(pieces(second)), len(pieces(first))) == (6, 1)
 
 
 def test_after_the_crawl_before_it_a_crawl_has_all_its_workers(begin: Callable[..., Crawl]) -> None:

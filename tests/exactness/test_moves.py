@@ -127,9 +127,8 @@ def test_what_moves_into_the_first_window_of_a_long_tail_is_seen() -> None:
 
     def leaves() -> None:
         api.touch(old[0])
-        old[0].activity = old[0].sent[-1] = midnight - timedelta(
-            minutes=5
-        )  # by a clock behind ours
+        # by a clock that is behind ours
+        old[0].activity = old[0].sent[-1] = midnight - timedelta(minutes=5)
 
     api.before_page = once((second_page_of_old_days, leaves))
     warehouse = warehouse_of(api)
