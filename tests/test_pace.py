@@ -228,6 +228,14 @@ def test_a_burst_that_is_let_through_first_does_not_mislead(latency: float, burs
     assert run.refused_share(5, 60) < 0.05
 
 
+@pytest.mark.parametrize("latency", [0.001, 0.002])
+def test_how_much_was_sent_at_first_does_not_pass_for_what_nearly_works(latency: float) -> None:
+    run = Simulation(Bucket(5, burst=1), latency=latency).run(60)
+
+    assert run.good_per_second(5, 60) >= 4.2
+    assert run.refused_share(5, 60) < 0.08
+
+
 def test_a_slow_limit_is_kept_to() -> None:
     run = Simulation(Bucket(1, burst=1)).run(600)
 
