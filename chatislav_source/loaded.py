@@ -33,6 +33,7 @@ class Loaded:
         self._versions = _decoded(text)
         self._is_restored = bool(self._versions)
         self._noted: set[str] = set()  # by this run, where nothing is known from before
+        self._settled: set[bytes] = set()
 
     @property
     def is_of_use(self) -> bool:
@@ -41,7 +42,7 @@ class Loaded:
 
     @property
     def _is_full(self) -> bool:
-        return len(self._versions) >= settings.MAX_DIGESTS
+        return len(self._versions) - len(self._settled) >= settings.MAX_DIGESTS
 
     def may_know(self, session_ids: Iterable[str]) -> bool:
         """Whether a version of one of these may be known; quick where none is."""
@@ -61,16 +62,22 @@ class Loaded:
             return
         key = _key(session_id)
         self._versions.pop(key, None)  # so that it counts as new
+        self._settled.discard(key)
         if digest is None or (self._is_full and not is_newest):
             return
         self._versions[key] = digest
         if not self._is_restored:
             self._noted.add(session_id)
 
+    def settle(self, session_id: str) -> None:
+        """No later run will ask for this version."""
+        self._settled.add(_key(session_id))
+
     @property
     def text(self) -> str:
         """The versions as text for a state."""
-        newest = list(self._versions.items())[-settings.MAX_DIGESTS :]
+        asked_for = [each for each in self._versions.items() if each[0] not in self._settled]
+        newest = asked_for[-settings.MAX_DIGESTS :]
         return base64.b64encode(b"".join(key + digest for key, digest in newest)).decode()
 
 

@@ -33,12 +33,14 @@ def conversations_job(
         known = begun_sync(known, options) if known[slot] is None else _extended(known, options)
     reading = ConversationReading(known, slot)
     progress = known[slot]
+    settled_before = state.day_of(progress["settled_before"])
     reader = PageReader(
         bot_id,
         options.api_zone,
         utc_instant(progress["started_at"]),
         DateWindow.parse(progress["tail"]).first_day,
-        state.day_of(progress["settled_before"]),
+        # what the last sync remembered is compared, however old it is
+        date.min if settled_before and known["digests"] else settled_before,
     )
     return Job(reading, reader)
 

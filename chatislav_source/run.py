@@ -20,6 +20,7 @@ from chatislav_source.options import Options
 from chatislav_source.planning import analytics_job, conversations_job, say_unused
 from chatislav_source.report import ResourceReport, without_digests
 from chatislav_source.rows import PageRows
+from chatislav_source.state import State
 from chatislav_source.tables import ANALYTICS, DELETED
 from chatislav_source.throttle import Throttle
 from chatislav_source.windows import utc_text
@@ -124,11 +125,17 @@ class Run:
         self.reports.setdefault((resource, bot_id), begun)
         if resource == "conversations":
             known = job.reading.state
-            loaded = None if self.options.is_backfill else Loaded(known["digests"])
-            self._writings[bot_id] = Writing(loaded, self.options.now.date())
+            self._writings[bot_id] = self._writing(known)
             if _is_resumed(known, self.options):
                 self._resumed.add(bot_id)
         return job
+
+    def _writing(self, known: State) -> Writing:
+        today = self.options.now.date()
+        if self.options.is_backfill:
+            return Writing(None, today)
+        settled_before = state.day_of(known["progress"]["settled_before"])
+        return Writing(Loaded(known["digests"]), today, settled_before)
 
     @property
     def interrupted_before(self) -> list[int]:

@@ -18,30 +18,36 @@ from chatislav_source.windows import ONE_DAY, DateWindow, merged
 class Writing:
     """What one run has handed out of one bot's conversations.
 
-    `loaded` is what the tables hold; None for a backfill, which leaves the state as it is. In a
-    whole run all loads are one, where no conversation may come twice: a newer copy waits, and its
-    window is read again by the next run.
+    `loaded` is what the tables hold; None for a backfill, which leaves the state as it is. Windows
+    that end before `settled_before` are not read by the next sync, so what it need not compare is
+    forgotten; None if there are none. In a whole run all loads are one, where no conversation may
+    come twice: a newer copy waits, and its window is read again by the next run.
     """
 
-    def __init__(self, loaded: Loaded | None, today: date) -> None:
+    def __init__(
+        self, loaded: Loaded | None, today: date, settled_before: date | None = None
+    ) -> None:
         self.unchanged = 0
         self._keeps_state = loaded is None
         self._loaded = loaded or Loaded()
         self._today = today
+        self._settled_before = settled_before
         self._handed_out: set[str] = set()
         self._again: list[DateWindow] = []
 
     def take(
-        self, piece: Piece, page: PageRows, copies: Counter[str], is_whole_run: bool
+        self, piece: Piece, page: PageRows, differing: set[str], is_whole_run: bool
     ) -> PageRows:
-        """The rows of `page`, which are what is left of `piece`, that must be written."""
+        """The rows of `page`, which are what is left of `piece`, that must be written.
+
+        Of `differing` conversations other copies are left out, from which the messages may be.
+        """
         digests = self._digests_of(piece)
         if not (digests or is_whole_run or self._loaded.may_know(page.session_ids)):
             return page  # nothing is remembered, so nothing is left out
         keep = []
         for (_, session_id), _ in batch.keys_and_activity(page):
-            # of copies that differ, the messages may be of another one than the conversation
-            digest = digests.get(session_id) if copies[session_id] == 1 else None
+            digest = None if session_id in differing else digests.get(session_id)
             keep.append(self._is_written(session_id, digest, piece, is_whole_run))
         return page if all(keep) else kept_rows(page, keep)
 
@@ -56,13 +62,16 @@ class Writing:
     ) -> bool:
         if self._loaded.holds(session_id, digest):
             self.unchanged += 1
+            if self._is_settled(piece):
+                self._loaded.settle(session_id)
             return False
         if is_whole_run and session_id in self._handed_out:
             window = piece.request.window
             last_day = max(window.first_day, window.last_day or self._today)
             self._again = merged([*self._again, DateWindow(window.first_day, last_day)])
             return False
-        self._loaded.note(session_id, digest, self._is_newest(piece))
+        kept = None if self._is_settled(piece) else digest
+        self._loaded.note(session_id, kept, self._is_newest(piece))
         if is_whole_run:
             self._handed_out.add(session_id)
         return True
@@ -70,6 +79,10 @@ class Writing:
     def _is_newest(self, piece: Piece) -> bool:
         last_day = piece.request.window.last_day
         return last_day is None or last_day >= self._today - ONE_DAY
+
+    def _is_settled(self, piece: Piece) -> bool:
+        last_day, settled_before = piece.request.window.last_day, self._settled_before
+        return bool(last_day and settled_before and last_day < settled_before)
 
     def changed(self, piece: Piece) -> set[str]:
         """The conversations of `piece` that the tables are not known to hold just so."""
@@ -95,28 +108,42 @@ class HandedOut:
     def takes(self, read: Sequence[Piece]) -> bool:
         """Note what these pieces have; False if some of it is there, and would be written again."""
         again = [p for p in read if not self._keys[p.bot_id].isdisjoint(p.result.keys)]
-        copies = copies_of(read) if again else {}
-        if any(self._is_written_again(piece, copies[piece.bot_id]) for piece in again):
+        differing = differing_copies(read) if again else {}
+        if any(self._is_written_again(piece, differing[piece.bot_id]) for piece in again):
             return False
         for bot_id, keys in batch.keys_by_bot(read).items():
             self._keys[bot_id].update(keys)
         return True
 
-    def _is_written_again(self, piece: Piece, copies: Counter[str]) -> bool:
+    def _is_written_again(self, piece: Piece, differing: set[str]) -> bool:
         page = piece.result
-        known, changed = self._keys[piece.bot_id], self._writings[piece.bot_id].changed(piece)
+        written = self._writings[piece.bot_id].changed(piece) | differing
         return any(
-            key in known and (session_id in changed or copies[session_id] > 1)
+            key in self._keys[piece.bot_id] and session_id in written
             for session_id, key in zip(page.session_ids, page.keys, strict=True)
         )
 
 
-def copies_of(read: Sequence[Piece]) -> dict[int, Counter[str]]:
-    """By bot, how often each conversation is in these pieces."""
-    copies: dict[int, Counter[str]] = {piece.bot_id: Counter() for piece in read}
-    for piece in read:
-        copies[piece.bot_id].update(piece.result.session_ids)
-    return copies
+def differing_copies(read: Sequence[Piece]) -> dict[int, set[str]]:
+    """By bot, the conversations of which these pieces have copies that are not seen to be equal."""
+    differing: dict[int, set[str]] = {}
+    for bot_id in {piece.bot_id for piece in read}:
+        pages = [piece.result for piece in read if piece.bot_id == bot_id]
+        copies = Counter(session_id for page in pages for session_id in page.session_ids)
+        several = {session_id for session_id, number in copies.items() if number > 1}
+        versions: dict[str, list[bytes | None]] = {session_id: [] for session_id in several}
+        for page in pages:
+            for session_id in several.intersection(page.session_ids):
+                versions[session_id].append(page.digests().get(session_id))
+        # of a conversation that one page has twice, only one digest is there
+        differing[bot_id] = {
+            each for each in several if not _are_equal(versions[each], copies[each])
+        }
+    return differing
+
+
+def _are_equal(versions: list[bytes | None], copies: int) -> bool:
+    return len(versions) == copies and len(set(versions)) == 1 and versions[0] is not None
 
 
 def written(
@@ -124,11 +151,12 @@ def written(
 ) -> list[PageRows]:
     """The rows of these pieces that a load must write, each conversation once."""
     rows = [piece.result.rows for piece in read]
+    differing: dict[int, set[str]] = {}
     different = sum(map(len, batch.keys_by_bot(read).values()))
     if different < sum(len(piece.result.keys) for piece in read):
         rows = batch.newest([piece.result for piece in read])
-    copies = copies_of(read)
+        differing = differing_copies(read)
     return [
-        writings[piece.bot_id].take(piece, page, copies[piece.bot_id], is_whole_run)
+        writings[piece.bot_id].take(piece, page, differing.get(piece.bot_id, set()), is_whole_run)
         for piece, page in zip(read, rows, strict=True)
     ]

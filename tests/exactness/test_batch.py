@@ -128,19 +128,21 @@ def test_each_message_row_belongs_to_a_row_that_is_written_with_it(seed: int, wh
         assert len(handed_out) == len(set(handed_out))
 
 
-def load(writing: Writing, comments: Sequence[str], whole: bool = False) -> list[str]:
+def load(
+    writing: Writing, comments: Sequence[str], whole: bool = False, window: DateWindow = WINDOW
+) -> list[str]:
     """One load of one conversation, read as many times as there are comments; what is written."""
-    rows = written({BOT_ID: writing}, pieces_of(comments), whole)
+    rows = written({BOT_ID: writing}, pieces_of(comments, window=window), whole)
     return [text for page in rows for text in page.conversations["feedback_comment"].to_pylist()]
 
 
-def pieces_of(comments: Sequence[str], name: str = "a") -> list[Piece]:
+def pieces_of(comments: Sequence[str], name: str = "a", window: DateWindow = WINDOW) -> list[Piece]:
     """One conversation, read as many times as there are comments."""
     pieces = []
     for comment in comments:
         item = {"sessionId": name, "feedbackComment": comment, "messages": []}
         value = {"conversations": [item], "pagination": {"hasMore": False}}
-        request = PageRequest(BOT_ID, WINDOW, None, 100)
+        request = PageRequest(BOT_ID, window, None, 100)
         page = READER.parse(request, Answer(value, b"", False, 1, START))
         pieces.append(Piece(BOT_ID, request, page, {}))
     return pieces
@@ -153,6 +155,7 @@ def pieces_of(comments: Sequence[str], name: str = "a") -> list[Piece]:
         pytest.param([["A"], ["B"], ["A"]], [["A"], ["B"], ["A"]], id="there and back"),
         pytest.param([["A"], ["B", "A"]], [["A"], ["A"]], id="there and back in one load"),
         pytest.param([["A", "B"], ["B"], ["B"]], [["B"], ["B"], []], id="two copies in one load"),
+        pytest.param([["A", "A"], ["A"]], [["A"], []], id="two copies that are equal"),
     ],
 )
 def test_a_row_is_left_out_only_if_the_tables_hold_it_just_so(
@@ -170,7 +173,8 @@ def test_a_row_is_left_out_only_if_the_tables_hold_it_just_so(
     [
         pytest.param(["A"], True, id="unchanged"),
         pytest.param(["B"], False, id="changed"),
-        pytest.param(["A", "A"], False, id="two copies, which are not told apart"),
+        pytest.param(["A", "A"], True, id="two copies, unchanged"),
+        pytest.param(["A", "B"], False, id="two copies that differ"),
     ],
 )
 def test_a_load_takes_a_conversation_again_only_if_it_is_not_written_again(
@@ -185,7 +189,63 @@ def test_a_load_takes_a_conversation_again_only_if_it_is_not_written_again(
     assert handed_out.takes(pieces_of(again)) is takes
     if takes:
         rows = written(writings, pieces_of(again), is_whole_run=False)
-        assert [page.conversations.num_rows for page in rows] == [0]
+        assert {page.conversations.num_rows for page in rows} == {0}
+
+
+def test_a_load_does_not_take_a_page_that_has_a_conversation_again_and_twice() -> None:
+    writings = {BOT_ID: Writing(Loaded(), START.date())}
+    handed_out = HandedOut(writings)
+    items = [{"name": "a", "active": 0, "messages": 0} for _ in range(2)]
+    request = PageRequest(BOT_ID, WINDOW, None, 100)
+    first = [Piece(BOT_ID, request, page_of(items[:1], iter([1])), {})]
+    assert handed_out.takes(first)
+    written(writings, first, is_whole_run=False)
+
+    both = Piece(BOT_ID, request, page_of(items, iter([0, 1])), {})
+
+    assert not handed_out.takes([both])
+
+
+def test_copies_on_one_page_are_not_taken_for_equal() -> None:
+    writing = Writing(Loaded(), START.date())
+    marks = iter(range(10))
+    items = [{"name": "a", "active": 0, "messages": 0} for _ in range(2)]
+    request = PageRequest(BOT_ID, WINDOW, None, 100)
+    both = Piece(BOT_ID, request, page_of(items, marks), {})
+    older = Piece(BOT_ID, request, page_of(items[:1], iter([1])), {})
+
+    written({BOT_ID: writing}, [both, older], is_whole_run=False)
+
+    assert writing.noted_in({"again": []})["digests"] == ""
+
+
+def test_what_the_next_sync_does_not_read_is_compared_and_then_forgotten() -> None:
+    first = Writing(Loaded(), START.date())
+    load(first, ["A"])
+    noted = first.noted_in({"again": []})
+    day = DateWindow(date(2026, 6, 29), date(2026, 6, 29))
+    settling = Writing(Loaded(noted["digests"]), START.date(), date(2026, 6, 30))
+
+    assert load(settling, ["A"], window=day) == []
+    assert settling.noted_in({"again": []})["digests"] == ""
+    assert load(settling, ["A"], window=day) == []
+    assert load(settling, ["B"], window=day) == ["B"]
+    assert settling.noted_in({"again": []})["digests"] == ""
+    assert load(settling, ["A"], window=day) == ["A"]
+
+
+def test_what_was_forgotten_as_settled_is_remembered_where_it_comes_again() -> None:
+    first = Writing(Loaded(), START.date())
+    load(first, ["A"])
+    noted = first.noted_in({"again": []})
+    day = DateWindow(date(2026, 6, 29), date(2026, 6, 29))
+    settling = Writing(Loaded(noted["digests"]), START.date(), date(2026, 6, 30))
+    load(settling, ["A"], window=day)
+
+    load(settling, ["B"])
+
+    third = Writing(Loaded(settling.noted_in({"again": []})["digests"]), START.date())
+    assert load(third, ["B"]) == []
 
 
 def test_what_a_load_takes_again_is_not_forgotten_before_it_is_looked_at(
@@ -217,6 +277,19 @@ def test_a_full_memory_forgets_only_for_the_newest_days(monkeypatch: pytest.Monk
 
     again = Loaded(loaded.text)
     assert [again.holds(name, name.encode() * 8) for name in "abcd"] == [False, True, False, True]
+
+
+def test_what_is_settled_leaves_room_in_a_full_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatislav_source.settings.MAX_DIGESTS", 2)
+    loaded = Loaded()
+    for name in ("a", "b"):
+        loaded.note(name, name.encode() * 8, is_newest=False)
+    loaded.settle("a")
+
+    loaded.note("c", b"c" * 8, is_newest=False)
+
+    again = Loaded(loaded.text)
+    assert [again.holds(name, name.encode() * 8) for name in "abc"] == [False, True, True]
 
 
 def test_what_was_remembered_once_too_often_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ import duckdb
 import pytest
 
 from chatislav_source import LoadFailedError, chatislav
+from chatislav_source.report import SyncReport
 from chatislav_source.sandbox import World
 from tests.exactness.truth import DATASET, TODAY, Bench, bench, days_ago
 
@@ -92,6 +93,26 @@ def test_a_version_that_comes_back_after_the_folder_was_lost_is_written(made: Be
     made.sync()
 
     assert made.differences() == []
+
+
+def test_a_second_sync_writes_nothing_where_nothing_changed_however_many_pages_it_reads(
+    made: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatislav_source.settings.MAX_PAGE_SIZE", 4)
+    monkeypatch.setattr("chatislav_source.settings.ROWS_PER_WINDOW", 8)
+
+    reports = [made.sync() for _ in range(3)]
+
+    rows, unchanged = zip(*[written_and_not(report) for report in reports], strict=True)
+    assert rows == (40, 0, 0)
+    assert unchanged[1] == 40
+    assert unchanged[2] < 40
+
+
+def written_and_not(report: SyncReport) -> tuple[int, int]:
+    """How many conversations a sync wrote, and how many it found unchanged."""
+    found = next(each for each in report.resources if each.resource == "conversations")
+    return found.rows, found.unchanged
 
 
 def test_a_backfill_leaves_the_incremental_state_as_it_is(made: Bench) -> None:

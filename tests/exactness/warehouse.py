@@ -43,7 +43,9 @@ class Warehouse:
         assert problem is None
         job = conversations_job(known, BOT_ID, self.options(), trusted)
         self.pieces = []
-        return job, Writing(Loaded(job.reading.state["digests"]), self.api.now.date())
+        begun = job.reading.state
+        settled_before = state.day_of(begun["progress"]["settled_before"])
+        return job, Writing(Loaded(begun["digests"]), self.api.now.date(), settled_before)
 
     def commit(self, writing: Writing) -> None:
         """One load: the rows of the pieces so far, and the state after them."""
