@@ -9,7 +9,8 @@ class Density:
     """Learns from windows how many days the next one should have, `window_days`."""
 
     def __init__(self, rows_per_day: float | None) -> None:
-        self.window_days = 1 if rows_per_day is None else days_for(rows_per_day)
+        first = settings.FIRST_WINDOW_DAYS
+        self.window_days = first if rows_per_day is None else days_for(rows_per_day)
         self._most = rows_per_day or 0.0
         self._rows = 0
         self._days = 0

@@ -39,6 +39,7 @@ LONGEST_WAIT_SECONDS = 20.0
 LONGEST_RETRY_AFTER_SECONDS = 300.0  # a server that asks for more is not waited for
 
 ROWS_PER_WINDOW = 1000  # rows; ten pages: windows stay parallel, and a restart stays cheap
+FIRST_WINDOW_DAYS = 8  # days; few requests if an unknown bot is quiet, enough at once if not
 MAX_WINDOW_DAYS = 32  # days; a month with its margins is one window for a quiet bot
 MAX_USELESS_PAGES = 20  # in a row that bring nothing new, each with a good page token
 MAX_READINGS = 3  # of a window that shifts while it is read, before it is split

@@ -7,6 +7,12 @@ import pytest
 from chatislav_source import settings
 
 
+@pytest.fixture(autouse=True)
+def _short_first_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few days are several windows, read beside each other."""
+    monkeypatch.setattr(settings, "FIRST_WINDOW_DAYS", 1)
+
+
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few rows are many pages, and a few pages are many windows."""

@@ -19,6 +19,7 @@ from typing import Any
 from chatislav_source import settings
 
 settings.MAX_PAGE_SIZE = 10
+settings.FIRST_WINDOW_DAYS = 1
 settings.ROWS_PER_WINDOW = 40
 settings.CHUNK_BYTES = 60_000
 settings.BUFFER_BYTES = 30_000

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from chatislav_source import planning, state
+from chatislav_source import planning, settings, state
 from chatislav_source.state import State
 from chatislav_source.windows import DateWindow
 from tests.exactness.model import API, BOT_ID, START, ModelApi, options_at, seeded
@@ -44,7 +44,9 @@ def real_states() -> list[State]:
     return states
 
 
-STATES = real_states()
+with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(settings, "FIRST_WINDOW_DAYS", 1)  # so that it takes some steps
+    STATES = real_states()
 
 
 def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

@@ -1,0 +1,62 @@
+"""How long the next window is, from what the last ones held."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatislav_source import settings
+from chatislav_source.density import Density, days_for
+
+per_day = st.floats(min_value=0.01, max_value=1e6)
+
+
+def test_an_unknown_bot_begins_with_a_few_windows_of_some_days() -> None:
+    assert Density(None).window_days == settings.FIRST_WINDOW_DAYS
+
+
+@given(rows=per_day)
+def test_a_known_bot_begins_with_windows_of_about_ten_pages(rows: float) -> None:
+    days = Density(rows).window_days
+
+    assert 1 <= days <= settings.MAX_WINDOW_DAYS
+    if 1 < days < settings.MAX_WINDOW_DAYS:
+        assert settings.ROWS_PER_WINDOW / 2 < days * rows <= settings.ROWS_PER_WINDOW
+
+
+@given(rows=st.integers(0, 10**6), days=st.integers(1, 32))
+def test_after_a_window_the_next_is_at_most_four_times_as_long(rows: int, days: int) -> None:
+    density = Density(None)
+
+    density.closed(rows, days)
+
+    assert density.window_days == min(days_for(rows / days), 4 * days)
+
+
+@given(rows=st.integers(1, 10**6), days=st.integers(1, 32))
+def test_a_window_that_goes_on_never_makes_the_next_longer(rows: int, days: int) -> None:
+    density = Density(None)
+
+    density.goes_on(rows, days)
+
+    assert density.window_days == min(settings.FIRST_WINDOW_DAYS, days_for(rows / days))
+
+
+@pytest.mark.parametrize(("rows", "is_high"), [(1_000, True), (400, False)])
+def test_density_is_high_where_a_day_is_as_much_as_a_window(rows: int, is_high: bool) -> None:
+    density = Density(None)
+
+    density.goes_on(rows, 1)
+
+    assert density.is_high is is_high
+
+
+def test_the_average_is_of_all_windows_and_none_before_the_first() -> None:
+    density = Density(5.0)
+    assert density.rows_per_day is None
+
+    density.closed(10, 4)
+    density.closed(50, 8)
+
+    assert density.rows_per_day == 5.0
