@@ -25,7 +25,7 @@ from tests.orchestrators.loaded import DATASET, Loaded
 BOTS = (101, 102, 103, 104, 105)
 DAYS = 365
 CONVERSATIONS = 1_000  # per bot
-LATENCY_SECONDS = 0.3
+LATENCY_SECONDS = 0.5
 REQUESTS_AT_ONCE = 2  # per process
 WORKERS = 4
 TRIES = 4  # as an orchestrator would: the first tasks make the tables, and only one of them can
