@@ -73,6 +73,8 @@ def _without_older(
 ) -> PageRows:
     keys = [key for key, _ in keys_and_activity(rows[number])]
     is_newest = [(copies[key].page, copies[key].row) == (number, n) for n, key in enumerate(keys)]
+    if all(is_newest) and all(rows[number].has_messages):
+        return rows[number]  # as most are
     kept = kept_rows(rows[number], is_newest)
     kept_keys = [key for key, newest_here in zip(keys, is_newest, strict=True) if newest_here]
     for row, key in enumerate(kept_keys):

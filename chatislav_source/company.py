@@ -13,13 +13,18 @@ IDLE = 0.3
 
 
 class Company:
-    """The number of workers that may be at work, at most `most`."""
+    """The number of workers that may be at work, at most `most`; it begins with few."""
 
     def __init__(self, most: int, now: float) -> None:
-        self.size = most
+        self.size = min(FEWEST, most)
         self._most = most
         self._looked = now
         self._cpu = 0.0
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is answers that are waited for, as far as is known."""
+        return self.size == self._most
 
     def worked(self, now: float, cpu: float) -> None:
         """A worker has used the processor for `cpu` seconds."""
@@ -31,5 +36,5 @@ class Company:
         if share > BUSY:
             self.size = max(min(FEWEST, self._most), self.size - 1)
         elif share < IDLE:
-            self.size = min(self._most, self.size + 1)
+            self.size = min(self._most, 2 * self.size)
         self._looked, self._cpu = now, 0.0

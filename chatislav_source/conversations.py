@@ -152,7 +152,7 @@ class PageReader:
         moments = typed_times(items)
         if moments is None:
             return None
-        decoded = Decoded(items, answer.body, self.bot_id, answer.read_at)
+        decoded = Decoded(items, answer.body, self.bot_id, answer.read_at, *moments)
         tells = Tells(decoded.session_ids, *moments, lambda number: days_of_messages(items[number]))
         page = self._page(request, answer, NO_ROWS, tells)
         return replace(

@@ -218,7 +218,8 @@ class Crawl:
                 self._after._idle.notify()
 
     def _note_how_few(self) -> None:
-        if self._room() <= 0 or self._in_flight() > FEW * len(self._threads):
+        is_at_work = self._in_flight() > FEW * len(self._threads) or not self._company.waits
+        if self._room() <= 0 or is_at_work:
             self._few_since = None
         elif self._few_since is None:
             self._few_since = time.monotonic()

@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cached_property
 
 import msgspec
 import pyarrow as pa
@@ -80,14 +81,19 @@ class TypedPage(Struct, gc=False):
 
 @dataclass(frozen=True)
 class Decoded:
-    """The conversations of one page, of which rows are made later, with those of other pages."""
+    """The conversations of one page, of which rows are made later, with those of other pages.
+
+    `created` and `active` have their times, as of `typed_times`.
+    """
 
     items: Sequence[Conversation] = field(repr=False)  # people's words, and so is the body
     body: bytes = field(repr=False)
     bot_id: int
     read_at: datetime
+    created: list[int | None]
+    active: list[int | None]
 
-    @property
+    @cached_property
     def session_ids(self) -> list[str]:
         """The ids, in the order of the page."""
         return [item.sessionId for item in self.items]
@@ -117,12 +123,12 @@ def typed_times(
     items: Sequence[Conversation],
 ) -> tuple[list[int | None], list[int | None]] | None:
     """Microseconds of `createdAt` and of `lastActivity`; None if one of them is no instant."""
+    texts = [item.createdAt for item in items] + [item.lastActivity for item in items]
     try:
-        created = instants_of([item.createdAt for item in items])
-        active = instants_of([item.lastActivity for item in items])
+        moments = instants_of(texts).cast(pa.int64()).to_pylist()
     except ValueError:  # ArrowInvalid is one
         return None
-    return created.cast(pa.int64()).to_pylist(), active.cast(pa.int64()).to_pylist()
+    return moments[: len(items)], moments[len(items) :]
 
 
 def days_of_messages(item: Conversation) -> set[date]:

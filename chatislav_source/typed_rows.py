@@ -17,9 +17,9 @@ import pyarrow.compute as pc
 import pyarrow.json as json
 from msgspec import Raw
 
-from chatislav_source.rows import PageRows, times
+from chatislav_source.rows import PageRows
 from chatislav_source.tables import ARROW_TYPES, CONVERSATIONS, DELETED, MESSAGES
-from chatislav_source.typed_page import Contact, Conversation, Decoded, Summary, instants_of
+from chatislav_source.typed_page import Contact, Conversation, Decoded, Summary
 from chatislav_source.values import instants
 
 INSTANT = ARROW_TYPES["timestamp"]
@@ -53,8 +53,9 @@ def _message_lists(items: Sequence[Conversation], longest: int) -> pa.ListArray:
     """The messages of each conversation, none of `longest` bytes; refused if not as documented."""
     if not items:
         return pa.array([], pa.list_(MESSAGE))
-    lists = BETWEEN_LINES.join([item.messages for item in items])
-    lines = b"".join([LINE_START, lists, LINE_END])
+    # with an empty text at each end, so that nothing need be put before it, which is a copy
+    joined = BETWEEN_LINES.join([b"", *[item.messages for item in items], b""])
+    lines = pa.py_buffer(joined)[len(LINE_END) : -len(LINE_START)]
     options = json.ReadOptions(block_size=max(BLOCK_BYTES, longest))
     lists = json.read_json(pa.BufferReader(lines), options, AS_DOCUMENTED)["messages"]
     lists = lists.combine_chunks()
@@ -74,8 +75,8 @@ def _conversations(
             _each(pages, [page.bot_id for page in pages], pa.int64()),
             pa.array([item.sessionId for item in items], pa.string()),
             pa.array([item.companyId for item in items], pa.string()),
-            instants_of([item.createdAt for item in items]),
-            instants_of([item.lastActivity for item in items]),
+            _times([page.created for page in pages]),
+            _times([page.active for page in pages]),
             pa.array([item.channel for item in items], pa.string()),
             pa.array([item.resolutionStatus for item in items], pa.string()),
             pa.array([item.humanTakeover for item in items], pa.bool_()),
@@ -93,6 +94,10 @@ def _conversations(
         ],
         schema=CONVERSATIONS_SCHEMA,
     )
+
+
+def _times(microseconds: Sequence[Sequence[int | None]]) -> pa.Array:
+    return pa.array(list(chain.from_iterable(microseconds)), pa.int64()).cast(INSTANT)
 
 
 def _each(pages: Sequence[Decoded], values: Sequence[object], kind: pa.DataType) -> pa.Array:
@@ -144,7 +149,6 @@ class Together:
 
     def cut(self, pages: Sequence[Decoded]) -> Iterator[PageRows]:
         """The rows page by page, without copies."""
-        created, active = times(self.conversations)
         first = 0
         for page in pages:
             count = len(page.items)
@@ -156,8 +160,8 @@ class Together:
                 parents,
                 has_messages=[True] * count,
                 session_ids=page.session_ids,
-                created=created[first : first + count],
-                active=active[first : first + count],
+                created=page.created,
+                active=page.active,
             )
             first += count
 

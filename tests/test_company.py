@@ -17,20 +17,27 @@ def after(company: Company, share: float, looks: int, begin: float = 0.0) -> flo
     return now
 
 
-def test_workers_that_wait_for_answers_are_all_of_use() -> None:
+def test_there_are_few_at_first_and_twice_as_many_each_time_they_are_seen_to_wait() -> None:
+    company = Company(12, 0.0)
+    sizes, waits = [company.size], [company.waits]
+
+    now = 0.0
+    for _ in range(4):
+        now = after(company, share=0.1, looks=1, begin=now)
+        sizes.append(company.size)
+        waits.append(company.waits)
+
+    assert sizes == [FEWEST, 4, 8, 12, 12]
+    assert waits == [False, False, False, True, True]
+
+
+def test_busy_workers_become_fewer_one_by_one_but_never_one() -> None:
     company = Company(8, 0.0)
+    now = after(company, share=0.1, looks=2)
 
-    after(company, share=0.1, looks=50)
-
-    assert company.size == 8
-
-
-def test_busy_workers_become_fewer_but_never_one() -> None:
-    company = Company(8, 0.0)
-
-    after(company, share=0.9, looks=3)
+    now = after(company, share=0.9, looks=3, begin=now)
     some = company.size
-    after(company, share=0.9, looks=50, begin=10.0)
+    after(company, share=0.9, looks=50, begin=now)
 
     assert (some, company.size) == (5, FEWEST)
 
@@ -46,11 +53,11 @@ def test_they_are_called_back_when_answers_become_slow() -> None:
 
 def test_a_share_between_changes_nothing() -> None:
     company = Company(8, 0.0)
-    now = after(company, share=0.9, looks=2)
+    now = after(company, share=0.1, looks=1)
 
     after(company, share=0.4, looks=50, begin=now)
 
-    assert company.size == 6
+    assert company.size == 4
 
 
 @given(

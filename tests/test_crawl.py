@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from chatislav_source import company
 from chatislav_source.client import ChatislavClient
 from chatislav_source.crawl import Crawl, Job, Piece, Readable, refusals_told_apart
 from chatislav_source.errors import (
@@ -93,6 +94,12 @@ def raising(error: BaseException, at: int = 0) -> Reads:
             raise error
 
     return Reads(act)
+
+
+@pytest.fixture(autouse=True)
+def _all_workers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test need wait until a crawl has found out that it waits for answers."""
+    monkeypatch.setattr(company, "FEWEST", 99)
 
 
 @pytest.fixture
@@ -288,10 +295,14 @@ def test_a_crawl_is_slow_while_it_has_few_requests_to_send(
 
     idle = begin(Job(Steps(1, 1), wait), workers=8)
     busy = begin(Job(Steps(1, 9), wait), workers=8)
+    monkeypatch.setattr(company, "FEWEST", 7)
+    quick = begin(Job(Steps(1, 1), wait), workers=8)  # for all it knows, it is busy
 
     assert soon(lambda: idle.is_slow)
     assert soon(lambda: busy.jobs[0].in_flight == 8)
     assert not busy.is_slow
+    assert soon(lambda: quick.jobs[0].in_flight == 1)
+    assert not quick.is_slow
     may_end.set()
 
 

@@ -16,7 +16,13 @@ from chatislav_source.client import Answer
 from chatislav_source.conversations import Page, PageReader, PageRequest
 from chatislav_source.decoding import decode
 from chatislav_source.rows import PageRows, page_rows, session_id_of
-from chatislav_source.typed_page import Decoded, days_of_messages, typed_digest, typed_page
+from chatislav_source.typed_page import (
+    Decoded,
+    days_of_messages,
+    typed_digest,
+    typed_page,
+    typed_times,
+)
 from chatislav_source.typed_rows import typed_rows
 from chatislav_source.windows import DateWindow
 
@@ -64,7 +70,10 @@ def body_of(items: list[Any], **pagination: Any) -> bytes:
 def fast(body: bytes) -> PageRows | None:
     """The rows by the hot path, if it takes the page."""
     page = typed_page(body, BOT_ID)
-    rows = typed_rows([Decoded(page.conversations, body, BOT_ID, READ_AT)]) if page else None
+    moments = typed_times(page.conversations) if page else None
+    if page is None or moments is None:
+        return None
+    rows = typed_rows([Decoded(page.conversations, body, BOT_ID, READ_AT, *moments)])
     return rows[0] if rows else None
 
 
