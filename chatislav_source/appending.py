@@ -16,6 +16,7 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.sql_client import SqlClientBase
 
 from chatislav_source import settings
+from chatislav_source.memory import fit_duckdb
 from chatislav_source.running import kind_of_destination
 from chatislav_source.tables import Table
 
@@ -28,6 +29,8 @@ class Appending:
     def __init__(self, pipeline: dlt.Pipeline) -> None:
         self._pipeline = pipeline
         self._client: SqlClientBase[Any] | None = None
+        self._merges = False
+        fit_duckdb(pipeline, merges=True)  # so that the tables can be asked
 
     def _hold(self) -> None:
         """Open a DuckDB file and keep it open: dlt closes it after each job, which takes time."""
@@ -44,7 +47,10 @@ class Appending:
         self._hold()
         if self._client is None or count < settings.APPEND_FROM_ROWS:
             return False
-        if _holds_any(self._client, table, parquet):
+        holds_some = _holds_any(self._client, table, parquet)
+        self._merges |= holds_some
+        fit_duckdb(self._pipeline, self._merges)
+        if holds_some:
             return False
         Path(self._pipeline.working_dir, NOTE).touch()
         return True

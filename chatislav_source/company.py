@@ -38,3 +38,8 @@ class Company:
         elif share < IDLE:
             self.size = min(self._most, 2 * self.size)
         self._looked, self._cpu = now, 0.0
+
+
+def workers_for(requests: int) -> int:
+    """How many workers keep `requests` in flight: some decode what came meanwhile."""
+    return requests + requests // 4

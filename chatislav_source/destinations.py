@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import dlt
 import duckdb
@@ -62,11 +63,7 @@ class Target:
         Raises:
             ConfigurationError: dlt knows no such destination.
         """
-        destination = (
-            dlt.destinations.duckdb(small_duckdb(str(self.database.absolute())))
-            if self.is_duckdb
-            else self.destination
-        )
+        destination = self._duckdb() if self.is_duckdb else self.destination
         try:
             return dlt.pipeline(
                 self.pipeline_name,
@@ -76,6 +73,11 @@ class Target:
             )
         except UnknownDestinationModule:
             raise ConfigurationError(UNKNOWN.format(name=self.destination)) from None
+
+    def _duckdb(self) -> Any:
+        credentials = small_duckdb(str(self.database.absolute()))
+        # statements beside each other would share the memory, and take as long
+        return dlt.destinations.duckdb(credentials, loader_parallelism_strategy="sequential")
 
     def check(self) -> None:
         """See that the destination can be asked at all; nothing is sent to it.

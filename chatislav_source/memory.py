@@ -6,11 +6,16 @@ import ctypes
 import gc
 import sys
 from contextlib import suppress
+from typing import Any
 
+import dlt
 import pyarrow as pa
 from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
-DUCKDB_LIMIT = "96MB"  # a merge of one chunk fits; what does not is spilled to disk
+# DuckDB takes what it may, and each of its threads needs its own: as many as there are cores, which
+# is the default, would not fit. Two thirds of each limit were seen to be enough for a load.
+TO_APPEND = {"memory_limit": "48MB", "threads": 1}
+TO_MERGE = {"memory_limit": "96MB", "threads": 2}
 M_ARENA_MAX = -8  # glibc's name for how many heaps its threads may have
 HEAPS = 2  # with a heap per thread, each would keep the pages it once held
 GC_THRESHOLD = 100_000  # new objects before Python looks for cycles; a page has thousands, no cycle
@@ -30,8 +35,23 @@ def look_for_garbage_less() -> None:
     gc.set_threshold(GC_THRESHOLD)
 
 
+class SmallDuckDb(dict[str, Any]):
+    """DuckDB's settings where a load needs little memory and need not keep row order."""
+
+    def __init__(self) -> None:
+        super().__init__(TO_MERGE, preserve_insertion_order=False)
+
+
 def small_duckdb(path: str) -> DuckDbCredentials:
-    """A DuckDB file, opened so that a load needs little memory and need not keep row order."""
+    """A DuckDB file with the settings of `SmallDuckDb`."""
     credentials = DuckDbCredentials(path)
-    credentials.global_config = {"memory_limit": DUCKDB_LIMIT, "preserve_insertion_order": False}
+    credentials.global_config = SmallDuckDb()
     return credentials
+
+
+def fit_duckdb(pipeline: dlt.Pipeline, merges: bool) -> None:
+    """Let DuckDB have what the next load needs, where it was opened by `small_duckdb`."""
+    credentials = pipeline.destination.config_params.get("credentials")
+    given = getattr(credentials, "global_config", None)
+    if isinstance(given, SmallDuckDb):
+        given.update(TO_MERGE if merges else TO_APPEND)

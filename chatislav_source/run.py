@@ -13,6 +13,7 @@ import pyarrow as pa
 from chatislav_source import batch, settings, state
 from chatislav_source.building import built
 from chatislav_source.client import ChatislavClient
+from chatislav_source.company import workers_for
 from chatislav_source.crawl import Crawl, Job, Piece, Readable, refusals_told_apart
 from chatislav_source.errors import KeyRefusedError
 from chatislav_source.loaded import Loaded, Trust
@@ -51,11 +52,6 @@ class Chunk:
         return size >= self.size or time.monotonic() >= self.deadline
 
 
-def workers_for(requests: int) -> int:
-    """How many workers keep `requests` in flight: some decode what came meanwhile."""
-    return requests + requests // 4
-
-
 def may_end(chunk: Chunk | None, size: int, crawl: Crawl) -> bool:
     """Whether a load of `size` bytes of JSON is worth its while, as little more comes now."""
     return chunk is not None and size >= settings.LULL_BYTES and crawl.is_slow
@@ -83,6 +79,7 @@ class Run:
         throttle = Throttle(options.max_concurrency, stop)
         self._client = ChatislavClient(options.base_url, options.keys, throttle, stop)
         self._resumed: set[int] = set()
+        self._is_first = not options.is_backfill  # of all its bots
         self._trust: dict[str, Trust] = {}
         self._writings: dict[int, Writing] = {}
         self._held_back: list[Piece] = []
@@ -125,6 +122,7 @@ class Run:
         self.reports.setdefault((resource, bot_id), begun)
         if resource == "conversations":
             known = job.reading.state
+            self._is_first &= stored is None
             self._writings[bot_id] = self._writing(known)
             if _is_resumed(known, self.options):
                 self._resumed.add(bot_id)
@@ -154,6 +152,8 @@ class Run:
     ) -> Iterator[tuple[pa.Table, pa.Table]]:
         """Tables of conversations and of messages, no key twice; all there is without a chunk."""
         crawl = self.start("conversations", resource_state)
+        if chunk and not self._is_first:
+            chunk = replace(chunk, size=min(chunk.size, settings.MERGED_CHUNK_BYTES))
         handed_out = HandedOut(self._writings)
         size = 0
         while True:

@@ -48,6 +48,7 @@ MAX_TOKEN_RESTARTS = 5  # of one window whose page token is refused
 MAX_DIGESTS = 4000  # conversations per bot that are remembered as loaded; 64 kB of state
 
 CHUNK_BYTES = 512 * 1024 * 1024  # of JSON in one load; it is on disk while it grows
+MERGED_CHUNK_BYTES = 128 * 1024 * 1024  # of JSON, where a load replaces rows: joins need memory
 CHUNK_SECONDS = 10.0  # the most reading that a crash repeats; each load costs 0.3 s of its own
 LULL_SECONDS = 0.3  # with few requests to send: then what is there can be loaded meanwhile
 LULL_BYTES = 32 * 1024 * 1024  # of JSON; less is not worth a load of its own

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chatislav_source import settings
+from chatislav_source import company, settings
 from chatislav_source.sandbox import World
 from tests.exactness.truth import TODAY, Bench, bench, days_ago
 
@@ -41,9 +41,35 @@ def test_while_few_requests_are_left_what_is_there_is_loaded(
 ) -> None:
     monkeypatch.setattr(settings, "LULL_SECONDS", 0.0)
     monkeypatch.setattr(settings, "LULL_BYTES", 1)
+    monkeypatch.setattr(company, "FEWEST", 99)  # it is known from the start that answers are slow
     made.api.settings.latency_seconds = 0.02
 
     report = made.sync()
+
+    assert report.loads > 1
+    assert made.differences() == []
+
+
+def test_loads_that_may_replace_rows_are_smaller_than_first_loads(
+    made: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "MERGED_CHUNK_BYTES", 1)
+    monkeypatch.setattr(settings, "GROUP_BYTES", 8_000)
+    first = made.sync(lookback_days=1)
+
+    again = made.sync(lookback_days=7)
+
+    assert (first.loads, again.loads > 1) == (1, True)
+    assert made.differences() == []
+
+
+def test_a_backfill_is_loaded_in_the_smaller_loads(
+    made: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "MERGED_CHUNK_BYTES", 1)
+    monkeypatch.setattr(settings, "GROUP_BYTES", 8_000)
+
+    report = made.sync(end_date=TODAY)
 
     assert report.loads > 1
     assert made.differences() == []

@@ -1,0 +1,64 @@
+"""DuckDB gets as much memory as a load needs, however many cores there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import dlt
+import pytest
+from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
+
+from chatislav_source import sync
+from chatislav_source.destinations import Target
+from chatislav_source.memory import TO_APPEND, TO_MERGE, fit_duckdb
+from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path) -> dlt.Pipeline:
+    """The pipeline of the command line into a new DuckDB file."""
+    folder = str(tmp_path / "pipelines")
+    return Target("duckdb", tmp_path / "w.duckdb", "chatislav", "chatislav_sync", folder).pipeline()
+
+
+def given(pipeline: dlt.Pipeline) -> dict[str, Any]:
+    """What DuckDB is told when a load opens it."""
+    credentials = pipeline.destination.config_params["credentials"]
+    return {name: credentials.global_config[name] for name in TO_MERGE}
+
+
+def test_a_load_that_only_appends_is_given_less_than_one_that_merges(
+    pipeline: dlt.Pipeline, api: Sandbox, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatislav_source.settings.APPEND_FROM_ROWS", 1)
+    source: dict[str, Any] = {"api_key": SANDBOX_KEY, "base_url": api.base_url, "bot_ids": [101]}
+    sync(pipeline, **source)
+    appended = given(pipeline)
+    world.add_message(101, world.conversations(101)[-1]["sessionId"])
+
+    sync(pipeline, **source)
+
+    assert (appended, given(pipeline)) == (TO_APPEND, TO_MERGE)
+
+
+def test_threads_and_memory_are_those_given_and_statements_follow_each_other(
+    pipeline: dlt.Pipeline,
+) -> None:
+    fit_duckdb(pipeline, merges=False)
+
+    with pipeline.sql_client() as client:
+        found = client.execute_sql("SELECT current_setting('threads')")
+
+    assert found == [(TO_APPEND["threads"],)]
+    assert pipeline.destination.capabilities().loader_parallelism_strategy == "sequential"
+
+
+def test_what_somebody_else_gave_duckdb_is_left_alone(tmp_path: Path) -> None:
+    credentials = DuckDbCredentials(str(tmp_path / "w.duckdb"))
+    credentials.global_config = {"memory_limit": "1GB"}
+    own = dlt.pipeline("own", destination=dlt.destinations.duckdb(credentials))
+
+    fit_duckdb(own, merges=False)
+
+    assert credentials.global_config == {"memory_limit": "1GB"}
