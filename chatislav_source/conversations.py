@@ -218,9 +218,7 @@ class PageReader:
 
     def _is_read_again(self, window: DateWindow) -> bool:
         """Whether the next sync reads these days again."""
-        return self.digests_from is not None and (
-            window.last_day is None or window.last_day >= self.digests_from
-        )
+        return self.digests_from is not None and not window.ends_before(self.digests_from)
 
 
 def _digests(

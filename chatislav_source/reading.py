@@ -152,8 +152,7 @@ class ConversationReading:
         self._failed.pop(read.window, None)
         if not read.resumed:
             self._density.closed(len(read.keys), read.window.days)
-        last_day = read.window.last_day
-        settled = self._settled_before is None or (last_day and last_day < self._settled_before)
+        settled = self._settled_before is None or read.window.ends_before(self._settled_before)
         is_one_moment = read.pages == 1 and not read.resumed
         if not settled or is_one_moment:
             return

@@ -105,10 +105,10 @@ def page_rows(
     extras = [_conversation_extra(item) for item in items]
     conversations = _table(CONVERSATIONS, items, own, extras, zone, read_at)
     messages, parents = _message_rows(lists, session_ids, bot_id, zone, read_at)
-    return PageRows(conversations, messages, parents, known, session_ids, *times(conversations))
+    return PageRows(conversations, messages, parents, known, session_ids, *_times(conversations))
 
 
-def times(conversations: pa.Table) -> tuple[list[int | None], list[int | None]]:
+def _times(conversations: pa.Table) -> tuple[list[int | None], list[int | None]]:
     """Microseconds of `created_at` and of `last_activity`, row by row."""
     created, active = (
         conversations[name].cast(pa.int64()).to_pylist() for name in ("created_at", "last_activity")

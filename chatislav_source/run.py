@@ -16,12 +16,11 @@ from chatislav_source.client import ChatislavClient
 from chatislav_source.company import workers_for
 from chatislav_source.crawl import Crawl, Job, Piece, Readable, refusals_told_apart
 from chatislav_source.errors import KeyRefusedError
-from chatislav_source.loaded import Loaded, Trust
+from chatislav_source.loaded import Trust
 from chatislav_source.options import Options
 from chatislav_source.planning import analytics_job, conversations_job, say_unused
 from chatislav_source.report import ResourceReport, without_digests
 from chatislav_source.rows import PageRows
-from chatislav_source.state import State
 from chatislav_source.tables import ANALYTICS, DELETED
 from chatislav_source.throttle import Throttle
 from chatislav_source.windows import utc_text
@@ -123,17 +122,14 @@ class Run:
         if resource == "conversations":
             known = job.reading.state
             self._is_first &= stored is None
-            self._writings[bot_id] = self._writing(known)
+            today = self.options.now.date()
+            is_sync = not self.options.is_backfill
+            self._writings[bot_id] = (
+                Writing.of_sync(known, today) if is_sync else Writing(None, today)
+            )
             if _is_resumed(known, self.options):
                 self._resumed.add(bot_id)
         return job
-
-    def _writing(self, known: State) -> Writing:
-        today = self.options.now.date()
-        if self.options.is_backfill:
-            return Writing(None, today)
-        settled_before = state.day_of(known["progress"]["settled_before"])
-        return Writing(Loaded(known["digests"]), today, settled_before)
 
     @property
     def interrupted_before(self) -> list[int]:

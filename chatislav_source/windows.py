@@ -46,6 +46,10 @@ class DateWindow:
         """Whether `day` lies in the window, both ends included."""
         return self.first_day <= day and (self.last_day is None or day <= self.last_day)
 
+    def ends_before(self, day: date) -> bool:
+        """Whether every day of the window is before `day`; never where it has no end."""
+        return self.last_day is not None and self.last_day < day
+
     def widened(self, days: int) -> DateWindow:
         """The window with `days` more on each side."""
         margin = timedelta(days=days)

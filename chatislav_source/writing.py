@@ -35,6 +35,12 @@ class Writing:
         self._handed_out: set[str] = set()
         self._again: list[DateWindow] = []
 
+    @classmethod
+    def of_sync(cls, known: State, today: date) -> Writing:
+        """What the sync under way hands out; `known` is the bot's state."""
+        settled_before = state.day_of(known["progress"]["settled_before"])
+        return cls(Loaded(known["digests"]), today, settled_before)
+
     def take(
         self, piece: Piece, page: PageRows, differing: set[str], is_whole_run: bool
     ) -> PageRows:
@@ -77,12 +83,11 @@ class Writing:
         return True
 
     def _is_newest(self, piece: Piece) -> bool:
-        last_day = piece.request.window.last_day
-        return last_day is None or last_day >= self._today - ONE_DAY
+        return not piece.request.window.ends_before(self._today - ONE_DAY)
 
     def _is_settled(self, piece: Piece) -> bool:
-        last_day, settled_before = piece.request.window.last_day, self._settled_before
-        return bool(last_day and settled_before and last_day < settled_before)
+        before = self._settled_before
+        return before is not None and piece.request.window.ends_before(before)
 
     def changed(self, piece: Piece) -> set[str]:
         """The conversations of `piece` that the tables are not known to hold just so."""
@@ -152,8 +157,8 @@ def written(
     """The rows of these pieces that a load must write, each conversation once."""
     rows = [piece.result.rows for piece in read]
     differing: dict[int, set[str]] = {}
-    different = sum(map(len, batch.keys_by_bot(read).values()))
-    if different < sum(len(piece.result.keys) for piece in read):
+    distinct = sum(map(len, batch.keys_by_bot(read).values()))
+    if distinct < sum(len(piece.result.keys) for piece in read):
         rows = batch.newest([piece.result for piece in read])
         differing = differing_copies(read)
     return [

@@ -48,9 +48,11 @@ def test_threads_and_memory_are_those_given_and_statements_follow_each_other(
     fit_duckdb(pipeline, merges=False)
 
     with pipeline.sql_client() as client:
-        found = client.execute_sql("SELECT current_setting('threads')")
+        found = client.execute_sql(
+            "SELECT current_setting('threads'), current_setting('memory_limit')"
+        )
 
-    assert found == [(TO_APPEND["threads"],)]
+    assert found == [(TO_APPEND["threads"], "45.7 MiB")]  # 48 MB
     assert pipeline.destination.capabilities().loader_parallelism_strategy == "sequential"
 
 

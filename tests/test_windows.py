@@ -60,6 +60,17 @@ def test_a_window_that_ends_before_it_begins_is_refused() -> None:
         DateWindow.parse("2026-06-02/2026-06-01")
 
 
+@given(WINDOWS, st.dates(date(2026, 1, 1), date(2026, 12, 31)))
+def test_a_window_ends_before_a_day_that_is_later_than_all_of_it(
+    window: DateWindow, day: date
+) -> None:
+    is_over = window.last_day is not None and not any(
+        each >= day for each in days_of(window.first_day, window.last_day)
+    )
+
+    assert window.ends_before(day) is is_over
+
+
 @given(closed_windows())
 def test_halves_cover_every_day_exactly_once(window: DateWindow) -> None:
     halves = window.halves()

@@ -219,32 +219,35 @@ def test_copies_on_one_page_are_not_taken_for_equal() -> None:
     assert writing.noted_in({"again": []})["digests"] == ""
 
 
-def test_what_the_next_sync_does_not_read_is_compared_and_then_forgotten() -> None:
+SETTLED_DAY = DateWindow(date(2026, 6, 29), date(2026, 6, 29))
+
+
+def settling() -> Writing:
+    """Of a sync after version A was loaded; the next one does not read the settled day."""
     first = Writing(Loaded(), START.date())
     load(first, ["A"])
     noted = first.noted_in({"again": []})
-    day = DateWindow(date(2026, 6, 29), date(2026, 6, 29))
-    settling = Writing(Loaded(noted["digests"]), START.date(), date(2026, 6, 30))
+    return Writing(Loaded(noted["digests"]), START.date(), date(2026, 6, 30))
 
-    assert load(settling, ["A"], window=day) == []
-    assert settling.noted_in({"again": []})["digests"] == ""
-    assert load(settling, ["A"], window=day) == []
-    assert load(settling, ["B"], window=day) == ["B"]
-    assert settling.noted_in({"again": []})["digests"] == ""
-    assert load(settling, ["A"], window=day) == ["A"]
+
+def test_what_the_next_sync_does_not_read_is_compared_and_then_forgotten() -> None:
+    writing = settling()
+
+    assert load(writing, ["A"], window=SETTLED_DAY) == []
+    assert writing.noted_in({"again": []})["digests"] == ""
+    assert load(writing, ["A"], window=SETTLED_DAY) == []
+    assert load(writing, ["B"], window=SETTLED_DAY) == ["B"]
+    assert writing.noted_in({"again": []})["digests"] == ""
+    assert load(writing, ["A"], window=SETTLED_DAY) == ["A"]
 
 
 def test_what_was_forgotten_as_settled_is_remembered_where_it_comes_again() -> None:
-    first = Writing(Loaded(), START.date())
-    load(first, ["A"])
-    noted = first.noted_in({"again": []})
-    day = DateWindow(date(2026, 6, 29), date(2026, 6, 29))
-    settling = Writing(Loaded(noted["digests"]), START.date(), date(2026, 6, 30))
-    load(settling, ["A"], window=day)
+    writing = settling()
+    load(writing, ["A"], window=SETTLED_DAY)
 
-    load(settling, ["B"])
+    load(writing, ["B"])
 
-    third = Writing(Loaded(settling.noted_in({"again": []})["digests"]), START.date())
+    third = Writing(Loaded(writing.noted_in({"again": []})["digests"]), START.date())
     assert load(third, ["B"]) == []
 
 

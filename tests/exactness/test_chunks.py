@@ -50,11 +50,15 @@ def test_while_few_requests_are_left_what_is_there_is_loaded(
     assert made.differences() == []
 
 
-def test_loads_that_may_replace_rows_are_smaller_than_first_loads(
-    made: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def tiny_merged_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where rows may be replaced, each group of a few pages is a load."""
     monkeypatch.setattr(settings, "MERGED_CHUNK_BYTES", 1)
     monkeypatch.setattr(settings, "GROUP_BYTES", 8_000)
+
+
+@pytest.mark.usefixtures("tiny_merged_chunks")
+def test_loads_that_may_replace_rows_are_smaller_than_first_loads(made: Bench) -> None:
     first = made.sync(lookback_days=1)
 
     again = made.sync(lookback_days=7)
@@ -63,11 +67,10 @@ def test_loads_that_may_replace_rows_are_smaller_than_first_loads(
     assert made.differences() == []
 
 
+@pytest.mark.usefixtures("tiny_merged_chunks")
 def test_a_backfill_is_loaded_in_the_smaller_loads(
     made: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(settings, "MERGED_CHUNK_BYTES", 1)
-    monkeypatch.setattr(settings, "GROUP_BYTES", 8_000)
     monkeypatch.setattr(settings, "MAX_PAGE_SIZE", 100)  # so that nothing is read twice
 
     report = made.sync(end_date=days_ago(3))

@@ -13,7 +13,6 @@ from chatislav_source.client import Answer
 from chatislav_source.conversations import PATH, Page, PageRequest
 from chatislav_source.crawl import Job, Piece
 from chatislav_source.errors import ChatislavError, RequestFailedError
-from chatislav_source.loaded import Loaded
 from chatislav_source.options import Options
 from chatislav_source.planning import conversations_job
 from chatislav_source.writing import Writing, written
@@ -43,9 +42,7 @@ class Warehouse:
         assert problem is None
         job = conversations_job(known, BOT_ID, self.options(), trusted)
         self.pieces = []
-        begun = job.reading.state
-        settled_before = state.day_of(begun["progress"]["settled_before"])
-        return job, Writing(Loaded(begun["digests"]), self.api.now.date(), settled_before)
+        return job, Writing.of_sync(job.reading.state, self.api.now.date())
 
     def commit(self, writing: Writing) -> None:
         """One load: the rows of the pieces so far, and the state after them."""
