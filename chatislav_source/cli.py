@@ -117,11 +117,13 @@ def backfill(**given: Any) -> None:
 
 
 def _load(as_json: bool, debug: bool, **given: Any) -> None:
+    # Arrow reads it when it is imported; each of its other allocators keeps some of what was freed
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     from chatislav_source import console
     from chatislav_source.loads import sync as run_sync
-    from chatislav_source.memory import look_for_garbage_less, return_what_is_free
+    from chatislav_source.memory import keep_few_heaps, look_for_garbage_less
 
-    return_what_is_free()
+    keep_few_heaps()
     look_for_garbage_less()
     console.log_to_stderr(debug)
     target, arguments = _target(given), _arguments(given)

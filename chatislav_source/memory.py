@@ -9,7 +9,6 @@ from contextlib import suppress
 from typing import Any
 
 import dlt
-import pyarrow as pa
 from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
 # DuckDB takes what it may, and each of its threads needs its own: as many as there are cores, which
@@ -21,12 +20,16 @@ HEAPS = 2  # with a heap per thread, each would keep the pages it once held
 GC_THRESHOLD = 100_000  # new objects before Python looks for cycles; a page has thousands, no cycle
 
 
-def return_what_is_free() -> None:
-    """Let freed memory go back to the system, from Arrow and from threads."""
-    pa.set_memory_pool(pa.system_memory_pool())
+def keep_few_heaps() -> None:
+    """Let threads share what others freed."""
+    _glibc("mallopt", M_ARENA_MAX, HEAPS)
+
+
+def _glibc(name: str, *arguments: int) -> None:
+    """Call a function of glibc; another C library has no such one, and is left alone."""
     if sys.platform == "linux":
-        with suppress(OSError, AttributeError):  # another C library: it has no such setting
-            ctypes.CDLL(None).mallopt(M_ARENA_MAX, HEAPS)
+        with suppress(OSError, AttributeError):
+            getattr(ctypes.CDLL(None), name)(*arguments)
 
 
 def look_for_garbage_less() -> None:
@@ -50,8 +53,12 @@ def small_duckdb(path: str) -> DuckDbCredentials:
 
 
 def fit_duckdb(pipeline: dlt.Pipeline, merges: bool) -> None:
-    """Let DuckDB have what the next load needs, where it was opened by `small_duckdb`."""
+    """Let DuckDB have what the next load needs, where it was opened by `small_duckdb`.
+
+    What was freed while reading lies between what is in use, where DuckDB cannot have it.
+    """
     credentials = pipeline.destination.config_params.get("credentials")
     given = getattr(credentials, "global_config", None)
     if isinstance(given, SmallDuckDb):
         given.update(TO_MERGE if merges else TO_APPEND)
+        _glibc("malloc_trim", 0)
