@@ -17,14 +17,10 @@ class Company:
 
     def __init__(self, most: int, now: float) -> None:
         self.size = min(FEWEST, most)
+        self.waits = self.size == most  # for answers, all of them, as far as is known
         self._most = most
         self._looked = now
         self._cpu = 0.0
-
-    @property
-    def waits(self) -> bool:
-        """Whether it is answers that are waited for, as far as is known."""
-        return self.size == self._most
 
     def worked(self, now: float, cpu: float) -> None:
         """A worker has used the processor for `cpu` seconds."""
@@ -37,6 +33,7 @@ class Company:
             self.size = max(min(FEWEST, self._most), self.size - 1)
         elif share < IDLE:
             self.size = min(self._most, 2 * self.size)
+        self.waits = self.size == self._most and share <= BUSY
         self._looked, self._cpu = now, 0.0
 
 

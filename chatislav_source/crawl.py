@@ -145,6 +145,11 @@ class Crawl:
             return not self._pieces and self._is_over()
 
     @property
+    def waits(self) -> bool:
+        """Whether it is answers that take the time, not what is done with them."""
+        return self._company.waits
+
+    @property
     def is_slow(self) -> bool:
         """Whether for a moment there is too little to read at once to keep the workers at work."""
         since = self._few_since

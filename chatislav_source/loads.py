@@ -25,11 +25,12 @@ from filelock import FileLock, Timeout
 from chatislav_source import appending
 from chatislav_source.appending import Appending
 from chatislav_source.belonging import keep_to_destination
+from chatislav_source.chunk import Chunk
 from chatislav_source.crawl import Piece
 from chatislav_source.errors import ChatislavError, LoadFailedError, PipelineBusyError
 from chatislav_source.hiding import harmless
 from chatislav_source.report import SyncReport
-from chatislav_source.run import Chunk, Reports, Run
+from chatislav_source.run import Reports, Run
 from chatislav_source.source import resolved_options, resources
 from chatislav_source.staging import private_staging
 from chatislav_source.tables import ANALYTICS, CONVERSATIONS
@@ -95,11 +96,14 @@ def sync(
 def _loaded_all(pipeline: dlt.Pipeline, run: Run, report: SyncReport) -> list[int]:
     """Load chunks of a run until it is over; the bots that should be synced once more."""
     loads = 0
+    chunk = Chunk.starting(time.monotonic())
     with run:
         while not (loads and run.is_over):
             with closing(Appending(pipeline)) as appends:
-                load(pipeline, chunk_source(run, Chunk.starting_now(), appends))
+                load(pipeline, chunk_source(run, chunk, appends))
             loads += 1
+            now = time.monotonic()
+            chunk = Chunk.starting(now, load_seconds=now - run.handed_out_at)
         fatal = run.finish()
     report.loads += loads
     report.warnings += run.warnings

@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 
 from chatislav_source import batch, settings, state
 from chatislav_source.building import built
+from chatislav_source.chunk import Chunk
 from chatislav_source.client import ChatislavClient
 from chatislav_source.company import workers_for
 from chatislav_source.crawl import Crawl, Job, Piece, Readable, refusals_told_apart
@@ -34,26 +35,9 @@ Reports = dict[tuple[str, int], ResourceReport]
 """By resource and bot."""
 
 
-@dataclass(frozen=True)
-class Chunk:
-    """The bound of one load: bytes of JSON, and a deadline on the monotonic clock."""
-
-    size: int
-    deadline: float
-
-    @classmethod
-    def starting_now(cls) -> Chunk:
-        """A chunk of the usual size and time."""
-        return cls(settings.CHUNK_BYTES, time.monotonic() + settings.CHUNK_SECONDS)
-
-    def is_full(self, size: int) -> bool:
-        """Whether a load that holds `size` bytes of JSON by now must end."""
-        return size >= self.size or time.monotonic() >= self.deadline
-
-
 def may_end(chunk: Chunk | None, size: int, crawl: Crawl) -> bool:
-    """Whether a load of `size` bytes of JSON is worth its while, as little more comes now."""
-    return chunk is not None and size >= settings.LULL_BYTES and crawl.is_slow
+    """Whether `size` bytes of JSON are loaded now, though the chunk is not full."""
+    return chunk is not None and chunk.may_end(size, time.monotonic(), crawl)
 
 
 class Run:
@@ -82,6 +66,7 @@ class Run:
         self._trust: dict[str, Trust] = {}
         self._writings: dict[int, Writing] = {}
         self._held_back: list[Piece] = []
+        self.handed_out_at = time.monotonic()  # the last of what there was to load
 
     def __enter__(self) -> Run:
         return self
@@ -149,7 +134,7 @@ class Run:
         """Tables of conversations and of messages, no key twice; all there is without a chunk."""
         crawl = self.start("conversations", resource_state)
         if chunk and not self._is_first:
-            chunk = replace(chunk, size=min(chunk.size, settings.MERGED_CHUNK_BYTES))
+            chunk = chunk.merged()
         handed_out = HandedOut(self._writings)
         size = 0
         while True:
@@ -161,7 +146,7 @@ class Run:
                 return
             size += sum(piece.result.size for piece in read)
             yield self._written(resource_state, pieces, read, is_whole_run=chunk is None)
-            is_full = chunk is not None and chunk.is_full(size)
+            is_full = chunk is not None and chunk.is_full(size, time.monotonic())
             if crawl.is_over or is_full or may_end(chunk, size, crawl):
                 return
 
@@ -185,6 +170,9 @@ class Run:
     def analytics(self, resource_state: dict[str, Any], chunk: Chunk | None) -> Iterator[pa.Table]:
         """Tables of analytics; all there is without a chunk."""
         crawl = self.start("analytics", resource_state)
+        conversations = self.crawls.get("conversations")
+        if chunk and conversations and not conversations.is_over:
+            chunk = chunk.of_what_is_there(time.monotonic())  # the rest comes with their next load
         while True:
             pieces = self._take("analytics", crawl, chunk)
             days = [piece.result for piece in pieces if piece.result is not None]
@@ -217,6 +205,7 @@ class Run:
         self, resource: str, resource_state: dict[str, Any], states: dict[int, state.State]
     ) -> None:
         if states:
+            self.handed_out_at = time.monotonic()
             remember(resource_state, states)
             is_known = not self.options.is_backfill
             self._trust[resource].renew(resource_state, states, is_known)

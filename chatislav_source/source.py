@@ -16,10 +16,11 @@ from dlt.extract import DltResource
 from chatislav_source import settings
 from chatislav_source.appending import Appending
 from chatislav_source.catalog import watch_loads
+from chatislav_source.chunk import Chunk
 from chatislav_source.hiding import hide_rows
 from chatislav_source.landing import landing
 from chatislav_source.options import Options, checked
-from chatislav_source.run import Chunk, Run
+from chatislav_source.run import Run
 from chatislav_source.running import active_pipeline
 from chatislav_source.staging import private_staging
 from chatislav_source.tables import ANALYTICS, CONVERSATIONS, MESSAGES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,6 +50,18 @@ def test_they_are_called_back_when_answers_become_slow() -> None:
     after(company, share=0.1, looks=50, begin=now)
 
     assert company.size == 8
+
+
+@pytest.mark.parametrize("most", [1, 2, 8])
+def test_they_are_said_to_wait_once_all_of_them_are_seen_to_have_little_to_do(most: int) -> None:
+    company = Company(most, 0.0)
+    at_first = company.waits
+
+    now = after(company, share=0.1, looks=5)
+    idle = company.waits
+    after(company, share=0.9, looks=1, begin=now)
+
+    assert (at_first, idle, company.waits) == (most <= FEWEST, True, False)
 
 
 def test_a_share_between_changes_nothing() -> None:

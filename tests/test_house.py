@@ -38,6 +38,7 @@ FLOORS: list[set[str]] = [
         "json_lines",
         "hints",
         "density",
+        "chunk",
     },
     {"rows", "throttle", "appending", "catalog", "status", "destinations"},
     {"client", "typed_page", "landing", "evidence"},

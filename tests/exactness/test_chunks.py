@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from chatislav_source import company, settings
+from chatislav_source.chunk import Chunk
 from chatislav_source.sandbox import World
 from tests.exactness.truth import TODAY, Bench, bench, days_ago
 
@@ -40,7 +41,7 @@ def test_while_few_requests_are_left_what_is_there_is_loaded(
     made: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settings, "LULL_SECONDS", 0.0)
-    monkeypatch.setattr(settings, "LULL_BYTES", 1)
+    monkeypatch.setattr(settings, "LEAST_CHUNK_BYTES", 1)
     monkeypatch.setattr(company, "FEWEST", 99)  # it is known from the start that answers are slow
     made.api.settings.latency_seconds = 0.02
 
@@ -48,6 +49,39 @@ def test_while_few_requests_are_left_what_is_there_is_loaded(
 
     assert report.loads > 1
     assert made.differences() == []
+
+
+def test_while_answers_are_waited_for_what_is_there_is_loaded(
+    made: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "LULL_SECONDS", 99.0)
+    monkeypatch.setattr(settings, "READ_PER_LOAD", 0.0)
+    monkeypatch.setattr(settings, "LEAST_CHUNK_BYTES", 1)
+    monkeypatch.setattr(company, "FEWEST", 99)
+    made.api.settings.latency_seconds = 0.05
+
+    report = made.sync()
+
+    assert report.loads > 2
+    assert made.differences() == []
+
+
+def test_the_next_load_is_sized_by_how_long_the_last_one_took(
+    made: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    took: list[float] = []
+
+    def starting(now: float, load_seconds: float = settings.LOAD_SECONDS) -> Chunk:
+        took.append(load_seconds)
+        return Chunk(1, now + 10, now + 10)  # one page is enough
+
+    monkeypatch.setattr("chatislav_source.loads.Chunk.starting", starting)
+    report = made.sync()
+
+    first, *others = took
+    assert (first, len(took)) == (settings.LOAD_SECONDS, report.loads + 1)
+    assert min(others) > 0.05  # as no load of dlt takes less
+    assert sum(others) < report.seconds
 
 
 @pytest.fixture
