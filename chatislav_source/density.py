@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from chatislav_source import settings
 
 
 class Density:
     """Learns from windows how many days the next one should have, `window_days`."""
 
-    def __init__(self, rows_per_day: float | None) -> None:
-        first = settings.FIRST_WINDOW_DAYS
+    def __init__(self, rows_per_day: float | None, days: int, at_once: int) -> None:
+        """`days` are to be read, `at_once` requests may be in flight."""
+        first = first_window_days(days, at_once)
         self.window_days = first if rows_per_day is None else days_for(rows_per_day)
         self._most = rows_per_day or 0.0
         self._rows = 0
@@ -36,6 +39,17 @@ class Density:
         self._rows += rows
         self._days += days
         self.window_days = min(days_for(rows / days), 4 * days)
+
+
+def first_window_days(days: int, at_once: int) -> int:
+    """Days of the first windows of an unknown bot that has `days` to read.
+
+    Up to a month is begun as a whole, where that takes windows of at most twice the usual length.
+    """
+    usual = settings.FIRST_WINDOW_DAYS
+    if days > settings.MAX_WINDOW_DAYS:
+        return usual
+    return max(usual, min(ceil(days / at_once), 2 * usual))
 
 
 def days_for(rows_per_day: float) -> int:

@@ -31,7 +31,7 @@ def conversations_job(
         slot = "progress"
         known = known if trusted else {**known, "digests": ""}
         known = begun_sync(known, options) if known[slot] is None else _extended(known, options)
-    reading = ConversationReading(known, slot)
+    reading = ConversationReading(known, slot, options.max_concurrency)
     progress = known[slot]
     settled_before = state.day_of(progress["settled_before"])
     reader = PageReader(

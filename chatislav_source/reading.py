@@ -31,11 +31,11 @@ MAX_FAILED_WINDOWS = 3  # in a row: then it is not the window
 class ConversationReading:
     """Reads what `bot_state[slot]` says is still to do: the "progress" of a sync, or a "backfill".
 
-    A backfill reads the tail only if a window must be seen not to have moved, and changes nothing
-    else in the state.
+    `at_once` requests may be in flight. A backfill reads the tail only if a window must be seen not
+    to have moved, and changes nothing else in the state.
     """
 
-    def __init__(self, bot_state: State, slot: str) -> None:
+    def __init__(self, bot_state: State, slot: str, at_once: int) -> None:
         progress = bot_state[slot]
         self.bot_id: int = bot_state["bot_id"]
         self.state = bot_state
@@ -71,7 +71,8 @@ class ConversationReading:
         self._restarts: dict[DateWindow, int] = {}
         self._limits: dict[DateWindow, int] = {}
         self._one_at_a_time = False
-        self._density = Density(bot_state["rows_per_day"])
+        days = sum(window.days for window in self._ranges)
+        self._density = Density(bot_state["rows_per_day"], days, at_once)
 
     def next_request(self) -> PageRequest | None:
         """The next page to read; None while others must be answered first, or at the end."""

@@ -13,12 +13,28 @@ per_day = st.floats(min_value=0.01, max_value=1e6)
 
 
 def test_an_unknown_bot_begins_with_a_few_windows_of_some_days() -> None:
-    assert Density(None).window_days == settings.FIRST_WINDOW_DAYS
+    assert Density(None, 90, 8).window_days == settings.FIRST_WINDOW_DAYS
+
+
+@pytest.mark.parametrize(
+    ("days", "at_once", "window_days"),
+    [
+        pytest.param(31, 8, 8, id="enough windows for all requests"),
+        pytest.param(31, 2, 16, id="a month in two halves"),
+        pytest.param(31, 1, 16, id="not longer than that"),
+        pytest.param(33, 2, 8, id="more than a month"),
+        pytest.param(3, 2, 8, id="a few days"),
+    ],
+)
+def test_up_to_a_month_of_an_unknown_bot_is_begun_as_a_whole(
+    days: int, at_once: int, window_days: int
+) -> None:
+    assert Density(None, days, at_once).window_days == window_days
 
 
 @given(rows=per_day)
 def test_a_known_bot_begins_with_windows_of_about_ten_pages(rows: float) -> None:
-    days = Density(rows).window_days
+    days = Density(rows, 90, 8).window_days
 
     assert 1 <= days <= settings.MAX_WINDOW_DAYS
     if 1 < days < settings.MAX_WINDOW_DAYS:
@@ -27,7 +43,7 @@ def test_a_known_bot_begins_with_windows_of_about_ten_pages(rows: float) -> None
 
 @given(rows=st.integers(0, 10**6), days=st.integers(1, 32))
 def test_after_a_window_the_next_is_at_most_four_times_as_long(rows: int, days: int) -> None:
-    density = Density(None)
+    density = Density(None, 90, 8)
 
     density.closed(rows, days)
 
@@ -36,7 +52,7 @@ def test_after_a_window_the_next_is_at_most_four_times_as_long(rows: int, days: 
 
 @given(rows=st.integers(1, 10**6), days=st.integers(1, 32))
 def test_a_window_that_goes_on_never_makes_the_next_longer(rows: int, days: int) -> None:
-    density = Density(None)
+    density = Density(None, 90, 8)
 
     density.goes_on(rows, days)
 
@@ -45,7 +61,7 @@ def test_a_window_that_goes_on_never_makes_the_next_longer(rows: int, days: int)
 
 @pytest.mark.parametrize(("rows", "is_high"), [(1_000, True), (400, False)])
 def test_density_is_high_where_a_day_is_as_much_as_a_window(rows: int, is_high: bool) -> None:
-    density = Density(None)
+    density = Density(None, 90, 8)
 
     density.goes_on(rows, 1)
 
@@ -53,7 +69,7 @@ def test_density_is_high_where_a_day_is_as_much_as_a_window(rows: int, is_high: 
 
 
 def test_the_average_is_of_all_windows_and_none_before_the_first() -> None:
-    density = Density(5.0)
+    density = Density(5.0, 90, 8)
     assert density.rows_per_day is None
 
     density.closed(10, 4)
