@@ -77,7 +77,8 @@ def seconds_of(
         postgres_server() as url,
         ProcessPoolExecutor(workers, context, wait_for, (all_up,)) as pool,
     ):
-        pool.submit(int)  # with the first task, all of them are started
+        for _ in range(workers):  # one is started per task, as long as none is idle
+            pool.submit(int)
         all_up.wait()
         began = time.perf_counter()
         for result in [pool.submit(load, url, api.base_url, *task) for task in tasks]:
