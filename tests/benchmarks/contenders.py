@@ -62,7 +62,7 @@ def fetch(base_url: str) -> None:
 
 
 def rest_api(base_url: str, **load_options: Any) -> None:
-    """dlt's generic source, as its documentation has it."""
+    """dlt's generic source, as its documentation has it: merged by key, incremental by activity."""
     import dlt
     from dlt.sources.rest_api import rest_api_source
 
@@ -85,8 +85,13 @@ def rest_api(base_url: str, **load_options: Any) -> None:
                     "endpoint": {
                         "path": "conversations",
                         "method": "POST",
-                        "json": {"bot_id": BOT_ID, "limit": 100, "from": FIRST_DAY},
+                        "json": {
+                            "bot_id": BOT_ID,
+                            "limit": 100,
+                            "from": "{incremental.start_value}",
+                        },
                         "data_selector": "conversations",
+                        "incremental": {"cursor_path": "lastActivity", "initial_value": FIRST_DAY},
                     },
                 }
             ],
