@@ -1,7 +1,9 @@
 """The hot path, second half: decoded pages become rows together.
 
 Arrow reads the messages of all pages in its own threads, without the interpreter, which other
-threads have meanwhile; and what a call costs is spent once for many pages. See `typed_page.py`.
+threads have meanwhile; and what a call costs is spent once for many pages. Most of that is to get
+the interpreter back from them, a part of a millisecond: so no page has calls of its own here, but
+where a conversation on it has no messages. See `typed_page.py`.
 """
 
 from __future__ import annotations
@@ -102,11 +104,8 @@ def _times(microseconds: Sequence[Sequence[int | None]]) -> pa.Array:
 
 def _each(pages: Sequence[Decoded], values: Sequence[object], kind: pa.DataType) -> pa.Array:
     """The value of its page for each conversation."""
-    repeated = [
-        pa.repeat(pa.scalar(value, kind), len(page.items))
-        for page, value in zip(pages, values, strict=True)
-    ]
-    return pa.concat_arrays(repeated) if repeated else pa.array([], kind)
+    numbers = [number for number, page in enumerate(pages) for _ in page.items]
+    return pa.array(values, kind).take(pa.array(numbers, pa.int32()))
 
 
 def _json(values: list[Raw]) -> pa.Array:
@@ -149,34 +148,41 @@ class Together:
 
     def cut(self, pages: Sequence[Decoded]) -> Iterator[PageRows]:
         """The rows page by page, without copies."""
+        starts = self.lists.offsets.to_pylist()  # of each conversation's messages, and the end
+        parents = self._parents(pages)
         first = 0
         for page in pages:
-            count = len(page.items)
-            conversations = self.conversations.slice(first, count)
-            messages, parents = self._messages(first, count, conversations)
+            after = first + len(page.items)
+            conversations = self.conversations.slice(first, len(page.items))
+            begin, count = starts[first], starts[after] - starts[first]
+            messages, of_page = self.messages.slice(begin, count), parents.slice(begin, count)
+            empty = [n - first for n in range(first, after) if starts[n] == starts[n + 1]]
+            if empty:
+                messages, of_page = _with_clearing(messages, of_page, conversations, empty)
             yield PageRows(
                 conversations,
                 messages,
-                parents,
-                has_messages=[True] * count,
+                of_page,
+                has_messages=[True] * len(page.items),
                 session_ids=page.session_ids,
                 created=page.created,
                 active=page.active,
             )
-            first += count
+            first = after
 
-    def _messages(
-        self, first: int, count: int, conversations: pa.Table
-    ) -> tuple[pa.Table, pa.Array]:
-        """Messages of `conversations`, and rows that clear those of the ones that have none."""
-        lists = self.lists.slice(first, count)
-        parents = pc.list_parent_indices(lists).cast(pa.int32())
-        messages = self.messages.slice(lists.offsets[0].as_py(), len(parents))
-        empty = pc.indices_nonzero(pc.equal(lists.value_lengths(), 0)).cast(pa.int32())
-        if not len(empty):
-            return messages, parents
-        clearing = _clearing(conversations.take(empty))
-        return pa.concat_tables([messages, clearing]), pa.concat_arrays([parents, empty])
+    def _parents(self, pages: Sequence[Decoded]) -> pa.Array:
+        """For each message, the place on its page of the conversation it belongs to."""
+        places = chain.from_iterable(range(len(page.items)) for page in pages)
+        return pa.array(list(places), pa.int32()).take(pc.list_parent_indices(self.lists))
+
+
+def _with_clearing(
+    messages: pa.Table, parents: pa.Array, conversations: pa.Table, empty: list[int]
+) -> tuple[pa.Table, pa.Array]:
+    """The messages and parents, with rows that clear the messages of those that have none."""
+    places = pa.array(empty, pa.int32())
+    clearing = _clearing(conversations.take(places))
+    return pa.concat_tables([messages, clearing]), pa.concat_arrays([parents, places])
 
 
 def _clearing(conversations: pa.Table) -> pa.Table:
