@@ -106,7 +106,8 @@ class Crawl:
         self._buffer_bytes = buffer_bytes
         self._lock = threading.Lock()
         self._arrived = threading.Condition(self._lock)  # for whoever takes
-        self._idle = threading.Condition(self._lock)  # for workers; each wakes one more
+        # for workers; one that finds work wakes one more, as to wake one for nothing takes time
+        self._idle = threading.Condition(self._lock)
         self._pieces: deque[Piece] = deque()
         self._waiting_bytes = 0
         self._company = Company(workers, time.monotonic())
@@ -133,9 +134,11 @@ class Crawl:
                 self._arrived.wait(wait)
             if not self._pieces:
                 return None
+            was_full = self._waiting_bytes >= self._buffer_bytes
             piece = self._pieces.popleft()
             self._waiting_bytes -= piece.result.size if piece.result else 0
-            self._idle.notify()
+            if was_full:
+                self._idle.notify()
             return piece
 
     @property
@@ -198,7 +201,8 @@ class Crawl:
                         request = job.reading.next_request()
                         if request is not None:
                             job.in_flight += 1
-                            self._idle.notify()  # there may be more
+                            if self._room() > 0:
+                                self._idle.notify()  # there may be more
                             self._note_how_few()
                             return job, request
                     self._note_how_few()
