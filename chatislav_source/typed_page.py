@@ -24,7 +24,7 @@ from chatislav_source.rows import ROWS_VERSION
 from chatislav_source.values import instants
 
 NULL = Raw(b"null")
-# a NUL; a lone surrogate is refused by the decoder. In a page, `re` finds it in half the time of `in`
+# a NUL; a lone surrogate is refused by the decoder. In a page `re` finds it twice as fast as `in`
 UNSTORABLE = re.compile(rb"\\u0000")
 
 
