@@ -29,9 +29,10 @@ class Chunk:
     worth_from: float
 
     @classmethod
-    def starting(cls, now: float, load_seconds: float = settings.LOAD_SECONDS) -> Chunk:
+    def starting(cls, now: float, load_seconds: float | None = None) -> Chunk:
         """A chunk of the usual size and time; `load_seconds` is what the last load took."""
-        worth_from = now + settings.READ_PER_LOAD * load_seconds
+        expected = settings.LOAD_SECONDS if load_seconds is None else load_seconds
+        worth_from = now + settings.READ_PER_LOAD * expected
         return cls(settings.CHUNK_BYTES, now + settings.CHUNK_SECONDS, worth_from)
 
     def merged(self) -> Chunk:

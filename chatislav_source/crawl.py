@@ -86,7 +86,7 @@ class Readable:
 class Crawl:
     """Runs the jobs in `workers` threads until each is done or has an error.
 
-    At most `buffer_bytes` of JSON wait to be taken, so that memory does not grow with the work.
+    At most `buffer_bytes` of JSON wait to be taken, and half of that where answers come at once.
     `before` is a crawl whose requests go first: this one takes the workers' turns that it leaves.
     """
 
@@ -106,8 +106,7 @@ class Crawl:
         self._buffer_bytes = buffer_bytes
         self._lock = threading.Lock()
         self._arrived = threading.Condition(self._lock)  # for whoever takes
-        # for workers; one that finds work wakes one more, as to wake one for nothing takes time
-        self._idle = threading.Condition(self._lock)
+        self._idle = threading.Condition(self._lock)  # for workers; one with work wakes one more
         self._pieces: deque[Piece] = deque()
         self._waiting_bytes = 0
         self._company = Company(workers, time.monotonic())
@@ -134,7 +133,7 @@ class Crawl:
                 self._arrived.wait(wait)
             if not self._pieces:
                 return None
-            was_full = self._waiting_bytes >= self._buffer_bytes
+            was_full = self._is_full()
             piece = self._pieces.popleft()
             self._waiting_bytes -= piece.result.size if piece.result else 0
             if was_full:
@@ -150,13 +149,14 @@ class Crawl:
     @property
     def waits(self) -> bool:
         """Whether it is answers that take the time, not what is done with them."""
-        return self._company.waits
+        return self._company.waits and not self._pieces  # else workers may wait for whoever takes
 
     @property
     def is_slow(self) -> bool:
         """Whether for a moment there is too little to read at once to keep the workers at work."""
         since = self._few_since
-        return since is not None and time.monotonic() - since >= settings.LULL_SECONDS
+        is_lull = since is not None and time.monotonic() - since >= settings.LULL_SECONDS
+        return is_lull and not self._pieces
 
     def close(self) -> None:
         """Let the workers leave; the client must be interrupted first if they may be waiting.
@@ -191,11 +191,12 @@ class Crawl:
             with self._lock:
                 self.fatal = self.fatal or error
                 self._wake_all()
+                self._give_way()
 
     def _next(self) -> tuple[Job, Any] | None:
         with self._lock:
             while not (self._closed or self.fatal or self._is_over()):
-                if self._waiting_bytes < self._buffer_bytes and self._room() > 0:
+                if not self._is_full() and self._room() > 0:
                     # the bot with the fewest requests in flight first: none waits for another
                     for job in sorted(self.jobs, key=lambda job: job.in_flight):
                         request = job.reading.next_request()
@@ -211,6 +212,11 @@ class Crawl:
             self._wake_all()
             self._give_way()
             return None
+
+    def _is_full(self) -> bool:
+        # to fetch far ahead is of use only where that is waiting
+        most = self._buffer_bytes if self._company.waits else self._buffer_bytes // 2
+        return self._waiting_bytes >= most
 
     def _in_flight(self) -> int:
         return sum(job.in_flight for job in self.jobs)

@@ -55,7 +55,7 @@ def small_duckdb(path: str) -> DuckDbCredentials:
 def fit_duckdb(pipeline: dlt.Pipeline, merges: bool) -> None:
     """Let DuckDB have what the next load needs, where it was opened by `small_duckdb`.
 
-    What was freed while reading lies between what is in use, where DuckDB cannot have it.
+    What was freed while reading is given back, as DuckDB has an allocator of its own.
     """
     credentials = pipeline.destination.config_params.get("credentials")
     given = getattr(credentials, "global_config", None)

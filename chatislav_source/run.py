@@ -171,7 +171,7 @@ class Run:
         """Tables of analytics; all there is without a chunk."""
         crawl = self.start("analytics", resource_state)
         conversations = self.crawls.get("conversations")
-        if chunk and conversations and not conversations.is_over:
+        if chunk and conversations and (self._held_back or not conversations.is_over):
             chunk = chunk.of_what_is_there(time.monotonic())  # the rest comes with their next load
         while True:
             pieces = self._take("analytics", crawl, chunk)
@@ -204,8 +204,8 @@ class Run:
     def _remember(
         self, resource: str, resource_state: dict[str, Any], states: dict[int, state.State]
     ) -> None:
+        self.handed_out_at = time.monotonic()
         if states:
-            self.handed_out_at = time.monotonic()
             remember(resource_state, states)
             is_known = not self.options.is_backfill
             self._trust[resource].renew(resource_state, states, is_known)

@@ -2,8 +2,8 @@
 
 Arrow reads the messages of all pages in its own threads, without the interpreter, which other
 threads have meanwhile; and what a call costs is spent once for many pages. Most of that is to get
-the interpreter back from them, a part of a millisecond: so no page has calls of its own here, but
-where a conversation on it has no messages. See `typed_page.py`.
+the interpreter back from them, a part of a millisecond: so nothing is computed page by page here,
+but where a conversation has no messages. See `typed_page.py`.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ class Together:
     messages: pa.Table
 
     def cut(self, pages: Sequence[Decoded]) -> Iterator[PageRows]:
-        """The rows page by page, without copies."""
+        """The rows page by page, copied only where some must clear messages."""
         starts = self.lists.offsets.to_pylist()  # of each conversation's messages, and the end
         parents = self._parents(pages)
         first = 0

@@ -286,6 +286,61 @@ def test_after_the_crawl_before_it_a_crawl_has_all_its_workers(begin: Callable[.
     assert len(pieces(second)) == 4
 
 
+def test_one_answer_that_makes_several_requests_possible_has_all_workers_at_work(
+    begin: Callable[..., Crawl],
+) -> None:
+    may_end = threading.Event()
+    together = threading.Barrier(4, timeout=20)
+    steps = Steps(1, 5, at_once=1)
+
+    def act(number: int) -> None:
+        if number:
+            together.wait()
+            return
+        assert may_end.wait(20)
+        steps._at_once = 5
+
+    crawl = begin(Job(steps, Reads(act)), workers=4)
+    assert soon(lambda: len(crawl._idle._waiters) == 3)  # type: ignore[attr-defined]
+    may_end.set()
+
+    assert len(pieces(crawl)) == 5
+
+
+def test_a_defect_in_one_crawl_leaves_the_next_its_turns(begin: Callable[..., Crawl]) -> None:
+    may_fail = threading.Event()
+
+    def act(_: int) -> None:
+        assert may_fail.wait(20)
+        raise ZeroDivisionError
+
+    first = begin(Job(Steps(1, 3), Reads(act)), workers=1)
+    assert soon(lambda: first.jobs[0].in_flight == 1)
+    second = begin(Job(Steps(1, 3), Reads()), workers=1, before=first)
+    assert soon(lambda: len(second._idle._waiters) == 1)  # type: ignore[attr-defined]
+    may_fail.set()
+
+    assert [second.take(time.monotonic() + 20) is not None for _ in range(3)] == [True] * 3
+    assert isinstance(first.fatal, ZeroDivisionError)
+
+
+def test_answers_are_not_waited_for_as_long_as_one_is_there(
+    begin: Callable[..., Crawl], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatislav_source.settings.LULL_SECONDS", 0.0)
+    may_end = threading.Event()
+    reads = Reads(lambda number: assert_true(number == 0 or may_end.wait(20)))
+
+    crawl = begin(Job(Steps(1, 2), reads), workers=8)
+    assert soon(lambda: bool(crawl._pieces))
+    at_first = (crawl.waits, crawl.is_slow)
+    crawl.take()
+
+    assert at_first == (False, False)
+    assert soon(lambda: crawl.waits and crawl.is_slow)
+    may_end.set()
+
+
 def test_a_crawl_is_slow_while_it_has_few_requests_to_send(
     begin: Callable[..., Crawl], monkeypatch: pytest.MonkeyPatch
 ) -> None:

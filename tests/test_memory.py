@@ -70,7 +70,6 @@ def test_what_somebody_else_gave_duckdb_is_left_alone(tmp_path: Path) -> None:
 
 
 SYNC_AND_SAY = """
-import sys
 from chatislav_source.cli import main
 try:
     main()

@@ -30,6 +30,7 @@ CONVERSATIONS = 1_000  # per bot
 LATENCY_SECONDS = 0.5
 REQUESTS_AT_ONCE = 2  # per process
 WORKERS = 4
+START_SECONDS = 60.0  # for the workers to be up
 TRIES = 4  # as an orchestrator would: the first tasks make the tables, and only one of them can
 
 LAST_DAY = datetime.now(UTC).date() - timedelta(days=1)
@@ -72,7 +73,7 @@ def seconds_of(
         RuntimeError: what was loaded is not the truth.
     """
     context = get_context("spawn")
-    all_up = context.Barrier(workers + 1)
+    all_up = context.Barrier(workers + 1, timeout=START_SECONDS)
     with (
         postgres_server() as url,
         ProcessPoolExecutor(workers, context, wait_for, (all_up,)) as pool,

@@ -192,6 +192,16 @@ def test_a_load_takes_a_conversation_again_only_if_it_is_not_written_again(
         assert {page.conversations.num_rows for page in rows} == {0}
 
 
+def test_a_load_does_not_forget_what_it_was_given_before_the_last_pages() -> None:
+    writings = {BOT_ID: Writing(Loaded(), START.date())}
+    handed_out = HandedOut(writings)
+    for pieces in (pieces_of(["A"]), pieces_of(["A"], "another"), pieces_of(["A"], "a third")):
+        assert handed_out.takes(pieces)
+        written(writings, pieces, is_whole_run=False)
+
+    assert not handed_out.takes(pieces_of(["B"]))
+
+
 def test_a_load_does_not_take_a_page_that_has_a_conversation_again_and_twice() -> None:
     writings = {BOT_ID: Writing(Loaded(), START.date())}
     handed_out = HandedOut(writings)
