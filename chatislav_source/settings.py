@@ -55,5 +55,5 @@ LULL_SECONDS = 0.3  # with few requests to send: then what is there can be loade
 LOAD_SECONDS = 0.5  # that a load takes, as long as none was seen
 READ_PER_LOAD = 3.0  # seconds of reading for each of loading, where both go on at once
 APPEND_FROM_ROWS = 5_000  # rows of a table in one load; fewer are merged as quickly
-GROUP_BYTES = 12 * 1024 * 1024  # of JSON made into one Arrow table
+GROUP_BYTES = 8 * 1024 * 1024  # of JSON made into one Arrow table
 BUFFER_BYTES = 24 * 1024 * 1024  # of JSON fetched ahead while a chunk is loading
