@@ -10,7 +10,6 @@ place for everything. Both ways make the same rows, which a test holds.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -20,12 +19,11 @@ import msgspec
 import pyarrow as pa
 from msgspec import Raw, Struct
 
+from chatislav_source.decoding import NUL
 from chatislav_source.rows import ROWS_VERSION
 from chatislav_source.values import instants
 
 NULL = Raw(b"null")
-# a NUL; a lone surrogate is refused by the decoder. In a page `re` finds it twice as fast as `in`
-UNSTORABLE = re.compile(rb"\\u0000")
 
 
 class Contact(Struct, forbid_unknown_fields=True, gc=False):
@@ -107,7 +105,7 @@ SENT_AT = msgspec.json.Decoder(list[SentAt])
 
 def typed_page(body: bytes, bot_id: int) -> TypedPage | None:
     """The page in `body`; None if it is seen not to be as documented."""
-    if UNSTORABLE.search(body):
+    if NUL.search(body):  # a lone surrogate is refused by the decoder
         return None
     try:
         page = PAGE.decode(body)
