@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, timedelta
+from datetime import date, timedelta
 from typing import Any
-
-import pyarrow as pa
 
 from chatislav_source import settings
 from chatislav_source.client import Answer, ChatislavClient, Row
 from chatislav_source.errors import ChatislavError
-from chatislav_source.rows import analytics_rows, digest_of
+from chatislav_source.rows import DayTotals, digest_of
 from chatislav_source.state import State
 from chatislav_source.values import cleaned
 from chatislav_source.windows import ONE_DAY, DateWindow, days_of, merged, missing_days, without
@@ -71,9 +69,9 @@ class DayRequest:
 
 @dataclass(frozen=True)
 class Day:
-    """One row of `analytics`; None if it is loaded already as it is."""
+    """A day that was read; no totals if they are loaded already as they are."""
 
-    row: pa.Table | None = field(repr=False)
+    totals: DayTotals | None = field(repr=False)
     digest: str
     replaced_characters: int
     size: int
@@ -87,7 +85,7 @@ class DayReader:
     loaded: dict[str, dict[str, str]]
 
     def read(self, request: DayRequest, client: ChatislavClient) -> Day:
-        """The day's totals, fetched and as a row.
+        """The day's totals, fetched.
 
         Raises:
             ChatislavError: as `ChatislavClient.post` says.
@@ -97,7 +95,7 @@ class DayReader:
         )
 
     def parse(self, request: DayRequest, answer: Answer) -> Day:
-        """The row that `answer` holds."""
+        """The totals that `answer` holds."""
         value, replaced = cleaned(answer.value) if answer.needs_cleaning else (answer.value, 0)
         digest = digest_of({"answer": value, "is_final": request.is_final}).hex()
         known = self.loaded.get(request.series, {}).get(request.day.isoformat())
@@ -108,8 +106,8 @@ class DayReader:
             "timezone": request.timezone,
             "is_final": request.is_final,
         }
-        row = None if known == digest else analytics_rows(value, own, UTC, answer.read_at)
-        return Day(row, digest, replaced, answer.size, answer.tries)
+        totals = None if known == digest else DayTotals(value, own, answer.read_at)
+        return Day(totals, digest, replaced, answer.size, answer.tries)
 
 
 def fresh(bot_id: int, api: str) -> State:

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from itertools import chain
 from typing import Any
 
@@ -66,6 +66,15 @@ class PageRows:
     active: list[int | None]
 
 
+@dataclass(frozen=True)
+class DayTotals:
+    """What makes one row of `analytics`; `own` has the columns that the answer does not tell."""
+
+    answer: Row = field(repr=False)
+    own: Row
+    read_at: datetime
+
+
 NO_ROWS = PageRows(
     CONVERSATIONS.arrow_schema.empty_table(),
     MESSAGES.arrow_schema.empty_table(),
@@ -103,7 +112,8 @@ def page_rows(
         "message_count": [len(m) if isinstance(m, list) else None for m in lists],
     }
     extras = [_conversation_extra(item) for item in items]
-    conversations = _table(CONVERSATIONS, items, own, extras, zone, read_at)
+    own["synced_at"] = _each_time(read_at, len(items))
+    conversations = _table(CONVERSATIONS, items, own, extras, zone)
     messages, parents = _message_rows(lists, session_ids, bot_id, zone, read_at)
     return PageRows(conversations, messages, parents, known, session_ids, *_times(conversations))
 
@@ -130,10 +140,11 @@ def _message_rows(
         "session_id": pa.array(session_ids, pa.string()).take(pa.array(parents, pa.int32())),
         "message_index": indexes,
         DELETED: [None] * len(messages) + [True] * len(cleared),
+        "synced_at": _each_time(read_at, len(parents)),
     }
     items = [m if isinstance(m, dict) else {} for m in messages] + [{}] * len(cleared)
     extras = [_message_extra(m) for m in messages] + [None] * len(cleared)
-    table = _table(MESSAGES, items, own, extras, zone, read_at)
+    table = _table(MESSAGES, items, own, extras, zone)
     return table, pa.array(parents, pa.int32())
 
 
@@ -168,7 +179,6 @@ def _table(
     own: dict[str, Sequence[Any]],
     extras: list[Row | None],
     zone: tzinfo,
-    read_at: datetime,
 ) -> pa.Table:
     """The Arrow table of `items`; columns that are ours come from `own`, misfits go to `extra`."""
     arrays = {}
@@ -185,8 +195,11 @@ def _table(
     arrays["extra"] = pa.array(
         [json_text(extra) if extra else None for extra in extras], pa.string()
     )
-    arrays["synced_at"] = pa.repeat(pa.scalar(read_at, ARROW_TYPES["timestamp"]), len(items))
     return pa.table([arrays[c.name] for c in table.columns], schema=table.arrow_schema)
+
+
+def _each_time(moment: datetime, count: int) -> pa.Array:
+    return pa.repeat(pa.scalar(moment, ARROW_TYPES["timestamp"]), count)
 
 
 def _values(items: Iterable[Row], path: tuple[str, ...]) -> list[Any]:
@@ -208,14 +221,20 @@ def _with_misfit(extra: Row | None, path: tuple[str, ...], value: Any) -> Row:
     return result
 
 
-def analytics_rows(answer: Row, own: Row, zone: tzinfo, read_at: datetime) -> pa.Table:
-    """One row of `analytics`; `own` has the columns that the answer does not tell."""
+def analytics_rows(days: Sequence[DayTotals]) -> pa.Table:
+    """One row of `analytics` for each day."""
+    if not days:
+        return ANALYTICS.arrow_schema.empty_table()
+    answers = [day.answer for day in days]
+    own: dict[str, Sequence[Any]] = {name: [day.own[name] for day in days] for name in days[0].own}
+    own["synced_at"] = [day.read_at for day in days]
+    return _table(ANALYTICS, answers, own, [_analytics_extra(each) for each in answers], UTC)
+
+
+def _analytics_extra(answer: Row) -> Row | None:
     # the days asked for were checked, and the schema only matters when it is another one
     ignored = {"from", "to"} | ({"schema"} if answer.get("schema") == SCHEMA else set())
-    extra = _unknown(answer, (), ignored)
-    return _table(
-        ANALYTICS, [answer], {name: [value] for name, value in own.items()}, [extra], zone, read_at
-    )
+    return _unknown(answer, (), ignored)
 
 
 def _unknown(part: Row, path: tuple[str, ...], ignored: set[str]) -> Row | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 
 import msgspec
@@ -24,6 +24,8 @@ from chatislav_source.rows import ROWS_VERSION
 from chatislav_source.values import instants
 
 NULL = Raw(b"null")
+NAIVE_EPOCH = datetime(1970, 1, 1)
+MICROSECOND = timedelta(microseconds=1)
 
 
 class Contact(Struct, forbid_unknown_fields=True, gc=False):
@@ -122,13 +124,25 @@ def typed_page(body: bytes, bot_id: int) -> TypedPage | None:
 def typed_times(
     items: Sequence[Conversation],
 ) -> tuple[list[int | None], list[int | None]] | None:
-    """Microseconds of `createdAt` and of `lastActivity`; None if one of them is no instant."""
-    texts = [item.createdAt for item in items] + [item.lastActivity for item in items]
+    """Microseconds of `createdAt` and of `lastActivity`; None if one of them is no instant.
+
+    Not by Arrow, as workers have one page at a time: each of its calls gives the interpreter away.
+    """
     try:
-        moments = instants_of(texts).cast(pa.int64()).to_pylist()
-    except ValueError:  # ArrowInvalid is one
+        created = [_microseconds(item.createdAt) for item in items]
+        return created, [_microseconds(item.lastActivity) for item in items]
+    except (ValueError, OverflowError):
         return None
-    return moments[: len(items)], moments[len(items) :]
+
+
+def _microseconds(text: str | None) -> int | None:
+    """Since 1970, of what `values.instant` makes of the text with UTC as the zone."""
+    if text is None:
+        return None
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    return (moment - NAIVE_EPOCH) // MICROSECOND
 
 
 def days_of_messages(item: Conversation) -> set[date]:

@@ -32,6 +32,7 @@ from chatislav_source.errors import (
     RequestRefusedError,
     UnexpectedResponseError,
 )
+from chatislav_source.rows import analytics_rows
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 from chatislav_source.state import State
 from chatislav_source.throttle import Throttle
@@ -110,8 +111,8 @@ def test_an_echo_that_is_missing_is_not_believed(name: str) -> None:
 def test_a_day_becomes_one_row_under_the_names_that_were_asked_for() -> None:
     read = DayReader({}).parse(REQUEST, answered(GOOD))
 
-    assert read.row is not None
-    row = read.row.to_pylist()[0]
+    assert read.totals is not None
+    row = analytics_rows([read.totals]).to_pylist()[0]
     assert (row["bot_id"], row["date"], row["channel"]) == (123, FIRST_DAY, "all")
     assert (row["timezone"], row["is_final"]) == ("Europe/Belgrade", True)
     assert (row["conversations__total"], row["synced_at"]) == (25, READ_AT)
@@ -124,7 +125,7 @@ def test_a_day_that_is_loaded_just_so_gives_no_row() -> None:
 
     again = DayReader(loaded).parse(REQUEST, answered(deepcopy(GOOD)))
 
-    assert (again.row, again.digest) == (None, first.digest)
+    assert (again.totals, again.digest) == (None, first.digest)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +153,7 @@ def test_a_day_that_differs_in_anything_is_written_again(
 
     again = DayReader(loaded).parse(request_, answered(value))
 
-    assert again.row is not None
+    assert again.totals is not None
 
 
 def test_unstorable_signs_are_replaced_and_counted() -> None:
@@ -160,8 +161,8 @@ def test_unstorable_signs_are_replaced_and_counted() -> None:
 
     read = DayReader({}).parse(REQUEST, answered(value, needs_cleaning=True))
 
-    assert read.row is not None
-    assert read.row["company_id"].to_pylist() == ["a\ufffdb"]
+    assert read.totals is not None
+    assert analytics_rows([read.totals])["company_id"].to_pylist() == ["a\ufffdb"]
     assert read.replaced_characters == 1
 
 
@@ -476,9 +477,10 @@ def client(api: Sandbox) -> Iterator[ChatislavClient]:
 def test_the_totals_of_a_day_come_from_the_api(client: ChatislavClient, api: Sandbox) -> None:
     read = DayReader({}).read(REQUEST, client)
 
-    assert read.row is not None
-    assert read.row["conversations__total"].to_pylist()[0] > 0
-    assert read.row["extra"].to_pylist() == [None]
+    assert read.totals is not None
+    rows = analytics_rows([read.totals])
+    assert rows["conversations__total"].to_pylist()[0] > 0
+    assert rows["extra"].to_pylist() == [None]
     assert api.requests[-1].body == REQUEST.query()
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from chatislav_source.decoding import decode
 from chatislav_source.rows import (
+    DayTotals,
     PageRows,
     analytics_rows,
     digest_of,
@@ -121,7 +122,7 @@ def messages(value: Any) -> list[dict[str, Any]]:
 
 def day(answer: dict[str, Any]) -> dict[str, Any]:
     """The row of an analytics answer."""
-    return analytics_rows(answer, OWN_DAY, UTC, READ_AT).to_pylist()[0]
+    return analytics_rows([DayTotals(answer, OWN_DAY, READ_AT)]).to_pylist()[0]
 
 
 def extra(row: dict[str, Any]) -> Any:
@@ -572,8 +573,26 @@ def test_any_totals_make_exactly_one_row_and_nothing_of_them_is_lost(
     answer = as_sent({**envelope, "botId": 123, "analytics": totals})
     before = deepcopy(answer)
 
-    table = analytics_rows(answer, OWN_DAY, UTC, READ_AT)
+    table = analytics_rows([DayTotals(answer, OWN_DAY, READ_AT)])
 
     assert (table.num_rows, table.schema) == (1, ANALYTICS.arrow_schema)
     assert lost_of(answer, table.to_pylist()[0], ANALYTICS, {"botId"}) == {}
     assert repr(answer) == repr(before)
+
+
+ANSWERS = st.fixed_dictionaries(
+    {"botId": st.just(123), "analytics": TOTALS}, optional={"companyId": ANY_JSON, "new": ANY_JSON}
+)
+
+
+@given(st.lists(st.tuples(ANSWERS, st.datetimes(timezones=st.just(UTC))), max_size=4))
+def test_days_make_the_same_rows_together_as_each_alone(
+    read: list[tuple[dict[str, Any], datetime]],
+) -> None:
+    days = [DayTotals(as_sent(answer), OWN_DAY, read_at) for answer, read_at in read]
+
+    together = analytics_rows(days)
+
+    assert together.schema == ANALYTICS.arrow_schema
+    alone = [row for each in days for row in analytics_rows([each]).to_pylist()]
+    assert repr(together.to_pylist()) == repr(alone)

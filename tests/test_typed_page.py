@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import Raw
 
 from chatislav_source.building import built
 from chatislav_source.client import Answer
@@ -17,6 +18,7 @@ from chatislav_source.conversations import Page, PageReader, PageRequest
 from chatislav_source.decoding import decode
 from chatislav_source.rows import PageRows, page_rows, session_id_of
 from chatislav_source.typed_page import (
+    Conversation,
     Decoded,
     days_of_messages,
     typed_digest,
@@ -24,6 +26,7 @@ from chatislav_source.typed_page import (
     typed_times,
 )
 from chatislav_source.typed_rows import typed_rows
+from chatislav_source.values import column_array
 from chatislav_source.windows import DateWindow
 
 READ_AT = datetime(2026, 6, 30, 12, tzinfo=UTC)
@@ -134,6 +137,42 @@ def test_a_page_as_documented_takes_the_hot_path() -> None:
     assert comparable(rows) == comparable(careful(body))
 
 
+ANY_TIME = st.one_of(
+    st.datetimes().map(datetime.isoformat),
+    st.datetimes(timezones=st.timezones()).map(datetime.isoformat),
+    st.datetimes().map(lambda moment: f"{moment:%Y-%m-%d %H:%M}Z"),
+    st.sampled_from(
+        [
+            "0001-01-01T00:00:00+01:00",
+            "9999-12-31T23:59:59.999999-00:01",
+            "2026-06-23",
+            "20260623T1015",
+            "2026-06-23T10:15:00.123456789",
+            "2026-06-23T10:15:00,5z",
+            "2026-06-23T24:00:00",
+            "2026-02-29T00:00:00",
+            "2026-W26-2",
+            " 2026-06-23",
+            "",
+        ]
+    ),
+    st.none(),
+)
+
+
+@given(ANY_TIME, ANY_TIME)
+def test_times_are_read_as_the_careful_way_reads_them(
+    created_at: str | None, last_activity: str | None
+) -> None:
+    item = Conversation("s", BOT_ID, Raw(b"[]"), createdAt=created_at, lastActivity=last_activity)
+    expected, misfits = column_array([created_at, last_activity], "timestamp", UTC)
+
+    moments = typed_times([item])
+
+    created, active = expected.cast(pa.int64()).to_pylist()
+    assert moments == (None if misfits else ([created], [active]))
+
+
 GOOD = {
     "sessionId": "s",
     "botId": BOT_ID,
@@ -161,10 +200,6 @@ GOOD = {
         pytest.param(GOOD | {"summary": ["x"]}, id="a summary that is a list"),
         pytest.param(GOOD | {"summary": {"sentiment": 1}}, id="a sentiment that is a number"),
         pytest.param(GOOD | {"channel": "a\0b"}, id="a NUL"),
-        pytest.param(
-            GOOD | {"createdAt": "2026-06-23T10:15:00Z", "lastActivity": "2026-06-23T10:15:00"},
-            id="an offset where the other conversation has none",
-        ),
         pytest.param(GOOD | {"createdAt": "yesterday"}, id="no date"),
     ],
 )
