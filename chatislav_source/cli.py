@@ -5,6 +5,7 @@ Heavy modules are imported by the commands that need them, so that help is insta
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -119,6 +120,7 @@ def backfill(**given: Any) -> None:
 def _load(as_json: bool, debug: bool, **given: Any) -> None:
     # Arrow reads it when it is imported; each of its other allocators keeps some of what was freed
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    gc.disable()  # imports make nothing but what is kept
     from chatislav_source import console
     from chatislav_source.loads import sync as run_sync
     from chatislav_source.memory import keep_few_heaps, look_for_garbage_less

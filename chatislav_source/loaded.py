@@ -102,6 +102,7 @@ class Trust:
         folder = _pipeline_folder()
         self._file = folder / f"chatislav_{resource}.mark" if folder else None
         self._bots: set[str] = set()
+        self._new_mark: str | None = None
         known = resource_state.get("trusted")
         if isinstance(known, dict) and known.get("mark") and known["mark"] == self._mark():
             self._bots = {str(bot_id) for bot_id in known.get("bots") or ()}
@@ -113,14 +114,19 @@ class Trust:
         """Whether what the state remembers of the bot's rows can be believed."""
         return str(bot_id) in self._bots
 
+    def begin_load(self) -> None:
+        """What is noted from now on is of another load."""
+        self._new_mark = None
+
     def renew(self, resource_state: dict[str, Any], bot_ids: Iterable[int], known: bool) -> None:
         """Note that rows of these bots are handed out, and whether the state tells which."""
         names = {str(bot_id) for bot_id in bot_ids}
         self._bots = self._bots | names if known else self._bots - names
-        mark = secrets.token_hex(8)
-        resource_state["trusted"] = {"mark": mark, "bots": sorted(self._bots)}
-        if self._file:
-            self._file.write_text(mark)
+        if self._new_mark is None:
+            self._new_mark = secrets.token_hex(8)
+            if self._file:
+                self._file.write_text(self._new_mark)
+        resource_state["trusted"] = {"mark": self._new_mark, "bots": sorted(self._bots)}
 
 
 def _pipeline_folder() -> Path | None:

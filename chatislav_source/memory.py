@@ -36,6 +36,7 @@ def look_for_garbage_less() -> None:
     """Have Python look for cycles more rarely, and not among what is imported by now."""
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
+    gc.enable()
 
 
 class SmallDuckDb(dict[str, Any]):

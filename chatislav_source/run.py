@@ -133,6 +133,7 @@ class Run:
     ) -> Iterator[tuple[pa.Table, pa.Table]]:
         """Tables of conversations and of messages, no key twice; all there is without a chunk."""
         crawl = self.start("conversations", resource_state)
+        self._trust["conversations"].begin_load()
         if chunk and not self._is_first:
             chunk = chunk.merged()
         handed_out = HandedOut(self._writings)
@@ -170,6 +171,7 @@ class Run:
     def analytics(self, resource_state: dict[str, Any], chunk: Chunk | None) -> Iterator[pa.Table]:
         """Tables of analytics; all there is without a chunk."""
         crawl = self.start("analytics", resource_state)
+        self._trust["analytics"].begin_load()
         conversations = self.crawls.get("conversations")
         if chunk and conversations and (self._held_back or not conversations.is_over):
             chunk = chunk.of_what_is_there(time.monotonic())  # the rest comes with their next load

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC
-from itertools import chain
+from itertools import accumulate, chain
 
 import msgspec
 import pyarrow as pa
@@ -34,7 +34,7 @@ AS_DOCUMENTED = json.ParseOptions(
 LINE_START, LINE_END = b'{"messages":', b"}\n"
 BETWEEN_LINES = LINE_END + LINE_START
 BLOCK_BYTES = 1024 * 1024  # of messages that one of Arrow's threads reads
-SUMMARY = msgspec.json.Decoder(Summary | None)
+SUMMARIES = msgspec.json.Decoder(list[Summary | None])
 NO_CONTACT = Contact()
 NO_SUMMARY = Summary()
 
@@ -71,7 +71,7 @@ def _conversations(
     pages: Sequence[Decoded], items: Sequence[Conversation], counts: pa.Array
 ) -> pa.Table:
     contacts = [item.contact or NO_CONTACT for item in items]
-    summaries = [SUMMARY.decode(item.summary) or NO_SUMMARY for item in items]
+    summaries = [summary or NO_SUMMARY for summary in _summaries(items)]
     return pa.table(
         [
             _each(pages, [page.bot_id for page in pages], pa.int64()),
@@ -98,6 +98,10 @@ def _conversations(
     )
 
 
+def _summaries(items: Sequence[Conversation]) -> list[Summary | None]:
+    return SUMMARIES.decode(b"[" + b",".join([item.summary for item in items]) + b"]")
+
+
 def _times(microseconds: Sequence[Sequence[int | None]]) -> pa.Array:
     return pa.array(list(chain.from_iterable(microseconds)), pa.int64()).cast(INSTANT)
 
@@ -110,10 +114,13 @@ def _each(pages: Sequence[Decoded], values: Sequence[object], kind: pa.DataType)
 
 def _json(values: list[Raw]) -> pa.Array:
     """The JSON texts as they were sent; refused where one has escapes that may not be storable."""
-    texts = [bytes(value) for value in values]
-    if b"\\u" in b"".join(texts):
+    joined = b"".join(values)
+    if b"\\u" in joined:
         raise ValueError("an escape")
-    return pa.array([None if text == b"null" else text for text in texts], pa.string())
+    ends = pa.array(list(accumulate(map(len, values), initial=0)), pa.int32())
+    texts = pa.StringArray.from_buffers(len(values), ends.buffers()[1], pa.py_buffer(joined))
+    texts.validate(full=True)  # nobody has seen to it that they are UTF-8
+    return pc.if_else(pc.equal(texts, "null"), None, texts)
 
 
 def _messages(lists: pa.ListArray, conversations: pa.Table) -> pa.Table:
