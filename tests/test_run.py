@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import dlt
+import pytest
 
 from chatislav_source.chunk import Chunk
 from chatislav_source.run import Run
@@ -33,3 +39,22 @@ def test_conversations_that_are_of_the_next_load_do_not_wait_for_analytics(api: 
 
     assert crawl.is_over
     assert [table.num_rows for table in tables] == [0]
+
+
+@pytest.mark.parametrize("resource", ["conversations", "analytics"])
+def test_each_load_is_marked_anew(
+    resource: str, api: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatislav_source.settings.GROUP_BYTES", 1)
+    dlt.pipeline("p", pipelines_dir=str(tmp_path), destination="duckdb")
+    options = resolved_options(bot_ids=[101], api_key=SANDBOX_KEY, base_url=api.base_url)
+    chunk = replace(Chunk.starting(time.monotonic()), size=1)
+    state: dict[str, Any] = {}
+    marks = []
+
+    with Run(options) as run:
+        while not marks or not run.is_over:
+            list(getattr(run, resource)(state, chunk))
+            marks.append(state["trusted"]["mark"])
+
+    assert len(set(marks)) == len(marks) > 1
