@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import inf
 
 from chatislav_source import settings
 from chatislav_source.pace import Limits
@@ -38,6 +40,9 @@ class Throttle:
         self._clock = clock
         self._changed = threading.Condition()
         self._limits = Limits(most, clock())
+        # first come, first served: whoever has just ended one request would be first again, as it
+        # has the interpreter, and others would wait until all it reads is read
+        self._queue: deque[object] = deque()
 
     @contextmanager
     def slot(self) -> Iterator[float]:
@@ -56,17 +61,27 @@ class Throttle:
                 self._changed.notify_all()
 
     def _enter(self) -> float:
+        turn = object()
         with self._changed:
-            while not self._stop.is_set():
-                now = self._clock()
-                held = self._limits.paused_until - now
-                if held > settings.LONGEST_RETRY_AFTER_SECONDS:
-                    raise HeldTooLong(held)
-                wait = self._limits.wait(now)
-                if wait <= 0:
-                    self._limits.began(now)
-                    return now
-                self._changed.wait(min(wait, LONGEST_NAP_SECONDS))
+            self._queue.append(turn)
+            try:
+                return self._waited_for(turn)
+            finally:
+                self._queue.remove(turn)
+                if self._queue:
+                    self._changed.notify_all()
+
+    def _waited_for(self, turn: object) -> float:
+        while not self._stop.is_set():
+            now = self._clock()
+            held = self._limits.paused_until - now
+            if held > settings.LONGEST_RETRY_AFTER_SECONDS:
+                raise HeldTooLong(held)
+            wait = self._limits.wait(now) if self._queue[0] is turn else inf
+            if wait <= 0:
+                self._limits.began(now)
+                return now
+            self._changed.wait(min(wait, LONGEST_NAP_SECONDS))
         raise Stopped
 
     def wake(self) -> None:

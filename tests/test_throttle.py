@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -64,6 +66,27 @@ def test_there_are_never_more_in_flight_than_most() -> None:
     assert 1 <= seen[0] <= 3
 
 
+def test_who_came_first_goes_first_also_before_whoever_had_the_last_turn() -> None:
+    gate = Throttle(1, threading.Event(), Clock())
+    order: list[str] = []
+
+    def work(name: str) -> None:
+        with gate.slot():
+            order.append(name)
+
+    with gate.slot():
+        threads = []
+        for number, name in enumerate(("first", "second"), start=1):
+            threads += in_threads(1, partial(work, name))
+            while len(gate._queue) < number:
+                pass  # it is not waiting yet
+    work("again")
+    for thread in threads:
+        thread.join(20)
+
+    assert order == ["first", "second", "again"]
+
+
 def test_a_turn_is_given_back_when_a_request_fails() -> None:
     gate = Throttle(1, threading.Event(), Clock())
 
@@ -88,6 +111,23 @@ def test_retry_after_holds_back_the_requests_of_all_threads() -> None:
 
     assert len(turns) == 5
     assert min(turns) >= 30.0
+
+
+def test_all_that_there_is_room_for_go_when_a_pause_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throttle, "LONGEST_NAP_SECONDS", 20.0)
+    gate = Throttle(2, threading.Event())
+    gate._limits.paused_until = time.monotonic() + 0.1
+    both_inside = threading.Barrier(2, timeout=5)
+    met: list[int] = []
+
+    def work() -> None:
+        with gate.slot():
+            met.append(both_inside.wait())
+
+    for thread in in_threads(2, work):
+        thread.join(10)
+
+    assert sorted(met) == [0, 1]
 
 
 def test_a_wait_that_is_too_long_is_not_waited_for() -> None:
