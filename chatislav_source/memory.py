@@ -15,6 +15,9 @@ from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 # is the default, would not fit. Two thirds of each limit were seen to be enough for a load.
 TO_APPEND = {"memory_limit": "48MB", "threads": 1}
 TO_MERGE = {"memory_limit": "96MB", "threads": 2}
+GIVEN_BACK_FROM = "2MB"  # that DuckDB frees at once; by its default, 512 MB, it keeps 10 MB more
+# dlt puts it off until the file is closed, and all would be written to the log first
+CHECKPOINT_SOON = "SET GLOBAL checkpoint_threshold = '16MB'"
 M_ARENA_MAX = -8  # glibc's name for how many heaps its threads may have
 HEAPS = 2  # with a heap per thread, each would keep the pages it once held
 GC_THRESHOLD = 100_000  # new objects before Python looks for cycles; a page has thousands, no cycle
@@ -43,13 +46,18 @@ class SmallDuckDb(dict[str, Any]):
     """DuckDB's settings where a load needs little memory and need not keep row order."""
 
     def __init__(self) -> None:
-        super().__init__(TO_MERGE, preserve_insertion_order=False)
+        super().__init__(
+            TO_MERGE,
+            preserve_insertion_order=False,
+            allocator_bulk_deallocation_flush_threshold=GIVEN_BACK_FROM,
+        )
 
 
 def small_duckdb(path: str) -> DuckDbCredentials:
     """A DuckDB file with the settings of `SmallDuckDb`."""
     credentials = DuckDbCredentials(path)
     credentials.global_config = SmallDuckDb()
+    credentials.statements = [CHECKPOINT_SOON]
     return credentials
 
 

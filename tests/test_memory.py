@@ -45,17 +45,26 @@ def test_a_load_that_only_appends_is_given_less_than_one_that_merges(
     assert (appended, given(pipeline)) == (TO_APPEND, TO_MERGE)
 
 
-def test_threads_and_memory_are_those_given_and_statements_follow_each_other(
-    pipeline: dlt.Pipeline,
-) -> None:
+def test_duckdb_is_set_as_given_and_statements_follow_each_other(pipeline: dlt.Pipeline) -> None:
     fit_duckdb(pipeline, merges=False)
 
     with pipeline.sql_client() as client:
-        found = client.execute_sql(
-            "SELECT current_setting('threads'), current_setting('memory_limit')"
-        )
+        found = {
+            name: client.execute_sql(f"SELECT current_setting('{name}')")
+            for name in (
+                "threads",
+                "memory_limit",
+                "allocator_bulk_deallocation_flush_threshold",
+                "checkpoint_threshold",
+            )
+        }
 
-    assert found == [(TO_APPEND["threads"], "45.7 MiB")]  # 48 MB
+    assert found == {
+        "threads": [(TO_APPEND["threads"],)],
+        "memory_limit": [("45.7 MiB",)],  # 48 MB
+        "allocator_bulk_deallocation_flush_threshold": [("1.9 MiB",)],
+        "checkpoint_threshold": [("15.2 MiB",)],
+    }
     assert pipeline.destination.capabilities().loader_parallelism_strategy == "sequential"
 
 
