@@ -16,8 +16,9 @@ from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 TO_APPEND = {"memory_limit": "48MB", "threads": 1}
 TO_MERGE = {"memory_limit": "96MB", "threads": 2}
 GIVEN_BACK_FROM = "2MB"  # that DuckDB frees at once; by its default, 512 MB, it keeps 10 MB more
-# dlt puts it off until the file is closed, and all would be written to the log first
-CHECKPOINT_SOON = "SET GLOBAL checkpoint_threshold = '16MB'"
+# dlt puts it off until the file is closed, and all would be written to the log first; DuckDB takes
+# a text for 16 bytes here, however long it is
+CHECKPOINT_SOON = "SET GLOBAL checkpoint_threshold = '4MB'"
 M_ARENA_MAX = -8  # glibc's name for how many heaps its threads may have
 HEAPS = 2  # with a heap per thread, each would keep the pages it once held
 GC_THRESHOLD = 100_000  # new objects before Python looks for cycles; a page has thousands, no cycle

@@ -110,8 +110,10 @@ def typed_page(body: bytes, bot_id: int) -> TypedPage | None:
     if NUL.search(body):  # a lone surrogate is refused by the decoder
         return None
     try:
+        if not body.isascii():
+            body.decode()  # what is left as bytes, the decoder does not look at
         page = PAGE.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     if page.pagination.hasMore and not page.pagination.nextCursor:
         return None

@@ -46,7 +46,8 @@ def typed_rows(pages: Sequence[Decoded]) -> list[PageRows] | None:
         lists = _message_lists(items, max((len(page.body) for page in pages), default=0))
         conversations = _conversations(pages, items, lists.value_lengths())
         messages = _messages(lists, conversations)
-    except (msgspec.MsgspecError, ValueError, OverflowError):  # ArrowInvalid is a ValueError
+    # ArrowInvalid is a ValueError; the decoder goes less deep where more calls are under way
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
         return None
     return list(Together(lists, conversations, messages).cut(pages))
 
@@ -63,7 +64,6 @@ def _message_lists(items: Sequence[Conversation], longest: int) -> pa.ListArray:
     lists = lists.combine_chunks()
     if len(lists) != len(items) or lists.null_count or lists.values.null_count:
         raise ValueError("messages that are missing or null")
-    lists.validate(full=True)  # Arrow has not seen to it that texts are UTF-8
     return lists
 
 
@@ -113,11 +113,12 @@ def _each(pages: Sequence[Decoded], values: Sequence[object], kind: pa.DataType)
 
 
 def _json(values: list[Raw]) -> pa.Array:
-    """The JSON texts as they were sent; the decoder has refused what is not storable in them."""
+    """The JSON texts as they were sent, a line each; the decoder has refused what is unstorable."""
+    joined = b"".join(values)
+    if b"\n" in joined:
+        raise ValueError("more than one line")  # which JSON lines cannot hold
     ends = pa.array(list(accumulate(map(len, values), initial=0)), pa.int32())
-    joined = pa.py_buffer(b"".join(values))
-    texts = pa.StringArray.from_buffers(len(values), ends.buffers()[1], joined)
-    texts.validate(full=True)  # but it has not seen to it that they are UTF-8
+    texts = pa.StringArray.from_buffers(len(values), ends.buffers()[1], pa.py_buffer(joined))
     return pc.if_else(pc.equal(texts, "null"), None, texts)
 
 

@@ -63,7 +63,7 @@ def test_duckdb_is_set_as_given_and_statements_follow_each_other(pipeline: dlt.P
         "threads": [(TO_APPEND["threads"],)],
         "memory_limit": [("45.7 MiB",)],  # 48 MB
         "allocator_bulk_deallocation_flush_threshold": [("1.9 MiB",)],
-        "checkpoint_threshold": [("15.2 MiB",)],
+        "checkpoint_threshold": [("3.8 MiB",)],
     }
     assert pipeline.destination.capabilities().loader_parallelism_strategy == "sequential"
 

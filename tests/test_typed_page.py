@@ -223,10 +223,23 @@ def test_a_page_that_is_not_as_documented_goes_the_careful_way(item: Any) -> Non
             body_of([GOOD | {"summary": {"x": "y"}}]).replace(b'"y"', b'"\xff"'),
             id="not UTF-8 in a json column",
         ),
+        pytest.param(
+            body_of([GOOD | {"summary": {"x": "y"}}]).replace(b'"y"', b"[" * 3000 + b"]" * 3000),
+            id="nested too deep",
+        ),
     ],
 )
-def test_a_body_that_may_not_be_believed_goes_the_careful_way(body: bytes) -> None:
-    assert fast(body) is None
+def test_a_body_that_may_not_be_believed_is_looked_at_before_it_counts_as_read(
+    body: bytes,
+) -> None:
+    assert typed_page(body, BOT_ID) is None
+
+
+def test_json_columns_of_several_lines_go_the_careful_way() -> None:
+    item = GOOD | {"messages": [], "summary": {"x": "y"}}
+
+    assert fast(body_of([item])) is not None
+    assert fast(body_of([item]).replace(b'"y"', b'\n"y"')) is None
 
 
 def test_the_digest_differs_when_anything_differs() -> None:
