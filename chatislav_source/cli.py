@@ -120,7 +120,7 @@ def backfill(**given: Any) -> None:
 def _load(as_json: bool, debug: bool, **given: Any) -> None:
     # Arrow reads it when it is imported; each of its other allocators keeps some of what was freed
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-    gc.disable()  # imports make nothing but what is kept
+    gc.disable()  # imports make nothing but what is kept; `look_for_garbage_less` enables it
     from chatislav_source import console
     from chatislav_source.loads import sync as run_sync
     from chatislav_source.memory import keep_few_heaps, look_for_garbage_less

@@ -110,9 +110,9 @@ def page_rows(
         "bot_id": [bot_id] * len(items),
         "session_id": session_ids,
         "message_count": [len(m) if isinstance(m, list) else None for m in lists],
+        "synced_at": _each_time(read_at, len(items)),
     }
     extras = [_conversation_extra(item) for item in items]
-    own["synced_at"] = _each_time(read_at, len(items))
     conversations = _table(CONVERSATIONS, items, own, extras, zone)
     messages, parents = _message_rows(lists, session_ids, bot_id, zone, read_at)
     return PageRows(conversations, messages, parents, known, session_ids, *_times(conversations))

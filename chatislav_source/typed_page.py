@@ -150,7 +150,8 @@ def _microseconds(text: str | None) -> int | None:
 def days_of_messages(item: Conversation) -> set[date]:
     """The days on which its messages were sent; none where they do not tell."""
     try:
-        sent = instants_of([message.createdAt for message in SENT_AT.decode(item.messages)])
+        texts = [message.createdAt for message in SENT_AT.decode(item.messages)]
+        sent = instants(pa.array(texts, pa.string()), UTC)
     except (msgspec.MsgspecError, ValueError):
         return set()
     return {moment.date() for moment in sent.drop_null().to_pylist()}
@@ -159,12 +160,3 @@ def days_of_messages(item: Conversation) -> set[date]:
 def typed_digest(item: Conversation) -> bytes:
     """Eight bytes that differ when anything the API says of a conversation differs."""
     return hashlib.blake2b(msgspec.json.encode(item), digest_size=8, key=ROWS_VERSION).digest()
-
-
-def instants_of(texts: list[str | None]) -> pa.Array:
-    """ISO texts as instants; those without an offset are in UTC.
-
-    Raises:
-        ValueError: as `instants`.
-    """
-    return instants(pa.array(texts, pa.string()), UTC)

@@ -45,11 +45,12 @@ def typed_rows(pages: Sequence[Decoded]) -> list[PageRows] | None:
     try:
         lists = _message_lists(items, max((len(page.body) for page in pages), default=0))
         conversations = _conversations(pages, items, lists.value_lengths())
-        messages = _messages(lists, conversations)
+        parents = pc.list_parent_indices(lists)
+        messages = _messages(lists, parents, conversations)
     # ArrowInvalid is a ValueError; the decoder goes less deep where more calls are under way
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
         return None
-    return list(Together(lists, conversations, messages).cut(pages))
+    return list(Together(lists, parents, conversations, messages).cut(pages))
 
 
 def _message_lists(items: Sequence[Conversation], longest: int) -> pa.ListArray:
@@ -122,9 +123,9 @@ def _json(values: list[Raw]) -> pa.Array:
     return pc.if_else(pc.equal(texts, "null"), None, texts)
 
 
-def _messages(lists: pa.ListArray, conversations: pa.Table) -> pa.Table:
-    """A row for each message."""
-    messages, parents = lists.values, pc.list_parent_indices(lists)
+def _messages(lists: pa.ListArray, parents: pa.Array, conversations: pa.Table) -> pa.Table:
+    """A row for each message; `parents` are the numbers of their conversations."""
+    messages = lists.values
     of_parents = conversations.select(["bot_id", "session_id", "synced_at"]).take(parents)
     ids, created, roles, contents = messages.flatten()
     return pa.table(
@@ -149,6 +150,7 @@ class Together:
     """The rows of several pages."""
 
     lists: pa.ListArray
+    parents: pa.Array
     conversations: pa.Table
     messages: pa.Table
 
@@ -179,7 +181,7 @@ class Together:
     def _parents(self, pages: Sequence[Decoded]) -> pa.Array:
         """For each message, the place on its page of the conversation it belongs to."""
         places = chain.from_iterable(range(len(page.items)) for page in pages)
-        return pa.array(list(places), pa.int32()).take(pc.list_parent_indices(self.lists))
+        return pa.array(list(places), pa.int32()).take(self.parents)
 
 
 def _with_clearing(
