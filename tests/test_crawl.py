@@ -23,6 +23,7 @@ from chatislav_source.errors import (
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 from chatislav_source.state import State
 from chatislav_source.throttle import Stopped, Throttle
+from tests.soon import soon
 
 FAILED = RequestFailedError("/conversations", "bot 1", 8, "HTTP 500")
 SIZE = 10
@@ -120,15 +121,6 @@ def begin() -> Iterator[Callable[..., Crawl]]:
 def pieces(crawl: Crawl) -> list[Piece]:
     """All pieces, in the order they are handed out."""
     return list(iter(lambda: crawl.take(time.monotonic() + 20), None))
-
-
-def soon(is_true: Callable[[], bool]) -> bool:
-    """Whether something happens in other threads within some seconds."""
-    deadline = time.monotonic() + 10
-    pause = threading.Event()
-    while not is_true() and time.monotonic() < deadline:
-        pause.wait(0.002)
-    return is_true()
 
 
 def test_every_request_gives_one_piece_and_then_it_is_over(begin: Callable[..., Crawl]) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from chatislav_source import settings, throttle
 from chatislav_source.throttle import HeldTooLong, Stopped, Throttle
+from tests.soon import soon
 
 
 class Clock:
@@ -75,11 +76,10 @@ def test_who_came_first_goes_first_also_before_whoever_had_the_last_turn() -> No
             order.append(name)
 
     with gate.slot():
-        threads = []
-        for number, name in enumerate(("first", "second"), start=1):
-            threads += in_threads(1, partial(work, name))
-            while len(gate._queue) < number:
-                pass  # it is not waiting yet
+        threads = in_threads(1, partial(work, "first"))
+        assert soon(lambda: len(gate._queue) == 1)
+        threads += in_threads(1, partial(work, "second"))
+        assert soon(lambda: len(gate._queue) == 2)
     work("again")
     for thread in threads:
         thread.join(20)

@@ -207,6 +207,16 @@ def test_a_page_that_is_not_as_documented_goes_the_careful_way(item: Any) -> Non
     assert fast(body_of([GOOD | {"sessionId": "other"}, item])) is None
 
 
+def test_a_page_where_only_some_times_have_an_offset_makes_the_same_rows() -> None:
+    times = {"createdAt": "2026-06-23T10:15:00+02:00", "lastActivity": "2026-06-23T10:15:00"}
+    body = body_of([GOOD | {"sessionId": "other"}, GOOD | times])
+
+    rows = fast(body)
+
+    assert rows is not None
+    assert comparable(rows) == comparable(careful(body))
+
+
 @pytest.mark.parametrize(
     "body",
     [
