@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.cookiejar import CookieJar
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,7 +20,6 @@ from tenacity import (
 )
 
 from chatislav_source import settings
-from chatislav_source.connections import Connections
 from chatislav_source.decoding import decode
 from chatislav_source.errors import (
     ConfigurationError,
@@ -32,6 +30,7 @@ from chatislav_source.errors import (
 )
 from chatislav_source.retry_after import retry_after
 from chatislav_source.throttle import HeldTooLong, Stopped, Throttle
+from chatislav_source.transport import Transport
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +39,7 @@ EXCERPT_CHARACTERS = 200
 PASSING_STATUSES = frozenset({408, 425, 429, 500, 501, 502, 503, 504, 507, 508, 509, 520, 521, 522})
 RATE_STATUSES = frozenset({429, 503})
 KEY_STATUSES = frozenset({401, 403})
+HEADERS = {"Content-Type": "application/json", "Accept-Encoding": "gzip, deflate"}
 
 
 @dataclass(frozen=True)
@@ -77,13 +77,6 @@ Shortcut = Callable[[bytes], Any]
 """Decodes and checks a body at once; None if it must go the usual way."""
 
 
-class NoCookies(CookieJar):
-    """Keeps none, so that every request is like the first; also it takes time to look for them."""
-
-    def extract_cookies(self, response: object, request: object) -> None:
-        """Leave them where they are."""
-
-
 class ChatislavClient:
     """Posts to the API; safe to use from many threads, and closed with `with` or `close`.
 
@@ -96,15 +89,10 @@ class ChatislavClient:
         self._keys = tuple(keys)
         self._throttle = throttle
         self._stop = stop
-        self._connections = Connections()
-        timeout = httpx.Timeout(
-            settings.READ_TIMEOUT_SECONDS, connect=settings.CONNECT_TIMEOUT_SECONDS, pool=None
-        )
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
         try:
-            self._http = httpx.Client(timeout=timeout, limits=limits, cookies=NoCookies())
             # httpx would put them together anew for each request
             self._urls = {path: httpx.URL(base_url.rstrip("/") + path) for path in settings.PATHS}
+            self._transport = Transport(httpx.URL(base_url))
         except httpx.InvalidURL as error:
             raise ConfigurationError(f"base_url {base_url!r} is not a URL: {error}.") from error
 
@@ -118,11 +106,11 @@ class ChatislavClient:
         """End the run: threads that wait for a turn, between tries or for an answer are let go."""
         self._stop.set()
         self._throttle.wake()
-        self._connections.cut()
+        self._transport.cut()
 
     def close(self) -> None:
         """Close the connections; nothing may be requested any more."""
-        self._http.close()
+        self._transport.close()
 
     def post(
         self,
@@ -196,20 +184,21 @@ class ChatislavClient:
         with self._throttle.slot() as began:
             key = key or self._keys[0]
             try:
-                response = self._http.post(
-                    self._urls[path],
-                    content=orjson.dumps(query),
-                    headers={"X-API-Key": key, "Content-Type": "application/json"},
-                    extensions={"trace": self._connections.trace},
+                response = self._transport.handle_request(
+                    httpx.Request(
+                        "POST",
+                        self._urls[path],
+                        content=orjson.dumps(query),
+                        headers={**HEADERS, "X-API-Key": key},
+                    )
                 )
-            except (httpx.RequestError, RuntimeError) as error:  # the latter if closed meanwhile
+                response.read()
+            except httpx.RequestError as error:
                 if self._stop.is_set():
                     raise Stopped from None
                 # the message of such an error may quote what was sent; its name does not
                 reason = f"no answer ({type(error).__name__})"
                 raise PassingError(reason, size_may_be_why=True) from None
-            # it refers to the response that refers to it, which would keep the body for a while
-            response.stream = httpx.ByteStream(b"")
             self._learn(response, began)
             return response, key
 

@@ -15,7 +15,6 @@ from chatislav_source.errors import ConfigurationError
 EARLIEST_DAY = date(2015, 1, 1)  # no conversation is older; an earlier start is a slip of the pen
 LONGEST_LOOKBACK_DAYS = 3650  # days; more than there is
 MAX_BOT_ID = 2**63 - 1  # what a bigint column holds
-MOST_CONCURRENCY = 64  # requests in flight; each takes a thread
 
 Day = str | date
 """A day, as a date or as ISO text."""
@@ -93,7 +92,7 @@ def checked(
         lookback_days=None if lookback_days is None else _days("lookback_days", lookback_days),
         analytics_lookback_days=_days("analytics_lookback_days", analytics_lookback_days),
         analytics_channels=_channels(analytics_channels),
-        max_concurrency=_whole("max_concurrency", max_concurrency, 1, MOST_CONCURRENCY),
+        max_concurrency=_whole("max_concurrency", max_concurrency, 1, settings.MOST_CONCURRENCY),
         now=now.astimezone(UTC),
     )
 

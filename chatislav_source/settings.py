@@ -29,6 +29,7 @@ CLOCK_MARGIN_SECONDS = 900  # seconds; how far our clock and the API's may be ap
 ZONE_MARGIN_DAYS = 1  # days; the zone of from/to is not documented, and zones are < 24 h apart
 
 MAX_CONCURRENCY = 8  # requests in flight
+MOST_CONCURRENCY = 64  # requests in flight, whatever is asked for; each takes a thread
 START_CONCURRENCY = 2  # requests in flight before the first answers came
 CONNECT_TIMEOUT_SECONDS = 10.0
 READ_TIMEOUT_SECONDS = 60.0  # a page of long conversations may take its time

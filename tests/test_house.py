@@ -20,7 +20,6 @@ FLOORS: list[set[str]] = [
         "tables",
         "decoding",
         "company",
-        "connections",
         "memory",
         "belonging",
         "running",
@@ -40,7 +39,7 @@ FLOORS: list[set[str]] = [
         "density",
         "chunk",
     },
-    {"rows", "throttle", "appending", "catalog", "status", "destinations"},
+    {"rows", "throttle", "transport", "appending", "catalog", "status", "destinations"},
     {"client", "typed_page", "landing", "evidence"},
     {"conversations", "analytics", "typed_rows"},
     {"movement", "building", "crawl", "check"},
@@ -136,7 +135,8 @@ def test_conversations_and_analytics_do_not_know_each_other() -> None:
 def test_only_the_client_speaks_http() -> None:
     speakers = {"httpx", "httpcore", "requests", "urllib3", "http", "aiohttp"}
 
-    assert {name for name in MODULES if outside(name) & speakers} == {"client"}
+    assert {name for name in MODULES if outside(name) & speakers} == {"client", "transport"}
+    assert {name for name in MODULES if "transport" in own_imports(name)} == {"client"}
 
 
 def test_the_client_knows_neither_dlt_nor_tables() -> None:
