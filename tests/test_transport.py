@@ -1,4 +1,4 @@
-"""The transport over real sockets: TLS, proxies of the environment, and connections that are cut."""
+"""The transport over real sockets: TLS, proxies of the environment, connections that are cut."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class Handler(BaseHTTPRequestHandler):
     asked: ClassVar[list[tuple[str, str, str | None]]]
     answers: ClassVar[threading.Event]
 
-    def do_POST(self) -> None:  # noqa: N802 - name is http.server's
+    def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.asked.append(("POST", self.path, self.headers["Proxy-Authorization"]))
         self.answers.wait(20)
         self.answer(200, forwarded(self.path, body) if "://" in self.path else body)
 
-    def do_CONNECT(self) -> None:  # noqa: N802 - name is http.server's
+    def do_CONNECT(self) -> None:
         self.asked.append(("CONNECT", self.path, self.headers["Proxy-Authorization"]))
         self.answer(403, b"")
 
