@@ -38,11 +38,12 @@ class Throttle:
     ) -> None:
         self._stop = stop
         self._clock = clock
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._limits = Limits(most, clock())
         # first come, first served: whoever has just ended one request would be first again, as it
-        # has the interpreter, and others would wait until all it reads is read
-        self._queue: deque[object] = deque()
+        # has the interpreter, and others would wait until all it reads is read. Only the first is
+        # woken, as each that wakes takes the interpreter from whoever makes rows
+        self._queue: deque[threading.Condition] = deque()
 
     @contextmanager
     def slot(self) -> Iterator[float]:
@@ -56,22 +57,25 @@ class Throttle:
         try:
             yield began
         finally:
-            with self._changed:
+            with self._lock:
                 self._limits.ended()
-                self._changed.notify_all()
+                self._wake_first()
 
     def _enter(self) -> float:
-        turn = object()
-        with self._changed:
+        turn = threading.Condition(self._lock)
+        with self._lock:
             self._queue.append(turn)
             try:
                 return self._waited_for(turn)
             finally:
                 self._queue.remove(turn)
-                if self._queue:
-                    self._changed.notify_all()
+                self._wake_first()
 
-    def _waited_for(self, turn: object) -> float:
+    def _wake_first(self) -> None:
+        if self._queue:
+            self._queue[0].notify()
+
+    def _waited_for(self, turn: threading.Condition) -> float:
         while not self._stop.is_set():
             now = self._clock()
             held = self._limits.paused_until - now
@@ -81,21 +85,20 @@ class Throttle:
             if wait <= 0:
                 self._limits.began(now)
                 return now
-            self._changed.wait(min(wait, LONGEST_NAP_SECONDS))
+            turn.wait(min(wait, LONGEST_NAP_SECONDS))
         raise Stopped
 
     def wake(self) -> None:
-        """Let waiting threads look at `stop` again."""
-        with self._changed:
-            self._changed.notify_all()
+        """Let waiting threads look at `stop` again, each once the one before has left."""
+        with self._lock:
+            self._wake_first()
 
     def answered(self, began: float) -> None:
-        """A request that began at `began` got a good answer."""
-        with self._changed:
+        """A request that began at `began` got a good answer; its turn is not over yet."""
+        with self._lock:
             self._limits.answered(self._clock(), began)
-            self._changed.notify_all()
 
     def refused(self, began: float, retry_after: float | None) -> None:
         """A request that began at `began` was refused; `retry_after` in seconds, if it was told."""
-        with self._changed:
+        with self._lock:
             self._limits.refused(self._clock(), began, retry_after)

@@ -130,6 +130,24 @@ def test_all_that_there_is_room_for_go_when_a_pause_ends(monkeypatch: pytest.Mon
     assert sorted(met) == [0, 1]
 
 
+def test_whoever_waits_goes_as_soon_as_a_turn_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throttle, "LONGEST_NAP_SECONDS", 1000.0)
+    gate = Throttle(1, threading.Event())
+    went: list[float] = []
+
+    def work() -> None:
+        with gate.slot() as began:
+            went.append(began)
+
+    with gate.slot():
+        threads = in_threads(3, work)
+        assert soon(lambda: len(gate._queue) == 3)
+    for thread in threads:
+        thread.join(10)
+
+    assert len(went) == 3
+
+
 def test_a_wait_that_is_too_long_is_not_waited_for() -> None:
     gate = Throttle(8, threading.Event(), Clock())
 
@@ -148,7 +166,8 @@ def test_the_longest_wait_that_is_waited_for_ends() -> None:
         assert began >= settings.LONGEST_RETRY_AFTER_SECONDS
 
 
-def test_stop_releases_every_thread_that_waits() -> None:
+def test_stop_releases_every_thread_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throttle, "LONGEST_NAP_SECONDS", 1000.0)
     stop = threading.Event()
     gate = Throttle(8, stop, Clock())
     ended = []
@@ -160,6 +179,7 @@ def test_stop_releases_every_thread_that_waits() -> None:
 
     gate.refused(0.0, retry_after=100.0)
     threads = in_threads(4, work)
+    assert soon(lambda: len(gate._queue) == 4)
     stop.set()
     gate.wake()
     for thread in threads:
