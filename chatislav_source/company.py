@@ -1,7 +1,8 @@
 """How many workers are of use, learned from how busy they are; pure, times are seconds.
 
-Python runs one thread at a time. While answers come at once, what takes the time is to decode them,
-and more workers only fight for the interpreter; while they wait for answers, more of them help.
+Python runs one thread at a time. While answers come at once, what takes the time is to decode them
+and to make rows, and more workers only fight for the interpreter; while they wait for answers, more
+of them help.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ FEWEST = 2  # one that waits for an answer while another decodes
 LOOK_SECONDS = 0.1  # between two looks
 BUSY = 0.5  # of the time: the rest is needed by whoever takes what was fetched
 IDLE = 0.3
+BEHIND = 0.8  # of the time of whoever takes what was fetched: then to fetch more is of no use
+TAKEN_SECONDS = 0.5  # over which that is seen; rows of many pages are made at once
+LOAD_SECONDS = 1.0  # whoever takes nothing for so long is loading, which is no work with pages
 
 
 class Company:
@@ -21,6 +25,10 @@ class Company:
         self._most = most
         self._looked = now
         self._cpu = 0.0
+        self._got = now
+        self._taker_worked = 0.0
+        self._taker_waited = 0.0
+        self._is_behind = False
 
     def worked(self, now: float, cpu: float) -> None:
         """A worker has used the processor for `cpu` seconds."""
@@ -29,12 +37,24 @@ class Company:
         if elapsed < LOOK_SECONDS:
             return
         share = self._cpu / elapsed
-        if share > BUSY:
+        if share > BUSY or self._is_behind:
             self.size = max(min(FEWEST, self._most), self.size - 1)
         elif share < IDLE:
             self.size = min(self._most, 2 * self.size)
-        self.waits = self.size == self._most and share <= BUSY
+        self.waits = self.size == self._most and share <= BUSY and not self._is_behind
         self._looked, self._cpu = now, 0.0
+
+    def took(self, asked: float, got: float) -> None:
+        """Whoever takes what was fetched has asked for it at `asked`, and waited until `got`."""
+        worked, self._got = asked - self._got, got
+        if worked >= LOAD_SECONDS:
+            return
+        self._taker_worked += worked
+        self._taker_waited += got - asked
+        seconds = self._taker_worked + self._taker_waited
+        if seconds >= TAKEN_SECONDS:
+            self._is_behind = self._taker_worked > BEHIND * seconds
+            self._taker_worked = self._taker_waited = 0.0
 
 
 def workers_for(requests: int) -> int:

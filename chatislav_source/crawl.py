@@ -125,14 +125,13 @@ class Crawl:
 
     def take(self, deadline: float | None = None) -> Piece | None:
         """The next piece; None if there will be no more, or none by `deadline` (monotonic)."""
+        asked = time.monotonic()
         with self._lock:
-            while not self._pieces and not self._is_over():
-                wait = None if deadline is None else deadline - time.monotonic()
-                if wait is not None and wait <= 0:
-                    return None
-                self._arrived.wait(wait)
+            longest = None if deadline is None else deadline - asked
+            self._arrived.wait_for(lambda: self._pieces or self._is_over(), longest)
             if not self._pieces:
                 return None
+            self._company.took(asked, time.monotonic())
             was_full = self._is_full()
             piece = self._pieces.popleft()
             self._waiting_bytes -= piece.result.size if piece.result else 0

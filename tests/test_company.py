@@ -86,3 +86,39 @@ def test_there_are_at_least_some_and_at_most_all(
         now += seconds
         company.worked(now, cpu)
         assert min(FEWEST, most) <= company.size <= most
+
+
+def taken(company: Company, work: float, wait: float, pieces: int, begin: float) -> float:
+    """Let whoever takes work and wait this long for each of some pieces; when that ends."""
+    now = begin
+    for _ in range(pieces):
+        asked, now = now + work, now + work + wait
+        company.took(asked, now)
+    return now
+
+
+def test_they_become_fewer_where_rows_are_made_more_slowly_than_pages_come() -> None:
+    company = Company(8, 0.0)
+    after(company, share=0.1, looks=5)
+    sizes = [company.size]
+
+    now = taken(company, work=0.15, wait=0.01, pieces=10, begin=1.0)
+    after(company, share=0.1, looks=3, begin=now)
+    sizes.append(company.size)
+    waits = company.waits
+
+    now = taken(company, work=0.1, wait=0.1, pieces=10, begin=now)
+    after(company, share=0.1, looks=3, begin=now)
+
+    assert (sizes, waits) == ([8, 5], False)
+    assert (company.size, company.waits) == (8, True)
+
+
+def test_a_load_says_nothing_of_how_rows_are_made() -> None:
+    company = Company(8, 0.0)
+    now = after(company, share=0.1, looks=5)
+
+    now = taken(company, work=2.0, wait=0.0, pieces=10, begin=now)
+    after(company, share=0.1, looks=5, begin=now)
+
+    assert (company.size, company.waits) == (8, True)
