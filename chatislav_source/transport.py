@@ -120,7 +120,7 @@ class Transport(httpx.BaseTransport):
             )
         except exceptions.HTTPError as error:
             kind = next(ours for theirs, ours in AS_OF_HTTPX if isinstance(error, theirs))
-            raise kind(str(error), request=request) from error
+            raise kind(str(error)) from error
         headers = list(response.headers.items())
         return httpx.Response(
             response.status, headers=headers, stream=httpx.ByteStream(response.data)
