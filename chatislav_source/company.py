@@ -13,7 +13,7 @@ BUSY = 0.5  # of the time: the rest is needed by whoever takes what was fetched
 IDLE = 0.3
 BEHIND = 0.8  # of the time of whoever takes what was fetched: then to fetch more is of no use
 TAKEN_SECONDS = 0.5  # over which that is seen; rows of many pages are made at once
-LOAD_SECONDS = 1.0  # whoever takes nothing for so long is loading, which is no work with pages
+LOAD_SECONDS = 0.5  # whoever takes nothing for so long is loading, which is no work with pages
 
 
 class Company:
