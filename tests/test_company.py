@@ -114,6 +114,15 @@ def test_they_become_fewer_where_rows_are_made_more_slowly_than_pages_come() -> 
     assert (company.size, company.waits) == (8, True)
 
 
+def test_no_workers_are_said_to_wait_where_rows_are_made_too_slowly() -> None:
+    company = Company(FEWEST, 0.0)
+
+    now = taken(company, work=0.15, wait=0.01, pieces=10, begin=0.0)
+    after(company, share=0.1, looks=3, begin=now)
+
+    assert (company.size, company.waits) == (FEWEST, False)
+
+
 def test_a_load_says_nothing_of_how_rows_are_made() -> None:
     company = Company(8, 0.0)
     now = after(company, share=0.1, looks=5)

@@ -163,6 +163,21 @@ def test_what_is_not_taken_stays_within_the_buffer(begin: Callable[..., Crawl]) 
     assert len(taken) == 100
 
 
+def test_how_long_each_piece_was_waited_for_is_told(
+    begin: Callable[..., Crawl], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[float, float]] = []
+    monkeypatch.setattr(company.Company, "took", lambda _, asked, got: told.append((asked, got)))
+    started = time.monotonic()
+
+    pieces(begin(Job(Steps(1, 5), Reads())))
+
+    moments = [moment for pair in told for moment in pair]
+    assert len(told) == 5
+    assert moments == sorted(moments)
+    assert started <= moments[0] <= moments[-1] <= time.monotonic()
+
+
 def test_the_buffer_is_filled_again_as_pieces_are_taken(begin: Callable[..., Crawl]) -> None:
     reader = Reads()
     crawl = begin(Job(Steps(1, 100), reader), workers=1, buffer_bytes=2 * SIZE)
