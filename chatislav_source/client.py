@@ -39,7 +39,11 @@ EXCERPT_CHARACTERS = 200
 PASSING_STATUSES = frozenset({408, 425, 429, 500, 501, 502, 503, 504, 507, 508, 509, 520, 521, 522})
 RATE_STATUSES = frozenset({429, 503})
 KEY_STATUSES = frozenset({401, 403})
-HEADERS = {"Content-Type": "application/json", "Accept-Encoding": "gzip, deflate"}
+HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip, deflate",
+    "Content-Type": "application/json",
+}
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ BUSY = 0.5  # of the time: the rest is needed by whoever takes what was fetched
 IDLE = 0.3
 BEHIND = 0.8  # of the time of whoever takes what was fetched: then to fetch more is of no use
 TAKEN_SECONDS = 0.5  # over which that is seen; rows of many pages are made at once
-LOAD_SECONDS = 0.5  # whoever takes nothing for so long is loading, which is no work with pages
 
 
 class Company:
@@ -46,15 +45,17 @@ class Company:
 
     def took(self, asked: float, got: float) -> None:
         """Whoever takes what was fetched has asked for it at `asked`, and waited until `got`."""
-        worked, self._got = asked - self._got, got
-        if worked >= LOAD_SECONDS:
-            return
-        self._taker_worked += worked
+        self._taker_worked += asked - self._got
         self._taker_waited += got - asked
+        self._got = got
         seconds = self._taker_worked + self._taker_waited
         if seconds >= TAKEN_SECONDS:
             self._is_behind = self._taker_worked > BEHIND * seconds
             self._taker_worked = self._taker_waited = 0.0
+
+    def load_began(self, now: float) -> None:
+        """From now on things are taken; what came before was no work with them."""
+        self._got = now
 
 
 def workers_for(requests: int) -> int:

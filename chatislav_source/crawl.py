@@ -109,7 +109,7 @@ class Crawl:
         self._idle = threading.Condition(self._lock)  # for workers; one with work wakes one more
         self._pieces: deque[Piece] = deque()
         self._waiting_bytes = 0
-        self._company = Company(workers, time.monotonic())
+        self.company = Company(workers, time.monotonic())
         self._few_since: float | None = None
         self._before = before
         self._after: Crawl | None = None
@@ -129,9 +129,9 @@ class Crawl:
         with self._lock:
             longest = None if deadline is None else deadline - asked
             self._arrived.wait_for(lambda: self._pieces or self._is_over(), longest)
+            self.company.took(asked, time.monotonic())
             if not self._pieces:
                 return None
-            self._company.took(asked, time.monotonic())
             was_full = self._is_full()
             piece = self._pieces.popleft()
             self._waiting_bytes -= piece.result.size if piece.result else 0
@@ -148,7 +148,7 @@ class Crawl:
     @property
     def waits(self) -> bool:
         """Whether it is answers that take the time, not what is done with them."""
-        return self._company.waits and not self._pieces  # else workers may wait for whoever takes
+        return self.company.waits and not self._pieces  # else workers may wait for whoever takes
 
     @property
     def is_slow(self) -> bool:
@@ -214,14 +214,14 @@ class Crawl:
 
     def _is_full(self) -> bool:
         # to fetch far ahead is of use only where that is waiting
-        most = self._buffer_bytes if self._company.waits else self._buffer_bytes // 2
+        most = self._buffer_bytes if self.company.waits else self._buffer_bytes // 2
         return self._waiting_bytes >= most
 
     def _in_flight(self) -> int:
         return sum(job.in_flight for job in self.jobs)
 
     def _room(self) -> int:
-        size = self._company.size
+        size = self.company.size
         if self._before and not self._before._is_over():
             size = min(size, self._before._room())
         return size - self._in_flight()
@@ -232,7 +232,7 @@ class Crawl:
                 self._after._idle.notify()
 
     def _note_how_few(self) -> None:
-        is_at_work = self._in_flight() > FEW * len(self._threads) or not self._company.waits
+        is_at_work = self._in_flight() > FEW * len(self._threads) or not self.company.waits
         if self._room() <= 0 or is_at_work:
             self._few_since = None
         elif self._few_since is None:
@@ -250,7 +250,7 @@ class Crawl:
         finally:
             with self._lock:
                 job.in_flight -= 1
-                self._company.worked(time.monotonic(), time.thread_time() - began)
+                self.company.worked(time.monotonic(), time.thread_time() - began)
                 if outcome is not None:
                     self._hand_on(job, request, outcome)
                 self._arrived.notify()

@@ -133,6 +133,7 @@ class Run:
     ) -> Iterator[tuple[pa.Table, pa.Table]]:
         """Tables of conversations and of messages, no key twice; all there is without a chunk."""
         crawl = self.start("conversations", resource_state)
+        crawl.company.load_began(time.monotonic())
         self._trust["conversations"].begin_load()
         if chunk and not self._is_first:
             chunk = chunk.merged()
@@ -171,6 +172,7 @@ class Run:
     def analytics(self, resource_state: dict[str, Any], chunk: Chunk | None) -> Iterator[pa.Table]:
         """Tables of analytics; all there is without a chunk."""
         crawl = self.start("analytics", resource_state)
+        crawl.company.load_began(time.monotonic())
         self._trust["analytics"].begin_load()
         conversations = self.crawls.get("conversations")
         if chunk and conversations and (self._held_back or not conversations.is_over):

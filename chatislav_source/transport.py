@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
+from base64 import b64encode
 from contextlib import suppress
-from typing import ClassVar
-from urllib.parse import unquote
+from typing import Any, ClassVar
+from urllib.parse import unquote_to_bytes
 from urllib.request import getproxies, proxy_bypass
 from weakref import WeakSet
 
@@ -32,6 +34,11 @@ AS_OF_HTTPX: tuple[tuple[type[Exception], type[httpx.RequestError]], ...] = (
     (exceptions.HTTPError, httpx.NetworkError),
 )
 """What of urllib3's is what of httpx's; the first that fits."""
+
+
+IDLE_SECONDS = 5.0  # after which a connection is made anew, as httpx does
+FINAL = 200  # HTTP status from which on an answer is the last
+LATIN = "latin-1"  # of headers
 
 
 class Connections:
@@ -70,12 +77,31 @@ class NotedConnection(HTTPConnection):
     """A connection, with or without TLS, that `connections` know once it is made."""
 
     connections: ClassVar[Connections]
+    used_at = 0.0  # seconds of the monotonic clock
 
     def connect(self) -> None:
         """Make it."""
         super().connect()
         # TLS within the TLS of a proxy is no socket, but has one
         self.connections.note(getattr(self.sock, "socket", self.sock))
+        self.used_at = time.monotonic()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether it may be used again: one that was idle may be forgotten by what lies between."""
+        return super().is_connected and time.monotonic() - self.used_at < IDLE_SECONDS
+
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override] # as urllib3 does
+        """The answer.
+
+        Raises:
+            ProtocolError: it is an interim one, after which another would come.
+        """
+        response = super().getresponse()
+        if response.status < FINAL:
+            raise exceptions.ProtocolError("an interim answer")
+        self.used_at = time.monotonic()
+        return response
 
 
 class Transport(httpx.BaseTransport):
@@ -121,10 +147,14 @@ class Transport(httpx.BaseTransport):
         except exceptions.HTTPError as error:
             kind = next(ours for theirs, ours in AS_OF_HTTPX if isinstance(error, theirs))
             raise kind(str(error)) from error
-        headers = list(response.headers.items())
-        return httpx.Response(
-            response.status, headers=headers, stream=httpx.ByteStream(response.data)
-        )
+        except (ValueError, ArithmeticError, MemoryError) as error:  # of sizes that are none
+            raise httpx.RemoteProtocolError(type(error).__name__) from None
+        # as they came: httpx would take text for ASCII
+        headers = [
+            (name.encode(LATIN), text.encode(LATIN)) for name, text in response.headers.items()
+        ]
+        stream = httpx.ByteStream(response.data)
+        return httpx.Response(response.status, headers=headers, stream=stream)
 
     def cut(self) -> None:
         """End every connection, also those still being made; whoever waits on one gets an error."""
@@ -136,22 +166,29 @@ class Transport(httpx.BaseTransport):
 
 
 def _manager(base_url: httpx.URL) -> urllib3.PoolManager:
-    context = httpx.create_ssl_context() if base_url.scheme == "https" else None
     proxies = getproxies()
     proxy = proxies.get(base_url.scheme) or proxies.get("all")
-    if not proxy or proxy_bypass(base_url.host):
-        return urllib3.PoolManager(maxsize=settings.MOST_CONCURRENCY, ssl_context=context)
+    if not proxy or proxy_bypass(base_url.netloc.decode()):
+        return urllib3.PoolManager(**_common(base_url.scheme))
     try:
-        proxy_url = httpx.URL(proxy if "://" in proxy else f"http://{proxy}")
-        login = unquote(proxy_url.userinfo.decode()) or None
+        url = httpx.URL(proxy if "://" in proxy else f"http://{proxy}")
+        if not url.host:
+            raise httpx.InvalidURL("no host")
+        login = b64encode(unquote_to_bytes(url.userinfo)).decode()
+        common = _common(base_url.scheme, url.scheme)
         return urllib3.ProxyManager(
-            str(proxy_url),
-            proxy_headers=urllib3.make_headers(proxy_basic_auth=login),
-            maxsize=settings.MOST_CONCURRENCY,
-            ssl_context=context,
+            f"{url.scheme}://{url.netloc.decode()}",
+            proxy_headers={"Proxy-Authorization": f"Basic {login}"} if login else None,
+            proxy_ssl_context=common["ssl_context"],
+            **common,
         )
     except (httpx.InvalidURL, exceptions.HTTPError):
         raise ConfigurationError(
             f"The proxy that the environment has for {base_url.scheme} cannot be used; write it as "
             "http://proxy.example:3128, or name the API's host in NO_PROXY."
         ) from None
+
+
+def _common(*schemes: str) -> dict[str, Any]:
+    context = httpx.create_ssl_context() if "https" in schemes else None
+    return {"maxsize": settings.MOST_CONCURRENCY, "ssl_context": context}

@@ -127,7 +127,9 @@ def test_a_load_says_nothing_of_how_rows_are_made() -> None:
     company = Company(8, 0.0)
     now = after(company, share=0.1, looks=5)
 
-    now = taken(company, work=2.0, wait=0.0, pieces=10, begin=now)
+    for _ in range(10):
+        company.load_began(now + 2.0)
+        now = taken(company, work=0.1, wait=0.1, pieces=2, begin=now + 2.0)
     after(company, share=0.1, looks=5, begin=now)
 
     assert (company.size, company.waits) == (8, True)

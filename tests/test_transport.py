@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import http.client
+import logging
 import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,11 +18,13 @@ import httpx
 import pytest
 import trustme
 
+from chatislav_source import settings
+from chatislav_source import transport as module
 from chatislav_source.errors import ConfigurationError
 from chatislav_source.transport import Connections, Transport
 from tests.soon import soon
 
-LOGIN = "Basic " + base64.b64encode(b"ana:lozin:ka").decode()
+LOGIN = "Basic " + base64.b64encode("ana:lozin:ка".encode()).decode()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -153,7 +156,7 @@ def test_a_proxy_of_the_environment_forwards_the_request(
 def test_a_proxy_gets_the_login_that_its_address_has(
     peer: Peer, proxy: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("http_proxy", proxy_url(proxy, "ana:lozin%3Aka@"))
+    monkeypatch.setenv("http_proxy", proxy_url(proxy, "ana:lozin%3A%D0%BA%D0%B0@"))
 
     post(peer.url)
 
@@ -178,10 +181,20 @@ def test_a_server_that_needs_no_proxy_is_asked_directly(
     assert proxy.asked == []
 
 
+def test_a_port_that_needs_no_proxy_is_asked_directly(
+    peer: Peer, proxy: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", proxy_url(proxy))
+    monkeypatch.setenv("no_proxy", f"127.0.0.1:{peer.url.port}")
+
+    assert post(peer.url) == b"zdravo"
+    assert proxy.asked == []
+
+
 def test_with_tls_a_proxy_is_asked_for_a_tunnel_and_never_for_what_goes_through(
     secure: Peer, proxy: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("https_proxy", proxy_url(proxy, "ana:lozin%3Aka@"))
+    monkeypatch.setenv("https_proxy", proxy_url(proxy, "ana:lozin%3A%D0%BA%D0%B0@"))
 
     with pytest.raises(httpx.ProxyError):
         post(secure.url)
@@ -192,7 +205,12 @@ def test_with_tls_a_proxy_is_asked_for_a_tunnel_and_never_for_what_goes_through(
 
 @pytest.mark.parametrize(
     "address",
-    ["socks5://ana:lozinka@127.0.0.1:1", "http://ana:lozinka@127.0.0.1:x", "ftp://127.0.0.1:1"],
+    [
+        "socks5://ana:lozinka@127.0.0.1:1",
+        "http://ana:lozinka@127.0.0.1:x",
+        "ftp://127.0.0.1:1",
+        "http://",
+    ],
 )
 def test_a_proxy_that_cannot_be_used_is_said_without_its_login(
     peer: Peer, address: str, monkeypatch: pytest.MonkeyPatch
@@ -285,3 +303,94 @@ def test_connections_that_were_closed_are_passed_over() -> None:
         connections.cut()
 
         assert theirs.recv(1) == b""
+
+
+def answering(*answers: bytes) -> Iterator[httpx.URL]:
+    """A server that gives these bytes to one request each, on as many connections as are made."""
+    left = list(answers)
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while left:
+            with suppress(OSError):
+                connection, _ = listening.accept()
+                with connection:
+                    while left and was_asked(connection):
+                        connection.sendall(left.pop(0))
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield httpx.URL(f"http://127.0.0.1:{listening.getsockname()[1]}")
+    left.clear()
+    with suppress(OSError):
+        listening.shutdown(socket.SHUT_RDWR)
+    listening.close()
+    thread.join(10)
+
+
+def was_asked(connection: socket.socket) -> bool:
+    """Whether a whole request came, not the end of the connection."""
+    request = b""
+    while not request.endswith(b"zdravo"):
+        part = connection.recv(65536)
+        if not part:
+            return False
+        request += part
+    return True
+
+
+ODD_ANSWERS = {
+    "an interim answer": b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n",
+    "a length that is none": b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\n",
+    "a chunk of less than nothing": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nabc\r\n"
+    ),
+    "a chunk without end": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"f" * 30 + b"\r\nabc\r\n"
+    ),
+    "no HTTP": b"SSH-2.0-OpenSSH_9.7\r\n",
+}
+
+
+@pytest.mark.parametrize("answer", ODD_ANSWERS.values(), ids=ODD_ANSWERS.keys())
+def test_an_answer_that_is_no_good_http_is_an_error_and_its_connection_is_left(
+    answer: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "READ_TIMEOUT_SECONDS", 2.0)
+    good = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nda"
+    with contextmanager(answering)(answer, good) as url:
+        transport = Transport(url)
+
+        assert how_it_ends(transport, url) is httpx.RemoteProtocolError
+        response = transport.handle_request(httpx.Request("POST", url, content=b"zdravo"))
+        transport.close()
+
+    assert response.read() == b"da"
+
+
+def test_headers_are_read_as_they_came() -> None:
+    header = "X-A: привет".encode()
+    with contextmanager(answering)(
+        b"HTTP/1.1 200 OK\r\n" + header + b"\r\nContent-Length: 2\r\n\r\nda"
+    ) as url:
+        transport = Transport(url)
+        response = transport.handle_request(httpx.Request("POST", url, content=b"zdravo"))
+        transport.close()
+
+    assert response.headers.raw[0] == (b"X-A", "привет".encode())
+
+
+def test_a_connection_that_was_idle_is_made_anew(
+    peer: Peer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="urllib3")
+    transport = Transport(peer.url)
+    request = httpx.Request("POST", peer.url, content=b"zdravo")
+
+    for idle_seconds in (99.0, 99.0, 0.0, 0.0):
+        monkeypatch.setattr(module, "IDLE_SECONDS", idle_seconds)
+        transport.handle_request(request)
+    transport.close()
+
+    assert caplog.text.count("Starting new HTTP connection") == 1
+    assert caplog.text.count("Resetting dropped connection") == 2

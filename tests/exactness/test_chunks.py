@@ -58,7 +58,7 @@ def test_while_answers_are_waited_for_what_is_there_is_loaded(
     monkeypatch.setattr(settings, "READ_PER_LOAD", 0.0)
     monkeypatch.setattr(settings, "LEAST_CHUNK_BYTES", 1)
     monkeypatch.setattr(company, "FEWEST", 99)
-    made.api.settings.latency_seconds = 0.05
+    made.api.settings.latency_seconds = 0.3  # reading takes longer than a load on any machine
 
     report = made.sync()
 
