@@ -11,6 +11,7 @@ import dlt
 import pytest
 
 from chatislav_source.chunk import Chunk
+from chatislav_source.company import Company
 from chatislav_source.run import Run
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox
 from chatislav_source.source import resolved_options
@@ -51,6 +52,8 @@ def test_each_load_is_marked_anew(
     chunk = replace(Chunk.starting(time.monotonic()), size=1)
     state: dict[str, Any] = {}
     marks = []
+    begun: list[float] = []
+    monkeypatch.setattr(Company, "load_began", lambda _, now: begun.append(now))
 
     with Run(options) as run:
         while not marks or not run.is_over:
@@ -58,3 +61,4 @@ def test_each_load_is_marked_anew(
             marks.append(state["trusted"]["mark"])
 
     assert len(set(marks)) == len(marks) > 1
+    assert len(begun) == len(marks)
