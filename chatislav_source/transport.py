@@ -35,7 +35,6 @@ AS_OF_HTTPX: tuple[tuple[type[Exception], type[httpx.RequestError]], ...] = (
 )
 """What of urllib3's is what of httpx's; the first that fits."""
 
-
 IDLE_SECONDS = 5.0  # after which a connection is made anew, as httpx does
 FINAL = 200  # HTTP status from which on an answer is the last
 LATIN = "latin-1"  # of headers
@@ -58,7 +57,7 @@ class Connections:
             _cut(opened)
 
     def cut(self) -> None:
-        """End every connection, also those still being made; whoever waits on one gets an error."""
+        """End every connection, and each made later at once; whoever waits on one gets an error."""
         with self._lock:
             self._is_cut = True
             sockets = list(self._sockets)
@@ -157,7 +156,7 @@ class Transport(httpx.BaseTransport):
         return httpx.Response(response.status, headers=headers, stream=stream)
 
     def cut(self) -> None:
-        """End every connection, also those still being made; whoever waits on one gets an error."""
+        """End every connection, and each made later at once; whoever waits on one gets an error."""
         self._connections.cut()
 
     def close(self) -> None:

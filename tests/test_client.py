@@ -633,6 +633,7 @@ def test_a_key_that_is_echoed_is_nowhere_to_be_seen(
     assert SANDBOX_KEY not in everything_said_of(raised.value)
     assert SANDBOX_KEY not in caplog.text
     assert len(caplog.records) >= 2
+    assert "urllib3.connectionpool" in {record.name for record in caplog.records}
 
 
 def test_the_key_and_the_words_are_in_no_log_and_no_repr_of_a_good_answer(
