@@ -12,6 +12,8 @@ LOOK_SECONDS = 0.1  # between two looks
 BUSY = 0.5  # of the time: the rest is needed by whoever takes what was fetched
 IDLE = 0.3
 BEHIND = 0.8  # of the time of whoever takes what was fetched: then to fetch more is of no use
+STOCKED = 0.5  # of the buffer; only with so much of it filled can more be of no use
+SHORT = 0.25  # of the buffer; with less of it filled, more workers may be of use
 TAKEN_SECONDS = 0.5  # over which that is seen; rows of many pages are made at once
 
 
@@ -29,18 +31,21 @@ class Company:
         self._taker_waited = 0.0
         self._is_behind = False
 
-    def worked(self, now: float, cpu: float) -> None:
-        """A worker has used the processor for `cpu` seconds."""
+    def worked(self, now: float, cpu: float, stock: float) -> None:
+        """A worker has used the processor for `cpu` seconds; `stock` of the buffer is filled."""
         self._cpu += cpu
         elapsed = now - self._looked
         if elapsed < LOOK_SECONDS:
             return
         share = self._cpu / elapsed
-        if share > BUSY or self._is_behind:
+        is_too_much = share > BUSY or (self._is_behind and stock > STOCKED)
+        if is_too_much:
             self.size = max(min(FEWEST, self._most), self.size - 1)
         elif share < IDLE:
             self.size = min(self._most, 2 * self.size)
-        self.waits = self.size == self._most and share <= BUSY and not self._is_behind
+        elif stock < SHORT:
+            self.size = min(self._most, self.size + 1)
+        self.waits = self.size == self._most and not is_too_much
         self._looked, self._cpu = now, 0.0
 
     def took(self, asked: float, got: float) -> None:
@@ -61,3 +66,8 @@ class Company:
 def workers_for(requests: int) -> int:
     """How many workers keep `requests` in flight: some decode what came meanwhile."""
     return requests + requests // 4
+
+
+def requests_of(workers: int) -> int:
+    """How many requests `workers_for` gave so many workers for."""
+    return workers - workers // 5

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from chatislav_source import settings
 from chatislav_source.client import ChatislavClient
-from chatislav_source.company import Company
+from chatislav_source.company import Company, requests_of
 from chatislav_source.errors import BotRefusedError, ChatislavError, KeyRefusedError
 from chatislav_source.state import State
 from chatislav_source.throttle import Stopped
@@ -132,7 +132,7 @@ class Crawl:
             self.company.took(asked, time.monotonic())
             if not self._pieces:
                 return None
-            was_full = self._is_full()
+            was_full = self._stock() >= 1
             piece = self._pieces.popleft()
             self._waiting_bytes -= piece.result.size if piece.result else 0
             if was_full:
@@ -195,7 +195,7 @@ class Crawl:
     def _next(self) -> tuple[Job, Any] | None:
         with self._lock:
             while not (self._closed or self.fatal or self._is_over()):
-                if not self._is_full() and self._room() > 0:
+                if self._stock() < 1 and self._room() > 0:
                     # the bot with the fewest requests in flight first: none waits for another
                     for job in sorted(self.jobs, key=lambda job: job.in_flight):
                         request = job.reading.next_request()
@@ -212,10 +212,10 @@ class Crawl:
             self._give_way()
             return None
 
-    def _is_full(self) -> bool:
+    def _stock(self) -> float:
         # to fetch far ahead is of use only where that is waiting
         most = self._buffer_bytes if self.company.waits else self._buffer_bytes // 2
-        return self._waiting_bytes >= most
+        return self._waiting_bytes / most
 
     def _in_flight(self) -> int:
         return sum(job.in_flight for job in self.jobs)
@@ -223,7 +223,8 @@ class Crawl:
     def _room(self) -> int:
         size = self.company.size
         if self._before and not self._before._is_over():
-            size = min(size, self._before._room())
+            most = min(self._before.company.size, requests_of(len(self._threads)))
+            size = min(size, most - self._before._in_flight())
         return size - self._in_flight()
 
     def _give_way(self) -> None:
@@ -250,9 +251,9 @@ class Crawl:
         finally:
             with self._lock:
                 job.in_flight -= 1
-                self.company.worked(time.monotonic(), time.thread_time() - began)
                 if outcome is not None:
                     self._hand_on(job, request, outcome)
+                self.company.worked(time.monotonic(), time.thread_time() - began, self._stock())
                 self._arrived.notify()
 
     def _hand_on(self, job: Job, request: Any, outcome: Any) -> None:

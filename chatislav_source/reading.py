@@ -82,6 +82,9 @@ class ConversationReading:
         if read is None:
             return None
         read.waiting = True
+        # in turn, so that long windows end together, and what is left then can be read at once
+        self._open.remove(read)
+        self._open.append(read)
         return PageRequest(self.bot_id, read.window, read.page_token, read.limit)
 
     def _begin(self) -> OpenWindow | None:

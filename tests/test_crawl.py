@@ -178,6 +178,18 @@ def test_how_long_each_piece_was_waited_for_is_told(
     assert started <= moments[0] <= moments[-1] <= time.monotonic()
 
 
+def test_how_much_of_the_buffer_is_filled_is_told_of_each_answer(
+    begin: Callable[..., Crawl], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[float] = []
+    monkeypatch.setattr(company.Company, "worked", lambda *given: told.append(given[-1]))
+
+    begin(Job(Steps(1, 100), Reads()), workers=1, buffer_bytes=4 * SIZE)
+
+    assert soon(lambda: len(told) == 4)
+    assert told == [0.25, 0.5, 0.75, 1.0]
+
+
 def test_the_buffer_is_filled_again_as_pieces_are_taken(begin: Callable[..., Crawl]) -> None:
     reader = Reads()
     crawl = begin(Job(Steps(1, 100), reader), workers=1, buffer_bytes=2 * SIZE)
@@ -276,6 +288,24 @@ def test_a_crawl_takes_the_turns_that_the_one_before_it_has_no_use_for(
 
     assert (waited, in_flight) == (None, 3)
     assert (len(pieces(second)), len(pieces(first))) == (6, 1)
+
+
+def test_together_with_the_one_before_it_a_crawl_has_no_more_requests_than_may_be_in_flight(
+    begin: Callable[..., Crawl],
+) -> None:
+    may_end = threading.Event()
+    wait = Reads(lambda _: assert_true(may_end.wait(20)))
+    first = begin(Job(Steps(1, 1), wait), workers=company.workers_for(8))
+    assert soon(lambda: first.jobs[0].in_flight == 1)
+
+    second = begin(Job(Steps(1, 20), wait), workers=company.workers_for(8), before=first)
+    assert soon(lambda: second.jobs[0].in_flight == 7)
+    waited = second.take(time.monotonic() + 0.05)
+    in_flight = second.jobs[0].in_flight
+    may_end.set()
+
+    assert (waited, in_flight) == (None, 7)
+    assert (len(pieces(second)), len(pieces(first))) == (20, 1)
 
 
 def test_after_the_crawl_before_it_a_crawl_has_all_its_workers(begin: Callable[..., Crawl]) -> None:
