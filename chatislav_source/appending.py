@@ -30,6 +30,7 @@ class Appending:
         self._pipeline = pipeline
         self._client: SqlClientBase[Any] | None = None
         self._merges = False
+        self._heaviest = 0
         fit_duckdb(pipeline, merges=True)  # so that the tables can be asked
 
     def _hold(self) -> None:
@@ -39,21 +40,21 @@ class Appending:
             client.open_connection()
             self._client = client
 
-    def appends(self, table: Table, parquet: Path, count: int) -> bool:
+    def appends(self, table: Table, parquet: Path, count: int, heaviest: int) -> bool:
         """Whether the `count` rows of a file are appended; if so that is noted.
 
-        Few are merged just as quickly, without a change of what dlt's schema says of the table.
+        `heaviest` are the bytes of its `HeaviestRows`, for which DuckDB is given memory. Few are merged just as quickly, without a change of what dlt's schema says of the table.
         """
         self._hold()
-        if self._client is None or count < settings.APPEND_FROM_ROWS:
-            return False
-        holds_some = _holds_any(self._client, table, parquet)
-        self._merges |= holds_some
-        fit_duckdb(self._pipeline, self._merges)
-        if holds_some:
-            return False
-        Path(self._pipeline.working_dir, NOTE).touch()
-        return True
+        appends = False
+        if self._client is not None and count >= settings.APPEND_FROM_ROWS:
+            appends = not _holds_any(self._client, table, parquet)
+            self._merges |= not appends
+        self._heaviest = max(self._heaviest, heaviest)
+        fit_duckdb(self._pipeline, self._merges, self._heaviest)
+        if appends:
+            Path(self._pipeline.working_dir, NOTE).touch()
+        return appends
 
     def close(self) -> None:
         """Let go of the database."""

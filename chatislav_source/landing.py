@@ -28,6 +28,7 @@ from dlt.extract import DltResource
 from chatislav_source.appending import Appending
 from chatislav_source.hints import hints_of
 from chatislav_source.json_lines import json_lines
+from chatislav_source.memory import HeaviestRows
 from chatislav_source.running import active_pipeline, kind_of_destination
 from chatislav_source.tables import DELETED, MESSAGES, Table
 
@@ -115,9 +116,9 @@ class FileLanding(Landing):
                 path.unlink()  # dlt has linked or copied it
 
     def _appends(self, file: JsonLinesFile | ParquetFile) -> bool:
-        return self._appending is not None and self._appending.appends(
-            file.table, file.path, file.count
-        )
+        if self._appending is None or isinstance(file, JsonLinesFile):
+            return False
+        return self._appending.appends(file.table, file.path, file.count, file.heaviest.bytes)
 
     def close(self) -> None:
         for file in self._files.values():
@@ -132,6 +133,7 @@ class ParquetFile:
 
     def __init__(self, path: Path, table: Table) -> None:
         self.path, self.table, self.count = path, table, 0
+        self.heaviest = HeaviestRows()
         self._writer = _parquet_writer(path, table)
         self._clearing = table.arrow_schema.empty_table()
 
@@ -142,6 +144,7 @@ class ParquetFile:
             self._clearing = pa.concat_tables([self._clearing, rows.filter(clears)])
             rows = rows.filter(pc.invert(clears)) if self._clearing.num_rows else rows
         self.count += rows.num_rows
+        self.heaviest.add(rows)
         self._writer.write_table(rows)
 
     def close(self) -> None:

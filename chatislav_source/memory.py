@@ -5,16 +5,21 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
+from collections import deque
 from contextlib import suppress
 from typing import Any
 
 import dlt
+import pyarrow as pa
 from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
 # DuckDB takes what it may, and each of its threads needs its own: as many as there are cores, which
 # is the default, would not fit. Two thirds of each limit were seen to be enough for a load.
-TO_APPEND = {"memory_limit": "48MB", "threads": 1}
-TO_MERGE = {"memory_limit": "96MB", "threads": 2}
+TO_APPEND = (48, 1)  # MB and threads
+TO_MERGE = (96, 2)
+VECTOR_ROWS = 2048  # that DuckDB works on at once: however long their texts are, they must fit
+VECTOR_MEGABYTES = 4  # of such rows have room within the limits above
+VECTOR_COPIES = 3  # of such rows may be there at once; two were seen to be enough
 GIVEN_BACK_FROM = "2MB"  # that DuckDB frees at once; by its default, 512 MB, it keeps 10 MB more
 # dlt puts it off until the file is closed, and all would be written to the log first; DuckDB takes
 # a text for 16 bytes here, however long it is
@@ -43,12 +48,39 @@ def look_for_garbage_less() -> None:
     gc.enable()
 
 
+class HeaviestRows:
+    """At most so many `bytes` have the rows that DuckDB works on at once, of all that were added.
+
+    Tables need not begin where DuckDB begins, so those rows may be of several tables.
+    """
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self._last: deque[tuple[int, int]] = deque()  # rows and bytes of parts
+
+    def add(self, rows: pa.Table) -> None:
+        """More rows, which follow those that were added before."""
+        for first in range(0, rows.num_rows, VECTOR_ROWS):
+            part = rows.slice(first, VECTOR_ROWS)
+            self._last.append((part.num_rows, part.nbytes))
+            while sum(number for number, _ in self._last) - self._last[0][0] >= VECTOR_ROWS:
+                self._last.popleft()
+            self.bytes = max(self.bytes, sum(size for _, size in self._last))
+
+
+def limits(merges: bool, heaviest: int = 0) -> dict[str, Any]:
+    """What DuckDB may take for a load, with `heaviest` bytes in the `HeaviestRows`."""
+    megabytes, threads = TO_MERGE if merges else TO_APPEND
+    more = max(0, heaviest // 1_000_000 - VECTOR_MEGABYTES)
+    return {"memory_limit": f"{megabytes + VECTOR_COPIES * more}MB", "threads": threads}
+
+
 class SmallDuckDb(dict[str, Any]):
     """DuckDB's settings where a load needs little memory and need not keep row order."""
 
     def __init__(self) -> None:
         super().__init__(
-            TO_MERGE,
+            limits(merges=True),
             preserve_insertion_order=False,
             allocator_bulk_deallocation_flush_threshold=GIVEN_BACK_FROM,
         )
@@ -62,13 +94,13 @@ def small_duckdb(path: str) -> DuckDbCredentials:
     return credentials
 
 
-def fit_duckdb(pipeline: dlt.Pipeline, merges: bool) -> None:
-    """Let DuckDB have what the next load needs, where it was opened by `small_duckdb`.
+def fit_duckdb(pipeline: dlt.Pipeline, merges: bool, heaviest: int = 0) -> None:
+    """Let DuckDB have the `limits` of the next load, where it was opened by `small_duckdb`.
 
     What was freed while reading is given back, as DuckDB has an allocator of its own.
     """
     credentials = pipeline.destination.config_params.get("credentials")
     given = getattr(credentials, "global_config", None)
     if isinstance(given, SmallDuckDb):
-        given.update(TO_MERGE if merges else TO_APPEND)
+        given.update(limits(merges, heaviest))
         _glibc("malloc_trim", 0)
