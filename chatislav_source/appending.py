@@ -43,7 +43,8 @@ class Appending:
     def appends(self, table: Table, parquet: Path, count: int, heaviest: int) -> bool:
         """Whether the `count` rows of a file are appended; if so that is noted.
 
-        `heaviest` are the bytes of its `HeaviestRows`, for which DuckDB is given memory. Few are merged just as quickly, without a change of what dlt's schema says of the table.
+        `heaviest` are the bytes of its `HeaviestRows`, for which DuckDB is given memory. Few rows
+        are merged just as quickly, without a change of what dlt's schema says of the table.
         """
         self._hold()
         appends = False

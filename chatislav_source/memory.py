@@ -7,6 +7,7 @@ import gc
 import sys
 from collections import deque
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 import dlt
@@ -19,7 +20,8 @@ TO_APPEND = (48, 1)  # MB and threads
 TO_MERGE = (96, 2)
 VECTOR_ROWS = 2048  # that DuckDB works on at once: however long their texts are, they must fit
 VECTOR_MEGABYTES = 4  # of such rows have room within the limits above
-VECTOR_COPIES = 3  # of such rows may be there at once; two were seen to be enough
+VECTOR_COPIES = 4  # of such rows may be there at once; three were seen to be enough
+PART_ROWS = 512  # of which the size is asked for, as to ask for each row takes long
 GIVEN_BACK_FROM = "2MB"  # that DuckDB frees at once; by its default, 512 MB, it keeps 10 MB more
 # dlt puts it off until the file is closed, and all would be written to the log first; DuckDB takes
 # a text for 16 bytes here, however long it is
@@ -49,10 +51,7 @@ def look_for_garbage_less() -> None:
 
 
 class HeaviestRows:
-    """At most so many `bytes` have the rows that DuckDB works on at once, of all that were added.
-
-    Tables need not begin where DuckDB begins, so those rows may be of several tables.
-    """
+    """At most so many `bytes` have any `VECTOR_ROWS` that follow each other in what was added."""
 
     def __init__(self) -> None:
         self.bytes = 0
@@ -60,11 +59,11 @@ class HeaviestRows:
 
     def add(self, rows: pa.Table) -> None:
         """More rows, which follow those that were added before."""
-        for first in range(0, rows.num_rows, VECTOR_ROWS):
-            part = rows.slice(first, VECTOR_ROWS)
-            self._last.append((part.num_rows, part.nbytes))
-            while sum(number for number, _ in self._last) - self._last[0][0] >= VECTOR_ROWS:
+        for first in range(0, rows.num_rows, PART_ROWS):
+            part = rows.slice(first, PART_ROWS)
+            while sum(number for number, _ in islice(self._last, 1, None)) >= VECTOR_ROWS:
                 self._last.popleft()
+            self._last.append((part.num_rows, part.nbytes))
             self.bytes = max(self.bytes, sum(size for _, size in self._last))
 
 

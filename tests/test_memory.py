@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import dlt
+import pyarrow as pa
 import pytest
 from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
+from hypothesis import given as given_of
+from hypothesis import strategies as st
 
 from chatislav_source import sync
 from chatislav_source.destinations import Target
-from chatislav_source.memory import TO_APPEND, TO_MERGE, fit_duckdb
+from chatislav_source.memory import HeaviestRows, fit_duckdb, limits
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
+from tests.conftest import TODAY
 
 
 @pytest.fixture
@@ -28,7 +32,7 @@ def pipeline(tmp_path: Path) -> dlt.Pipeline:
 def given(pipeline: dlt.Pipeline) -> dict[str, Any]:
     """What DuckDB is told when a load opens it."""
     credentials = pipeline.destination.config_params["credentials"]
-    return {name: credentials.global_config[name] for name in TO_MERGE}
+    return {name: credentials.global_config[name] for name in limits(merges=True)}
 
 
 def test_a_load_that_only_appends_is_given_less_than_one_that_merges(
@@ -42,7 +46,54 @@ def test_a_load_that_only_appends_is_given_less_than_one_that_merges(
 
     sync(pipeline, **source)
 
-    assert (appended, given(pipeline)) == (TO_APPEND, TO_MERGE)
+    assert (appended, given(pipeline)) == (limits(merges=False), limits(merges=True))
+    assert (appended["memory_limit"], given(pipeline)["memory_limit"]) == ("48MB", "96MB")
+
+
+@pytest.mark.parametrize("append_from_rows", [1, 1_000])
+def test_messages_however_long_are_loaded_and_loaded_again(
+    pipeline: dlt.Pipeline, monkeypatch: pytest.MonkeyPatch, append_from_rows: int
+) -> None:
+    monkeypatch.setattr("chatislav_source.settings.APPEND_FROM_ROWS", append_from_rows)
+    world = World.generate((101,), conversations=1, days=3, last_day=TODAY)
+    text = "Dobar dan " * 20_000
+    mails = [{"id": str(n), "role": "user", "content": f"{n} {text}"} for n in range(250)]
+    own = {**world.conversations(101)[0], "messages": mails}
+    world.put(101, own)
+    with Sandbox(world) as api:
+        source = {"api_key": SANDBOX_KEY, "base_url": api.base_url, "bot_ids": [101]}
+        sync(pipeline, **source)  # type: ignore[arg-type]
+        world.put(101, {**own, "messages": [*mails, {"content": f"250 {text}"}]})
+
+        sync(pipeline, **source)  # type: ignore[arg-type]
+
+    with pipeline.sql_client() as client:
+        query = "SELECT count(*), sum(length(content)) FROM conversations__messages"
+        found = client.execute_sql(query)
+    assert found == [(251, sum(len(f"{n} {text}") for n in range(251)))]
+
+
+@given_of(
+    lengths=st.lists(st.integers(0, 1_000), min_size=1, max_size=60),
+    split=st.lists(st.integers(1, 20), max_size=10),
+)
+def test_the_heaviest_rows_are_at_least_as_heavy_as_any_and_little_heavier(
+    lengths: list[int], split: list[int]
+) -> None:
+    texts = pa.table({"text": pa.array(["x" * length for length in lengths], pa.binary())})
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("chatislav_source.memory.VECTOR_ROWS", 8)
+        patched.setattr("chatislav_source.memory.PART_ROWS", 2)
+        heaviest = HeaviestRows()
+        for rows in [*split, len(lengths)]:
+            heaviest.add(texts.slice(0, rows))
+            texts = texts.slice(rows)
+
+    def most(rows: int) -> int:
+        return max(sum(lengths[n : n + rows]) for n in range(len(lengths)))
+
+    offsets = 4 * (8 + 4 + 6)  # bytes; each part has one more than rows
+    assert most(8) <= heaviest.bytes <= most(8 + 4) + offsets
 
 
 def test_duckdb_is_set_as_given_and_statements_follow_each_other(pipeline: dlt.Pipeline) -> None:
@@ -60,7 +111,7 @@ def test_duckdb_is_set_as_given_and_statements_follow_each_other(pipeline: dlt.P
         }
 
     assert found == {
-        "threads": [(TO_APPEND["threads"],)],
+        "threads": [(1,)],
         "memory_limit": [("45.7 MiB",)],  # 48 MB
         "allocator_bulk_deallocation_flush_threshold": [("1.9 MiB",)],
         "checkpoint_threshold": [("3.8 MiB",)],
