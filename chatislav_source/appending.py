@@ -16,11 +16,12 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.sql_client import SqlClientBase
 
 from chatislav_source import settings
-from chatislav_source.memory import fit_duckdb
+from chatislav_source.memory import LIGHT_BYTES, fit_duckdb
 from chatislav_source.running import kind_of_destination
 from chatislav_source.tables import Table
 
 NOTE = "chatislav_appends"
+HEAVIEST = "heaviest_rows_bytes"
 
 
 class Appending:
@@ -43,15 +44,16 @@ class Appending:
     def appends(self, table: Table, parquet: Path, count: int, heaviest: int) -> bool:
         """Whether the `count` rows of a file are appended; if so that is noted.
 
-        `heaviest` are the bytes of its `HeaviestRows`, for which DuckDB is given memory. Few rows
-        are merged just as quickly, without a change of what dlt's schema says of the table.
+        `heaviest` are the bytes of its `HeaviestRows`, for which DuckDB is given memory; and for
+        those of all loads before, as it may write the last rows of a table anew. Few rows are
+        merged just as quickly, without a change of what dlt's schema says of the table.
         """
         self._hold()
         appends = False
         if self._client is not None and count >= settings.APPEND_FROM_ROWS:
             appends = not _holds_any(self._client, table, parquet)
             self._merges |= not appends
-        self._heaviest = max(self._heaviest, heaviest)
+        self._heaviest = max(self._heaviest, _heaviest_so_far(heaviest))
         fit_duckdb(self._pipeline, self._merges, self._heaviest)
         if appends:
             Path(self._pipeline.working_dir, NOTE).touch()
@@ -62,6 +64,15 @@ class Appending:
         if self._client is not None:
             self._client.close_connection()
             self._client = None
+
+
+def _heaviest_so_far(heaviest: int) -> int:
+    """The most of this and all earlier loads of the resource, whose state keeps what is much."""
+    state = dlt.current.resource_state()
+    known: int = state.get(HEAVIEST, 0)
+    if heaviest > max(known, LIGHT_BYTES):
+        state[HEAVIEST] = heaviest
+    return max(known, heaviest)
 
 
 def _holds_any(client: SqlClientBase[Any], table: Table, parquet: Path) -> bool:

@@ -19,7 +19,7 @@ from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 TO_APPEND = (48, 1)  # MB and threads
 TO_MERGE = (96, 2)
 VECTOR_ROWS = 2048  # that DuckDB works on at once: however long their texts are, they must fit
-VECTOR_MEGABYTES = 4  # of such rows have room within the limits above
+LIGHT_BYTES = 4_000_000  # of such rows have room within the limits above
 VECTOR_COPIES = 4  # of such rows may be there at once; three were seen to be enough
 PART_ROWS = 512  # of which the size is asked for, as to ask for each row takes long
 GIVEN_BACK_FROM = "2MB"  # that DuckDB frees at once; by its default, 512 MB, it keeps 10 MB more
@@ -70,8 +70,8 @@ class HeaviestRows:
 def limits(merges: bool, heaviest: int = 0) -> dict[str, Any]:
     """What DuckDB may take for a load, with `heaviest` bytes in the `HeaviestRows`."""
     megabytes, threads = TO_MERGE if merges else TO_APPEND
-    more = max(0, heaviest // 1_000_000 - VECTOR_MEGABYTES)
-    return {"memory_limit": f"{megabytes + VECTOR_COPIES * more}MB", "threads": threads}
+    more = VECTOR_COPIES * max(0, heaviest - LIGHT_BYTES) // 1_000_000
+    return {"memory_limit": f"{megabytes + more}MB", "threads": threads}
 
 
 class SmallDuckDb(dict[str, Any]):

@@ -73,6 +73,24 @@ def test_messages_however_long_are_loaded_and_loaded_again(
     assert found == [(251, sum(len(f"{n} {text}") for n in range(251)))]
 
 
+def test_what_long_messages_need_is_given_to_later_loads_too(
+    pipeline: dlt.Pipeline, world: World, api: Sandbox
+) -> None:
+    source: dict[str, Any] = {"api_key": SANDBOX_KEY, "base_url": api.base_url, "bot_ids": [101]}
+    own = world.conversations(101)[-1]
+    long = [{"content": "Dobar dan " * 100_000} for _ in range(10)]
+    world.put(101, {**own, "messages": long})
+    sync(pipeline, **source)
+    world.put(101, {**own, "messages": [{"content": "Dobar dan"}]})
+    sync(pipeline, **source)
+    world.add_message(101, own["sessionId"])
+
+    sync(pipeline, **source)
+
+    given_at_last = int(given(pipeline)["memory_limit"].removesuffix("MB"))
+    assert given_at_last >= 48 + 4 * (10 - 4)
+
+
 @given_of(
     lengths=st.lists(st.integers(0, 1_000), min_size=1, max_size=60),
     split=st.lists(st.integers(1, 20), max_size=10),
