@@ -87,7 +87,7 @@ class Crawl:
     """Runs the jobs in `workers` threads until each is done or has an error.
 
     At most `buffer_bytes` of JSON wait to be taken, and half of that where answers come at once.
-    `before` is a crawl whose requests go first: this one takes the workers' turns that it leaves.
+    `before` is a crawl whose requests go first: this one has what it leaves of those in flight.
     """
 
     def __init__(

@@ -4,17 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.benchmarks.measure import (
-    BOTS,
-    SYNC,
-    Measured,
-    Row,
-    Served,
-    middle,
-    process,
-    scratch,
-    served,
-)
+from tests.benchmarks.measure import BOTS, SYNC, Row, first_run, middle, served
 
 LATENCY_SECONDS = 0.05
 RUNS = {1: 1, 8: 3}  # by requests in flight; the median, as a short run is hit harder by any pause
@@ -30,15 +20,10 @@ def rows() -> Iterator[Row]:
             seconds = {}
             for in_flight, times in RUNS.items():
                 command = [*SYNC, *chosen, "--max-concurrency", str(in_flight)]
-                runs = [_run(command, api) for _ in range(times)]
+                runs = [first_run(command, api) for _ in range(times)]
                 seconds[in_flight] = middle(runs).seconds
         yield Row(
             f"50 ms a request, {name}: one at a time → eight in flight",
             f"{seconds[1]:.1f} s → {seconds[8]:.1f} s",
             f"{seconds[1] / seconds[8]:.2f}",
         )
-
-
-def _run(command: list[str], api: Served) -> Measured:
-    with scratch() as folder:
-        return process(command, api.environment, folder)

@@ -91,6 +91,12 @@ def process(command: Sequence[str], environment: dict[str, str], folder: str) ->
         return Measured(seconds, usage.ru_maxrss / 1024, output.read().decode())
 
 
+def first_run(command: Sequence[str], api: Served) -> Measured:
+    """Run a command that syncs from `api`, in an empty folder."""
+    with scratch() as folder:
+        return process(command, api.environment, folder)
+
+
 def middle(runs: Sequence[Measured]) -> Measured:
     """The median time, and the most memory of all runs."""
     return Measured(median(run.seconds for run in runs), max(run.megabytes for run in runs))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from statistics import median
 
-from tests.benchmarks.measure import BOTS, SYNC, Row, Served, process, scratch, served
+from tests.benchmarks.measure import BOTS, SYNC, Row, Served, first_run, served
 
 SIZES = (10_000, 200_000)
 LONG_MESSAGES = 2_000
@@ -29,5 +29,4 @@ def rows() -> Iterator[Row]:
 
 def _peak(api: Served) -> float:
     """Of a first load, in MB."""
-    with scratch() as folder:
-        return process([*SYNC, "--bot-id", str(BOTS[0])], api.environment, folder).megabytes
+    return first_run([*SYNC, "--bot-id", str(BOTS[0])], api).megabytes

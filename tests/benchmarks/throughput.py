@@ -11,9 +11,8 @@ from tests.benchmarks.measure import (
     Row,
     Served,
     contender,
+    first_run,
     middle,
-    process,
-    scratch,
     served,
 )
 
@@ -46,5 +45,4 @@ def rows() -> Iterator[Row]:
 def once(name: str, api: Served) -> Measured:
     """One run in an empty folder."""
     command = [*SYNC, "--bot-id", str(BOTS[0])] if name == "sync" else contender(name, api)
-    with scratch() as folder:
-        return process(command, api.environment, folder)
+    return first_run(command, api)
