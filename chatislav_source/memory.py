@@ -15,8 +15,8 @@ import pyarrow as pa
 from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
 # DuckDB takes what it may, and each of its threads needs its own: as many as there are cores, which
-# is the default, would not fit. Two thirds of each limit were seen to be enough for a load.
-TO_APPEND = (44, 1)  # MB and threads
+# is the default, would not fit. With 44 MB an append of millions of rows was seen to fail.
+TO_APPEND = (48, 1)  # MB and threads
 TO_MERGE = (96, 2)
 VECTOR_ROWS = 2048  # that DuckDB works on at once: however long their texts are, they must fit
 LIGHT_BYTES = 4_000_000  # of such rows have room within the limits above

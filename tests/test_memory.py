@@ -47,7 +47,7 @@ def test_a_load_that_only_appends_is_given_less_than_one_that_merges(
     sync(pipeline, **source)
 
     assert (appended, given(pipeline)) == (limits(merges=False), limits(merges=True))
-    assert (appended["memory_limit"], given(pipeline)["memory_limit"]) == ("44MB", "96MB")
+    assert (appended["memory_limit"], given(pipeline)["memory_limit"]) == ("48MB", "96MB")
 
 
 @pytest.mark.parametrize("append_from_rows", [1, 1_000])
@@ -88,7 +88,7 @@ def test_what_long_messages_need_is_given_to_later_loads_too(
     sync(pipeline, **source)
 
     given_at_last = int(given(pipeline)["memory_limit"].removesuffix("MB"))
-    assert given_at_last >= 44 + 4 * (10 - 4)
+    assert given_at_last >= 48 + 4 * (10 - 4)
 
 
 @given_of(
@@ -130,7 +130,7 @@ def test_duckdb_is_set_as_given_and_statements_follow_each_other(pipeline: dlt.P
 
     assert found == {
         "threads": [(1,)],
-        "memory_limit": [("41.9 MiB",)],  # 44 MB
+        "memory_limit": [("45.7 MiB",)],  # 48 MB
         "allocator_bulk_deallocation_flush_threshold": [("1.9 MiB",)],
         "checkpoint_threshold": [("3.8 MiB",)],
     }
