@@ -6,30 +6,30 @@
 from typing import TYPE_CHECKING, Any
 
 from chatislav_source.errors import (
-    BotRefusedError,
+    AuthenticationError,
+    BotAccessError,
     ChatislavError,
     ConfigurationError,
-    KeyRefusedError,
     LoadFailedError,
-    PipelineBusyError,
-    RequestFailedError,
-    RequestRefusedError,
+    PipelineLockedError,
+    RequestRejectedError,
+    RetriesExhaustedError,
     UnexpectedResponseError,
 )
 
 if TYPE_CHECKING:
-    from chatislav_source.loads import sync
+    from chatislav_source.runner.job import sync
     from chatislav_source.source import chatislav
 
 __all__ = [
-    "BotRefusedError",
+    "AuthenticationError",
+    "BotAccessError",
     "ChatislavError",
     "ConfigurationError",
-    "KeyRefusedError",
     "LoadFailedError",
-    "PipelineBusyError",
-    "RequestFailedError",
-    "RequestRefusedError",
+    "PipelineLockedError",
+    "RequestRejectedError",
+    "RetriesExhaustedError",
     "UnexpectedResponseError",
     "chatislav",
     "sync",
@@ -42,5 +42,5 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    module = import_module(f"{__name__}.{'source' if name == 'chatislav' else 'loads'}")
+    module = import_module(f"{__name__}.{'source' if name == 'chatislav' else 'runner.job'}")
     return getattr(module, name)

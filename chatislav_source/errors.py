@@ -2,12 +2,12 @@
 
 ChatislavError
 ├── ConfigurationError        an argument, a key or a file is not usable; nothing was requested
-├── KeyRefusedError           no key is accepted; nothing more can be read
-├── BotRefusedError           the key is good, but not for this bot
-├── RequestRefusedError       the API does not take this request (any other 4xx)
-├── RequestFailedError        the API did not answer well within the budget of tries
+├── AuthenticationError           no key is accepted; nothing more can be read
+├── BotAccessError           the key is good, but not for this bot
+├── RequestRejectedError       the API does not take this request (any other 4xx)
+├── RetriesExhaustedError        the API did not answer well within the budget of tries
 ├── UnexpectedResponseError   an answer that would lose rows if it were believed
-├── PipelineBusyError         another run holds the pipeline or the database
+├── PipelineLockedError         another run holds the pipeline or the database
 └── LoadFailedError           the destination refused what was read
 """
 
@@ -22,7 +22,7 @@ class ConfigurationError(ChatislavError, ValueError):
     """What was asked for cannot be done as it was asked; no request was sent."""
 
 
-class KeyRefusedError(ChatislavError):
+class AuthenticationError(ChatislavError):
     """The API refuses every key it was given (401 or 403)."""
 
     def __init__(self, status: int) -> None:
@@ -35,7 +35,7 @@ class KeyRefusedError(ChatislavError):
         )
 
 
-class BotRefusedError(ChatislavError):
+class BotAccessError(ChatislavError):
     """The key is accepted, but not for this bot; or, `only_here`, not for one endpoint of it."""
 
     def __init__(self, bot_id: int, status: int, only_here: bool = False) -> None:
@@ -55,7 +55,7 @@ HERE = (
 )
 
 
-class RequestRefusedError(ChatislavError):
+class RequestRejectedError(ChatislavError):
     """The API answered 4xx: the same request would be refused again."""
 
     def __init__(self, path: str, about: str, status: int, excerpt: str) -> None:
@@ -67,7 +67,7 @@ class RequestRefusedError(ChatislavError):
         )
 
 
-class RequestFailedError(ChatislavError):
+class RetriesExhaustedError(ChatislavError):
     """Every try of a request failed in a way that may pass."""
 
     def __init__(
@@ -90,12 +90,12 @@ class UnexpectedResponseError(ChatislavError):
         self.path = path
         self.problem = problem
         super().__init__(
-            f"POST {path} for {about}: {problem}. Stopped, because going on would lose rows. "
+            f"POST {path} for {about}: {problem}. Cancelled, because going on would lose rows. "
             "Run again; if it repeats, the API has changed."
         )
 
 
-class PipelineBusyError(ChatislavError):
+class PipelineLockedError(ChatislavError):
     """Another process works on the same pipeline or holds the database file."""
 
 

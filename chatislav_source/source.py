@@ -13,17 +13,22 @@ from dlt.common.configuration import with_config
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from chatislav_source import settings
-from chatislav_source.appending import Appending
-from chatislav_source.catalog import watch_loads
-from chatislav_source.chunk import Chunk
-from chatislav_source.hiding import hide_rows
-from chatislav_source.landing import landing
-from chatislav_source.options import Options, checked
-from chatislav_source.run import Run
-from chatislav_source.running import active_pipeline
-from chatislav_source.staging import private_staging
-from chatislav_source.tables import ANALYTICS, CONVERSATIONS, MESSAGES
+from chatislav_source.config import (
+    ANALYTICS_LOOKBACK_DAYS,
+    BASE_URL,
+    DEFAULT_CONCURRENCY,
+    Options,
+    checked,
+)
+from chatislav_source.destinations.ddl import watch_loads
+from chatislav_source.destinations.dlt_internals import active_pipeline
+from chatislav_source.destinations.duckdb import Appending
+from chatislav_source.destinations.staging import private_staging
+from chatislav_source.destinations.writers import landing
+from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES
+from chatislav_source.runner.load_limit import LoadLimit
+from chatislav_source.runner.redaction import hide_rows
+from chatislav_source.runner.run import Run
 
 
 @dlt.source(name="chatislav", section="chatislav", max_table_nesting=0)
@@ -31,15 +36,15 @@ def chatislav(
     bot_ids: list[int] | None = None,
     api_key: TSecretStrValue | None = None,
     secondary_api_key: TSecretStrValue | None = None,
-    base_url: str = settings.BASE_URL,
+    base_url: str = BASE_URL,
     start_date: str | None = None,
     end_date: str | None = None,
     timezone: str = "UTC",
     api_timezone: str = "UTC",
     lookback_days: int | None = None,
-    analytics_lookback_days: int = settings.ANALYTICS_LOOKBACK_DAYS,
+    analytics_lookback_days: int = ANALYTICS_LOOKBACK_DAYS,
     analytics_channels: list[str] | None = None,
-    max_concurrency: int = settings.MAX_CONCURRENCY,
+    max_concurrency: int = DEFAULT_CONCURRENCY,
 ) -> Sequence[DltResource]:
     """Conversations with their messages, and daily analytics, of Chatislav AI agents.
 
@@ -53,7 +58,7 @@ def chatislav(
         ConfigurationError: an argument cannot be used; nothing was requested.
     """
     options = _checked({**locals()})
-    return resources(OneRun(options))
+    return resources(WholeRunScope(options))
 
 
 @with_config(sections=("sources", "chatislav"))
@@ -61,15 +66,15 @@ def resolved_options(
     bot_ids: list[int] | None = None,
     api_key: TSecretStrValue | None = None,
     secondary_api_key: TSecretStrValue | None = None,
-    base_url: str = settings.BASE_URL,
+    base_url: str = BASE_URL,
     start_date: str | None = None,
     end_date: str | None = None,
     timezone: str = "UTC",
     api_timezone: str = "UTC",
     lookback_days: int | None = None,
-    analytics_lookback_days: int = settings.ANALYTICS_LOOKBACK_DAYS,
+    analytics_lookback_days: int = ANALYTICS_LOOKBACK_DAYS,
     analytics_channels: list[str] | None = None,
-    max_concurrency: int = settings.MAX_CONCURRENCY,
+    max_concurrency: int = DEFAULT_CONCURRENCY,
 ) -> Options:
     """The options of a run outside a dlt source, from arguments and dlt's config.
 
@@ -96,7 +101,7 @@ class Loads(Protocol):
     def lent(self, resource: str) -> Any: ...
 
 
-class OneRun:
+class WholeRunScope:
     """Each resource of a plain pipeline run has a run of its own, which is complete or fails."""
 
     appending = None  # dlt repeats what was interrupted
@@ -105,7 +110,7 @@ class OneRun:
         self._options = options
 
     @contextmanager
-    def lent(self, resource: str) -> Iterator[tuple[Run, Chunk | None]]:
+    def lent(self, resource: str) -> Iterator[tuple[Run, LoadLimit | None]]:
         """A run that ends with the resource.
 
         Raises:
@@ -153,7 +158,7 @@ def resources(loads: Loads) -> Sequence[DltResource]:
     return conversations, analytics
 
 
-class AsIntended(logging.Filter):
+class ExpectedWarningsFilter(logging.Filter):
     """Drops warnings that dlt gives with every load about what is done here on purpose."""
 
     INTENDED = (
@@ -174,5 +179,5 @@ class AsIntended(logging.Filter):
 def quiet_about_the_intended() -> None:
     """Put the filter on dlt's logger, once."""
     dlt_logger = logging.getLogger("dlt")
-    if not any(isinstance(known, AsIntended) for known in dlt_logger.filters):
-        dlt_logger.addFilter(AsIntended())
+    if not any(isinstance(known, ExpectedWarningsFilter) for known in dlt_logger.filters):
+        dlt_logger.addFilter(ExpectedWarningsFilter())

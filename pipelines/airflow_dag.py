@@ -141,7 +141,7 @@ def run_sync(bot_id: int, days: list[str] | None):
     The folder is thrown away: dlt restores the state from the destination.
     """
     dlt = configured_dlt()
-    from chatislav_source import ConfigurationError, KeyRefusedError, sync
+    from chatislav_source import AuthenticationError, ConfigurationError, sync
 
     name = f"chatislav_{bot_id}" + (f"_{days[0][:7]}".replace("-", "_") if days else "")
     start_date, end_date = days or (None, None)
@@ -158,7 +158,7 @@ def run_sync(bot_id: int, days: list[str] | None):
                 max_concurrency=REQUESTS_PER_TASK,
                 **credentials(),
             )
-        except (ConfigurationError, KeyRefusedError) as error:
+        except (ConfigurationError, AuthenticationError) as error:
             raise AirflowFailException(str(error)) from None  # trying again would not help
 
 

@@ -18,7 +18,7 @@ from dagster_dlt import DagsterDltResource, DagsterDltTranslator
 from dagster_dlt.translator import DltResourceTranslatorData
 
 from chatislav_source import chatislav
-from chatislav_source.tables import TABLES, Table
+from chatislav_source.records.schema import TABLES, Table
 
 SCHEDULE = "0 * * * *"
 FIRST_DAY = "2026-01-01"

@@ -6,14 +6,14 @@ import pytest
 
 import chatislav_source
 from chatislav_source.errors import (
-    BotRefusedError,
+    AuthenticationError,
+    BotAccessError,
     ChatislavError,
     ConfigurationError,
-    KeyRefusedError,
     LoadFailedError,
-    PipelineBusyError,
-    RequestFailedError,
-    RequestRefusedError,
+    PipelineLockedError,
+    RequestRejectedError,
+    RetriesExhaustedError,
     UnexpectedResponseError,
 )
 
@@ -23,30 +23,30 @@ ABOUT = "bot 123, 2026-06-01/2026-06-30"
 @pytest.mark.parametrize(
     ("error", "says", "advises"),
     [
-        (KeyRefusedError(401), "HTTP 401", "SOURCES__CHATISLAV__API_KEY"),
-        (BotRefusedError(123, 403), "Bot 123 is refused (HTTP 403)", "Check its id"),
+        (AuthenticationError(401), "HTTP 401", "SOURCES__CHATISLAV__API_KEY"),
+        (BotAccessError(123, 403), "Bot 123 is refused (HTTP 403)", "Check its id"),
         (
-            BotRefusedError(123, 403, only_here=True),
+            BotAccessError(123, 403, only_here=True),
             "Bot 123 is refused here (HTTP 403) while the API's other endpoint answers",
             "Ask the vendor",
         ),
         (
-            RequestRefusedError("/conversations", ABOUT, 404, "no such bot"),
+            RequestRejectedError("/conversations", ABOUT, 404, "no such bot"),
             f"POST /conversations for {ABOUT} was refused (HTTP 404): no such bot.",
             "Check the bot id, the dates and base_url",
         ),
         (
-            RequestRefusedError("/conversations", ABOUT, 400, ""),
+            RequestRejectedError("/conversations", ABOUT, 400, ""),
             "(HTTP 400): no text.",
             "Check the bot id",
         ),
         (
-            RequestFailedError("/analytics", ABOUT, 8, "HTTP 502"),
+            RetriesExhaustedError("/analytics", ABOUT, 8, "HTTP 502"),
             f"POST /analytics for {ABOUT} failed 8 times, last: HTTP 502.",
             "run again later",
         ),
         (
-            RequestFailedError("/analytics", ABOUT, 1, "HTTP 502"),
+            RetriesExhaustedError("/analytics", ABOUT, 1, "HTTP 502"),
             "failed 1 time, last",
             "Nothing is lost",
         ),
@@ -67,14 +67,14 @@ def test_a_message_says_what_happened_and_what_to_do(
 
 
 def test_facts_are_attributes() -> None:
-    failed = RequestFailedError("/analytics", ABOUT, 8, "HTTP 502", size_may_be_why=True)
-    refused = RequestRefusedError("/conversations", ABOUT, 404, "no such bot")
+    failed = RetriesExhaustedError("/analytics", ABOUT, 8, "HTTP 502", size_may_be_why=True)
+    refused = RequestRejectedError("/conversations", ABOUT, 404, "no such bot")
 
     assert (failed.path, failed.tries, failed.reason) == ("/analytics", 8, "HTTP 502")
     assert failed.size_may_be_why
     assert (refused.path, refused.status) == ("/conversations", 404)
-    assert BotRefusedError(123, 403).bot_id == 123
-    assert KeyRefusedError(403).status == 403
+    assert BotAccessError(123, 403).bot_id == 123
+    assert AuthenticationError(403).status == 403
     assert UnexpectedResponseError("/analytics", ABOUT, "wrong").problem == "wrong"
     assert (LoadFailedError("load", "X").step, LoadFailedError("load", "X").kind) == ("load", "X")
 
@@ -84,4 +84,4 @@ def test_every_error_is_of_one_family_and_at_the_front_door() -> None:
 
     assert {error.__name__ for error in family} <= set(chatislav_source.__all__)
     assert issubclass(ConfigurationError, ValueError)
-    assert issubclass(PipelineBusyError, ChatislavError)
+    assert issubclass(PipelineLockedError, ChatislavError)

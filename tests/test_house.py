@@ -1,9 +1,10 @@
-"""The house stands as it is drawn: imports only point down, files and functions stay short."""
+"""The package keeps its structure: which room may import which, no circle, short files."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -12,182 +13,220 @@ import chatislav_source
 
 PACKAGE = Path(chatislav_source.__file__).parent
 NAME = PACKAGE.name
-FLOORS: list[set[str]] = [
-    {
-        "errors",
-        "settings",
-        "windows",
-        "tables",
-        "decoding",
-        "company",
-        "memory",
-        "belonging",
-        "running",
-        "hiding",
-        "retry_after",
-    },
-    {
-        "values",
-        "state",
-        "options",
-        "pace",
-        "report",
-        "loaded",
-        "staging",
-        "json_lines",
-        "hints",
-        "density",
-        "chunk",
-    },
-    {"rows", "throttle", "transport", "appending", "catalog", "status", "destinations"},
-    {"client", "typed_page", "landing", "evidence"},
-    {"conversations", "analytics", "typed_rows"},
-    {"movement", "building", "crawl", "check"},
-    {"reading", "batch", "console", "destination_check"},
-    {"writing"},
-    {"planning"},
-    {"run"},
-    {"source"},
-    {"loads"},
-    {"demo"},
-    {"cli"},
-]
-"""From the ground up; a module may use those of the floors below its own."""
 
-MOST_LINES = 300
-LONG_FILES = {"cli": "one short function per command, but each with its options and examples"}
-MOST_LINES_OF_A_FUNCTION = 40
-LONG_FUNCTIONS: dict[str, str] = {}
+GROUND = {"config", "errors"}
+MAY_IMPORT: dict[str, set[str]] = {
+    "api": set(),
+    "records": set(),
+    "streams": {"api", "records"},
+    "destinations": {"records"},
+    "runner": {"streams", "destinations", "records", "api"},
+    "source": {"runner"},
+    "cli": {"source", "runner", "streams", "destinations", "records", "api", "sandbox"},
+}
+"""The rooms that each room may import, besides `config` and `errors`, which all may."""
 
-MODULES = {path.stem: path for path in sorted(PACKAGE.glob("*.py")) if path.stem != "__init__"}
-SANDBOX = sorted((PACKAGE / "sandbox").glob("*.py"))
+ALONE_IN: dict[str, set[str]] = {
+    "click": {"cli"},
+    "rich": {"cli"},
+    "ctypes": {"cli"},
+    "httpx": {"api"},
+    "tenacity": {"api"},
+    "msgspec": {"records"},
+    "threading": {"api", "runner"},
+    "dlt": {"source", "runner", "destinations", "cli"},
+}
+"""The only rooms that may import a library."""
+
+PURE = {"records", "streams"}
+"""Rooms without a clock, a thread, I/O or dlt."""
+
+MAX_TOP_MODULES = 6
+MAX_ROOM_MODULES = 12
+MAX_FILE_LINES = 300
+MAX_FUNCTION_LINES = 40
+MAX_ATTRIBUTES = 13
+
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if "models" not in path.parts)
+FOLDERS = sorted({path.parent for path in FILES})
+
+
+def module_of(path: Path) -> str:
+    """The dotted name of a file, without the package's own; a room's `__init__` is the room."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def room_of(module: str) -> str:
+    """The first part of a module's name."""
+    return module.partition(".")[0]
+
+
+MODULES = {module_of(path): path for path in FILES}
 
 
 def imports(path: Path) -> Iterator[str]:
     """Full names of what a file imports, wherever in it."""
+    base = path.parent.relative_to(PACKAGE.parent).parts
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            folder = f"{'.' * node.level}{node.module or ''}"
-            yield folder
-            dot = "" if folder.endswith(".") else "."
-            yield from (f"{folder}{dot}{alias.name}" for alias in node.names)
+            folder = f"{'.'.join(base[: len(base) + 1 - node.level])}." if node.level else ""
+            full = f"{folder}{node.module or ''}".rstrip(".")
+            yield full
+            yield from (f"{full}.{alias.name}" for alias in node.names)
 
 
-def own_imports(name: str) -> set[str]:
-    """Modules of the package that a module imports; the sandbox counts as one."""
-    prefix = f"{NAME}."
-    found = {
-        full.removeprefix(prefix).partition(".")[0]
-        for full in imports(MODULES[name])
-        if full.startswith(prefix)
+def own_imports(module: str) -> set[str]:
+    """Modules of the package that a module imports, itself left out."""
+    found = {full.removeprefix(f"{NAME}.") for full in imports(MODULES[module])}
+    return {name for name in found if name in MODULES and name != module}
+
+
+def libraries(module: str) -> set[str]:
+    """What a module imports from outside the package."""
+    return {full.partition(".")[0] for full in imports(MODULES[module])} - {NAME}
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if room_of(name) in MAY_IMPORT])
+def test_a_room_only_imports_the_rooms_below_it(module: str) -> None:
+    room = room_of(module)
+
+    used = {room_of(name) for name in own_imports(module)} - {"", room} - GROUND
+
+    assert used <= MAY_IMPORT[room]
+
+
+def test_every_module_is_in_a_room() -> None:
+    rooms = {room_of(module) for module in MODULES}
+
+    assert rooms == {"", "__main__", "sandbox", *GROUND, *MAY_IMPORT}
+
+
+def test_the_ground_imports_no_room() -> None:
+    used = {room_of(name) for module in GROUND for name in own_imports(module)}
+
+    assert used <= GROUND | {""}
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if room_of(name) == "sandbox"])
+def test_the_sandbox_stands_on_its_own(module: str) -> None:
+    assert {room_of(name) for name in own_imports(module)} <= {"sandbox", ""}
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    # a package is imported before its modules, so an import of it alone is no edge back
+    graph = {module: own_imports(module) - parents(module) for module in MODULES}
+
+    list(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
+
+
+def parents(module: str) -> set[str]:
+    """The packages that hold a module."""
+    parts = module.split(".")
+    return {".".join(parts[:count]) for count in range(len(parts))}
+
+
+def test_conversations_and_analytics_do_not_import_each_other() -> None:
+    streams = ("streams.conversations", "streams.analytics")
+
+    for one, other in (streams, reversed(streams)):
+        used = {name for m in MODULES if m.startswith(one) for name in own_imports(m)}
+        assert not any(name.startswith(other) for name in used)
+
+
+@pytest.mark.parametrize("library", ALONE_IN)
+def test_a_library_is_only_used_in_its_rooms(library: str) -> None:
+    users = {room_of(module) for module in MODULES if library in libraries(module)}
+
+    assert users - {"sandbox", ""} <= ALONE_IN[library]
+
+
+def test_names_of_dlt_that_are_not_public_stand_in_one_file() -> None:
+    users = {
+        module
+        for module, path in MODULES.items()
+        if any(full.startswith("dlt.common.configuration.container") for full in imports(path))
     }
-    return found & {*MODULES, "sandbox"}
+
+    assert users == {"destinations.dlt_internals"}
 
 
-def everything_below(name: str) -> set[str]:
-    """What a module imports, and what that imports, and so on."""
-    found: set[str] = set()
-    todo = [name]
-    while todo:
-        new = own_imports(todo.pop()) - found - {"sandbox"}
-        found |= new
-        todo += new
-    return found
+@pytest.mark.parametrize("module", [name for name in MODULES if room_of(name) in PURE])
+def test_pure_code_looks_at_no_clock_and_starts_no_thread(module: str) -> None:
+    text = MODULES[module].read_text("utf-8")
 
-
-def outside(name: str) -> set[str]:
-    """Packages other than our own that a module imports."""
-    return {full.partition(".")[0] for full in imports(MODULES[name])} - {NAME}
-
-
-def test_every_module_has_its_floor() -> None:
-    placed = [name for floor in FLOORS for name in floor]
-
-    assert sorted(placed) == sorted(MODULES), "give a new module its place in FLOORS"
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_imports_only_point_down(name: str) -> None:
-    own = next(number for number, floor in enumerate(FLOORS) if name in floor)
-    below = {lower for floor in FLOORS[:own] for lower in floor}
-
-    assert own_imports(name) - below - {"sandbox"} == set()
-
-
-def test_only_the_demo_and_the_command_line_know_the_sandbox() -> None:
-    assert {name for name in MODULES if "sandbox" in own_imports(name)} <= {"demo", "cli"}
-
-
-@pytest.mark.parametrize("path", SANDBOX, ids=lambda path: path.stem)
-def test_the_sandbox_stands_on_its_own(path: Path) -> None:
-    used = set(imports(path))
-
-    assert not {full for full in used if full.startswith((NAME, "..", "dlt", "httpx"))}
-
-
-def test_conversations_and_analytics_do_not_know_each_other() -> None:
-    assert "analytics" not in everything_below("conversations")
-    assert "conversations" not in everything_below("analytics")
-
-
-def test_only_the_client_speaks_http() -> None:
-    speakers = {"httpx", "httpcore", "requests", "urllib3", "http", "aiohttp"}
-
-    assert {name for name in MODULES if outside(name) & speakers} == {"client", "transport"}
-    assert {name for name in MODULES if "transport" in own_imports(name)} == {"client"}
-
-
-def test_the_client_knows_neither_dlt_nor_tables() -> None:
-    below = everything_below("client")
-
-    assert "tables" not in below
-    assert "dlt" not in set().union(*map(outside, below | {"client"}))
-
-
-@pytest.mark.parametrize("name", ["conversations", "analytics", "reading", "crawl", "options"])
-def test_what_reads_the_api_does_not_know_dlt(name: str) -> None:
-    assert "dlt" not in set().union(*map(outside, everything_below(name) | {name}))
-
-
-@pytest.mark.parametrize("name", ["windows", "tables", "state", "reading", "movement", "pace"])
-def test_what_is_pure_looks_at_no_clock_and_starts_no_thread(name: str) -> None:
-    text = MODULES[name].read_text("utf-8")
-
-    assert outside(name).isdisjoint({"time", "threading", "random", "socket", "os"})
+    unwanted = {"time", "threading", "random", "socket", "os", "pathlib", "dlt", "httpx"}
+    assert libraries(module).isdisjoint(unwanted)
     assert not any(call in text for call in (".now(", ".today(", ".utcnow("))
 
 
-@pytest.mark.parametrize("path", [*MODULES.values(), *SANDBOX], ids=lambda path: path.stem)
-def test_a_file_is_short(path: Path) -> None:
-    lines = len(path.read_text("utf-8").splitlines())
+def test_the_top_of_the_package_has_few_modules() -> None:
+    assert len(list(PACKAGE.glob("*.py"))) <= MAX_TOP_MODULES
 
-    assert (lines > MOST_LINES) == (path.stem in LONG_FILES and path.parent == PACKAGE)
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_a_room_has_few_modules(folder: Path) -> None:
+    modules = [path for path in folder.glob("*.py") if path.stem != "__init__"]
+
+    assert len(modules) <= MAX_ROOM_MODULES
+
+
+def test_the_tests_mirror_the_rooms() -> None:
+    tests = Path(__file__).parent
+    rooms = {room_of(name) for name in MODULES if "." in name}
+
+    assert {room for room in rooms if not list((tests / room).rglob("test_*.py"))} == set()
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_a_file_is_short_and_begins_with_what_it_is_for(path: Path) -> None:
+    text = path.read_text("utf-8")
+    words = ast.get_docstring(ast.parse(text)) or ""
+
+    assert len(text.splitlines()) <= MAX_FILE_LINES
+    assert words.partition("\n")[0].endswith((".", ":", ";"))
 
 
 def test_functions_are_short() -> None:
     long = {
-        f"{path.stem}.{node.name}"
-        for path in [*MODULES.values(), *SANDBOX]
+        f"{module}.{node.name}"
+        for module, path in MODULES.items()
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and lines_of(node) > MOST_LINES_OF_A_FUNCTION
+        and lines_of(node) > MAX_FUNCTION_LINES
     }
 
-    assert long == set(LONG_FUNCTIONS)
+    assert long == set()
 
 
 def lines_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """Lines of the body, without the signature and what stands for documentation."""
+    """Lines of the body, without the signature and the docstring."""
     first = function.body[0]
     has_words = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
     body = function.body[1:] if has_words else function.body
     return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
 
 
-@pytest.mark.parametrize("path", [*MODULES.values(), *SANDBOX], ids=lambda path: path.stem)
-def test_a_file_begins_with_what_it_is_for(path: Path) -> None:
-    words = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+def test_no_class_keeps_many_attributes() -> None:
+    large = {
+        f"{module}.{node.name}"
+        for module, path in MODULES.items()
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ClassDef) and len(attributes_of(node)) > MAX_ATTRIBUTES
+    }
 
-    assert words.partition("\n")[0].endswith((".", ":", ";"))
+    assert large == set()
+
+
+def attributes_of(node: ast.ClassDef) -> set[str]:
+    """Names that the methods of a class assign on `self`."""
+    return {
+        part.attr
+        for part in ast.walk(node)
+        if isinstance(part, ast.Attribute)
+        and isinstance(part.ctx, ast.Store)
+        and isinstance(part.value, ast.Name)
+        and part.value.id == "self"
+    }

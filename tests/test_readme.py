@@ -16,10 +16,10 @@ from typing import Any
 import duckdb
 import pytest
 
+from chatislav_source.config import ANALYTICS_CHANNELS
+from chatislav_source.records.schema import TABLES
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
-from chatislav_source.settings import ANALYTICS_CHANNELS
 from chatislav_source.source import resolved_options
-from chatislav_source.tables import TABLES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

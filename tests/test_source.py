@@ -14,8 +14,8 @@ import dlt
 import pytest
 
 from chatislav_source import ConfigurationError, chatislav
+from chatislav_source.records.schema import CONVERSATIONS, MESSAGES, TABLES
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
-from chatislav_source.tables import CONVERSATIONS, MESSAGES, TABLES
 from tests.conftest import days_ago
 
 DUCKDB_TYPES = {

@@ -22,7 +22,7 @@ from chatislav_source import LoadFailedError, sync
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, Settings, World
 from tests.benchmarks.measure import Row
 from tests.destinations.servers.postgres import postgres_server
-from tests.orchestrators.loaded import DATASET, Loaded
+from tests.orchestrators.loaded import DATASET, RowDigests
 
 BOTS = (101, 102, 103, 104, 105)
 DAYS = 365
@@ -85,7 +85,7 @@ def seconds_of(
         for result in [pool.submit(load, url, api.base_url, *task) for task in tasks]:
             result.result()
         seconds = time.perf_counter() - began
-        wrong = Loaded(url).wrong(world, BOTS, FIRST_DAY, LAST_DAY)
+        wrong = RowDigests(url).wrong(world, BOTS, FIRST_DAY, LAST_DAY)
         if wrong:
             raise RuntimeError(f"{len(wrong)} differences, as {wrong[:5]}")
     return seconds

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Table, snake_case
 from chatislav_source.sandbox import World
 from chatislav_source.sandbox.analytics import totals_of
-from chatislav_source.tables import ANALYTICS, CONVERSATIONS, MESSAGES, Table, snake_case
 
 from .warehouses import Row
 

@@ -14,8 +14,8 @@ import pytest
 from dlt.load.load import Load
 
 from chatislav_source import chatislav, sync
+from chatislav_source.records.schema import TABLES, Table
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
-from chatislav_source.tables import TABLES, Table
 
 from . import story
 from .warehouses import Row, Warehouse

@@ -16,8 +16,8 @@ import pytest
 from dlt.common.destination import Destination
 
 from chatislav_source import chatislav
+from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, TABLES, Table
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
-from chatislav_source.tables import ANALYTICS, CONVERSATIONS, MESSAGES, TABLES, Table
 
 from . import story
 from .conftest import require_client

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chatislav_source.tables import TABLES, Table
+from chatislav_source.records.schema import TABLES, Table
 
 from . import story
 from .telling import CHAPTERS, Told

@@ -1,123 +1,119 @@
-"""Several pipelines write into one Postgres dataset, as one worker per bot does."""
+"""In which format rows are loaded: the exact one, unless the user asks for another."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
+import dlt
+import pyarrow as pa
 import pytest
-from dlt.load.load import Load
+from dlt.common.destination import Destination
 
 from chatislav_source import chatislav
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 
-from . import warehouses
+from .conftest import require_client
 from .story import TODAY
 from .warehouses import Warehouse
 
-SHARED = "%s_staging"  # dlt's own default
-ROUNDS = 3
+URL = "snowflake://u:p@account/DB?warehouse=W&role=R"  # never connected to
 
 
 @pytest.fixture
-def postgres(postgres_url: str) -> Warehouse:
-    """The Postgres server."""
-    return warehouses.postgres(postgres_url)
+def snowflake() -> Destination[Any, Any]:
+    """A destination for which loads are only prepared."""
+    require_client("snowflake.connector", "snowflake")
+    return dlt.destinations.snowflake(URL)
 
 
-class Writer:
-    """Loads one bot by a pipeline of its own into a dataset it shares."""
-
-    def __init__(self, warehouse: Warehouse, bot_id: int, dataset: str, folder: Path) -> None:
-        self.warehouse, self.bot_id, self.dataset, self.folder = warehouse, bot_id, dataset, folder
-        self.world = World.generate(
-            bot_ids=(bot_id,), conversations=5, days=1, last_day=TODAY, messages=2
-        )
-
-    def write(self) -> None:
-        """Load everything the bot has."""
-        pipeline = self.warehouse.pipeline(self.folder, self.dataset, name=f"bot_{self.bot_id}")
-        with Sandbox(self.world) as api:
-            given: Any = {"api_key": SANDBOX_KEY, "base_url": api.base_url}
-            pipeline.run(chatislav([self.bot_id], **given, start_date=TODAY.isoformat()))
-
-    def change(self, comment: str) -> None:
-        """Change every conversation."""
-        for row in self.world.conversations(self.bot_id):
-            self.world.change(self.bot_id, row["sessionId"], touch=True, feedbackComment=comment)
-
-    def comments(self) -> list[str]:
-        """What is loaded of the bot."""
-        pipeline = self.warehouse.pipeline(self.folder, self.dataset, name=f"bot_{self.bot_id}")
-        table = self.warehouse.qualified(pipeline, "conversations")
-        select = f"SELECT feedback_comment FROM {table} WHERE bot_id = {self.bot_id}"
-        return [row["feedback_comment"] for row in self.warehouse.execute(pipeline, select)]
+@pytest.fixture
+def postgres() -> Destination[Any, Any]:
+    """A destination for which loads are only prepared."""
+    require_client("psycopg2", "postgres")
+    return dlt.destinations.postgres("postgresql://u:p@127.0.0.1:1/db")
 
 
-def meanwhile(action: Callable[[], None]) -> Callable[..., Any]:
-    """A `create_followup_jobs` that first, once, lets `action` happen in another thread.
-
-    At that moment rows are staged, but not merged yet.
-    """
-    original = Load.create_followup_jobs
-    waiting = [action]
-
-    def create_followup_jobs(load: Load, load_id: str, state: Any, job: Any, schema: Any) -> Any:
-        if waiting and job.job_file_info().table_name == "conversations":
-            thread = Thread(target=waiting.pop())
-            thread.start()
-            thread.join()
-        return original(load, load_id, state, job, schema)
-
-    return create_followup_jobs
+@pytest.fixture
+def source() -> Iterator[Any]:
+    """A source with a few rows."""
+    world = World.generate(bot_ids=(1,), conversations=2, days=1, last_day=TODAY, messages=1)
+    with Sandbox(world) as api:
+        given: Any = {"bot_ids": [1], "api_key": SANDBOX_KEY, "base_url": api.base_url}
+        yield chatislav(**given, start_date=TODAY.isoformat())
 
 
-def writes_between(postgres: Warehouse, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is there of one bot if another one is loaded between its staging and its merge."""
-    dataset = postgres.new_dataset()
-    one, other = (Writer(postgres, bot_id, dataset, folder) for bot_id in (1, 2))
-    one.write()
-    other.write()
-    one.change("new")
-    other.change("new")
-    monkeypatch.setattr(Load, "create_followup_jobs", meanwhile(other.write))
-    one.write()
-    assert other.comments() == ["new"] * 5
-    return one.comments()
+def formats(
+    destination: Destination[Any, Any], source: Any, folder: Path, **asked: Any
+) -> dict[str, str]:
+    """By table, the format of the files that would be loaded."""
+    pipeline = dlt.pipeline(
+        "prepared", destination=destination, dataset_name="chat", pipelines_dir=str(folder)
+    )
+    pipeline.extract(source, **asked)
+    pipeline.normalize()
+    [load_id] = pipeline.list_normalized_load_packages()
+    jobs = pipeline.get_load_package_info(load_id).jobs["new_jobs"]
+    infos = [job.job_file_info for job in jobs]
+    return {i.table_name: i.file_format for i in infos if not i.table_name.startswith("_dlt")}
 
 
-def test_a_pipeline_keeps_what_it_staged_while_another_one_writes(
-    postgres: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def of_all(file_format: str) -> dict[str, str]:
+    """Every table in the same format."""
+    return dict.fromkeys(("conversations", "conversations__messages", "analytics"), file_format)
+
+
+def test_snowflake_gets_json_lines_unless_another_format_is_asked_for(
+    snowflake: Destination[Any, Any], source: Any, tmp_path: Path
 ) -> None:
-    assert writes_between(postgres, tmp_path, monkeypatch) == ["new"] * 5
+    assert formats(snowflake, source, tmp_path / "usual") == of_all("jsonl")
+    asked = formats(snowflake, source, tmp_path / "asked", loader_file_format="parquet")
+    assert asked == of_all("parquet")
 
 
-def test_with_dlts_shared_staging_dataset_rows_are_lost_without_an_error(
-    postgres: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_postgres_gets_rows_unless_another_format_is_asked_for(
+    postgres: Destination[Any, Any], source: Any, tmp_path: Path
 ) -> None:
-    """Else the test above would be green whatever the staging dataset is."""
-    monkeypatch.setenv("DESTINATION__POSTGRES__STAGING_DATASET_NAME_LAYOUT", SHARED)
+    assert formats(postgres, source, tmp_path / "usual") == of_all("insert_values")
+    asked = formats(postgres, source, tmp_path / "asked", loader_file_format="csv")
+    assert asked == of_all("csv")
 
-    assert "new" not in writes_between(postgres, tmp_path, monkeypatch)
 
-
-def test_workers_that_write_at_once_leave_exactly_their_rows(
-    postgres: Warehouse, postgres_url: str, tmp_path: Path
+def test_the_same_source_can_be_loaded_into_one_warehouse_after_the_other(
+    snowflake: Destination[Any, Any],
+    duckdb_warehouse: Warehouse,
+    source: Any,
+    tmp_path: Path,
 ) -> None:
-    dataset = postgres.new_dataset()
-    command = [sys.executable, "-m", "tests.destinations.worker", postgres_url, dataset]
-    workers = [
-        subprocess.Popen(
-            [*command, str(bot_id), str(ROUNDS), str(tmp_path / str(bot_id))],
-            cwd=Path(__file__).parents[2],
-        )
-        for bot_id in (1, 2)
-    ]
+    formats(snowflake, source, tmp_path / "snowflake")
+    pipeline = duckdb_warehouse.pipeline(tmp_path / "duckdb")
 
-    statuses = [worker.wait() for worker in workers]
+    pipeline.run(source)
 
-    assert statuses == [0, 0]
+    texts = duckdb_warehouse.json_text(pipeline, "conversations", "summary", "resolution_status")
+    assert len(texts) == 2
+    assert None not in texts
+    assert len(duckdb_warehouse.rows(pipeline, "conversations__messages")) == 2
+
+
+def test_a_source_that_is_only_iterated_gives_arrow_whatever_pipeline_there_is(
+    snowflake: Destination[Any, Any], source: Any, tmp_path: Path
+) -> None:
+    dlt.pipeline("idle", destination=snowflake, pipelines_dir=str(tmp_path))
+
+    items = list(source.conversations)
+
+    assert [type(item) for item in items] == [pa.Table, pa.Table]
+
+
+def test_files_of_a_load_that_was_killed_are_removed_by_the_next(
+    snowflake: Destination[Any, Any], source: Any, tmp_path: Path
+) -> None:
+    left = tmp_path / "prepared" / "landing" / "conversations" / "conversations.1.jsonl.gz"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"words of a contact")
+
+    formats(snowflake, source, tmp_path)
+
+    assert not left.exists()

@@ -16,18 +16,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from chatislav_source import settings
+from chatislav_source.destinations import duckdb
+from chatislav_source.runner import load_limit, worker_pool
+from chatislav_source.streams.conversations import partition, window_sizer
 
-settings.MAX_PAGE_SIZE = 10
-settings.FIRST_WINDOW_DAYS = 1
-settings.ROWS_PER_WINDOW = 40
-settings.CHUNK_BYTES = 60_000
-settings.BUFFER_BYTES = 30_000
-settings.APPEND_FROM_ROWS = 10
+partition.MAX_PAGE_SIZE = 10
+window_sizer.FIRST_WINDOW_DAYS = 1
+window_sizer.ROWS_PER_WINDOW = 40
+load_limit.PACKAGE_BYTES = 60_000
+worker_pool.BUFFER_BYTES = 30_000
+duckdb.APPEND_FROM_ROWS = 10
 
-import dlt  # noqa: E402 - the constants come first: some are defaults of functions
+import dlt  # noqa: E402 - the constants come first: others import their values
 
-from chatislav_source import PipelineBusyError, sync  # noqa: E402
+from chatislav_source import PipelineLockedError, sync  # noqa: E402
 
 BUSY = 75
 
@@ -46,7 +48,7 @@ def main() -> None:
 
 
 def say(value: int) -> None:
-    """Answer with a number on a line."""
+    """ApiResponse with a number on a line."""
     sys.stdout.write(f"{value}\n")
     sys.stdout.flush()
 
@@ -65,7 +67,7 @@ def attempt(order: dict[str, Any]) -> None:
             pipelines_dir=str(folder / "pipelines"),
         )
         status = 0 if sync(pipeline, **order["arguments"]).complete else 1
-    except PipelineBusyError:
+    except PipelineLockedError:
         status = BUSY
     finally:
         os._exit(status)

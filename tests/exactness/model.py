@@ -9,9 +9,9 @@ from random import Random
 from typing import Any
 from zlib import crc32
 
-from chatislav_source.conversations import PATH, PageRequest
-from chatislav_source.errors import RequestRefusedError
-from chatislav_source.options import Options, checked
+from chatislav_source.config import Options, checked
+from chatislav_source.errors import RequestRejectedError
+from chatislav_source.streams.conversations.page import PATH, PageRequest
 
 BOT_ID = 7
 API = "http://model/api"
@@ -80,7 +80,7 @@ class ModelApi:
         """The answer to a request.
 
         Raises:
-            RequestRefusedError: its page token has expired.
+            RequestRejectedError: its page token has expired.
         """
         self.requests += 1
         self.before_page(request)
@@ -113,7 +113,7 @@ class ModelApi:
         too_often = self.token_uses is not None and self._uses[token] > self.token_uses
         too_old = self.token_age is not None and self.requests - issued > self.token_age
         if too_often or too_old:
-            raise RequestRefusedError(PATH, str(request), 400, "cursor has expired")
+            raise RequestRejectedError(PATH, str(request), 400, "cursor has expired")
         return position
 
     def _rows(self, request: PageRequest, snapshot: Any) -> list[Conversation]:

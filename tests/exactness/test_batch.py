@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from chatislav_source import batch
-from chatislav_source.client import Answer
-from chatislav_source.conversations import Page, PageReader, PageRequest
-from chatislav_source.crawl import Piece
-from chatislav_source.loaded import Loaded
-from chatislav_source.windows import DateWindow
-from chatislav_source.writing import HandedOut, Writing, written
+from chatislav_source.api.client import ApiResponse
+from chatislav_source.runner import dedup as batch
+from chatislav_source.runner.change_filter import ChangeFilter, PackageKeys, written
+from chatislav_source.runner.row_digests import RowDigests
+from chatislav_source.runner.worker_pool import ExtractedPage
+from chatislav_source.streams.conversations.page import Page, PageReader, PageRequest
+from chatislav_source.streams.date_window import DateWindow
 from tests.exactness.model import BOT_ID, START, seeded
 
 WINDOW = DateWindow(date(2026, 6, 29), None)
@@ -54,7 +54,7 @@ def page_of(items: Sequence[dict[str, Any]], marks: Any) -> Page:
         item["mark"] = str(mark)
     value = {"conversations": rendered, "pagination": {"hasMore": False}}
     request = PageRequest(BOT_ID, WINDOW, None, 100)
-    return READER.parse(request, Answer(value, b"", False, 1, START))
+    return READER.parse(request, ApiResponse(value, b"", False, 1, START))
 
 
 def best(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def test_the_newest_copy_wins_with_the_newest_messages_that_are_known(
 @given(seed=st.integers(0, 10**9), whole=st.booleans())
 def test_each_message_row_belongs_to_a_row_that_is_written_with_it(seed: int, whole: bool) -> None:
     random = seeded(seed)
-    writing = Writing(Loaded(), START.date())
+    writing = ChangeFilter(RowDigests(), START.date())
     handed_out: list[str] = []
     for _ in range(4):
         items = [
@@ -113,7 +113,7 @@ def test_each_message_row_belongs_to_a_row_that_is_written_with_it(seed: int, wh
         ]
         marks = iter(range(random.randrange(3), 100))
         pieces = [
-            Piece(BOT_ID, PageRequest(BOT_ID, WINDOW, None, 100), page_of(part, marks), {})
+            ExtractedPage(BOT_ID, PageRequest(BOT_ID, WINDOW, None, 100), page_of(part, marks), {})
             for part in items
         ]
 
@@ -129,22 +129,24 @@ def test_each_message_row_belongs_to_a_row_that_is_written_with_it(seed: int, wh
 
 
 def load(
-    writing: Writing, comments: Sequence[str], whole: bool = False, window: DateWindow = WINDOW
+    writing: ChangeFilter, comments: Sequence[str], whole: bool = False, window: DateWindow = WINDOW
 ) -> list[str]:
     """One load of one conversation, read as many times as there are comments; what is written."""
     rows = written({BOT_ID: writing}, pieces_of(comments, window=window), whole)
     return [text for page in rows for text in page.conversations["feedback_comment"].to_pylist()]
 
 
-def pieces_of(comments: Sequence[str], name: str = "a", window: DateWindow = WINDOW) -> list[Piece]:
+def pieces_of(
+    comments: Sequence[str], name: str = "a", window: DateWindow = WINDOW
+) -> list[ExtractedPage]:
     """One conversation, read as many times as there are comments."""
     pieces = []
     for comment in comments:
         item = {"sessionId": name, "feedbackComment": comment, "messages": []}
         value = {"conversations": [item], "pagination": {"hasMore": False}}
         request = PageRequest(BOT_ID, window, None, 100)
-        page = READER.parse(request, Answer(value, b"", False, 1, START))
-        pieces.append(Piece(BOT_ID, request, page, {}))
+        page = READER.parse(request, ApiResponse(value, b"", False, 1, START))
+        pieces.append(ExtractedPage(BOT_ID, request, page, {}))
     return pieces
 
 
@@ -161,7 +163,7 @@ def pieces_of(comments: Sequence[str], name: str = "a", window: DateWindow = WIN
 def test_a_row_is_left_out_only_if_the_tables_hold_it_just_so(
     loads: list[list[str]], expected: list[list[str]]
 ) -> None:
-    writing = Writing(Loaded(), START.date())
+    writing = ChangeFilter(RowDigests(), START.date())
 
     found = [load(writing, comments) for comments in loads]
 
@@ -180,8 +182,8 @@ def test_a_row_is_left_out_only_if_the_tables_hold_it_just_so(
 def test_a_load_takes_a_conversation_again_only_if_it_is_not_written_again(
     again: list[str], takes: bool
 ) -> None:
-    writings = {BOT_ID: Writing(Loaded(), START.date())}
-    handed_out = HandedOut(writings)
+    writings = {BOT_ID: ChangeFilter(RowDigests(), START.date())}
+    handed_out = PackageKeys(writings)
     first = pieces_of(["A"])
     assert handed_out.takes(first)
     written(writings, first, is_whole_run=False)
@@ -193,8 +195,8 @@ def test_a_load_takes_a_conversation_again_only_if_it_is_not_written_again(
 
 
 def test_a_load_does_not_forget_what_it_was_given_before_the_last_pages() -> None:
-    writings = {BOT_ID: Writing(Loaded(), START.date())}
-    handed_out = HandedOut(writings)
+    writings = {BOT_ID: ChangeFilter(RowDigests(), START.date())}
+    handed_out = PackageKeys(writings)
     for pieces in (pieces_of(["A"]), pieces_of(["A"], "another"), pieces_of(["A"], "a third")):
         assert handed_out.takes(pieces)
         written(writings, pieces, is_whole_run=False)
@@ -203,26 +205,26 @@ def test_a_load_does_not_forget_what_it_was_given_before_the_last_pages() -> Non
 
 
 def test_a_load_does_not_take_a_page_that_has_a_conversation_again_and_twice() -> None:
-    writings = {BOT_ID: Writing(Loaded(), START.date())}
-    handed_out = HandedOut(writings)
+    writings = {BOT_ID: ChangeFilter(RowDigests(), START.date())}
+    handed_out = PackageKeys(writings)
     items = [{"name": "a", "active": 0, "messages": 0} for _ in range(2)]
     request = PageRequest(BOT_ID, WINDOW, None, 100)
-    first = [Piece(BOT_ID, request, page_of(items[:1], iter([1])), {})]
+    first = [ExtractedPage(BOT_ID, request, page_of(items[:1], iter([1])), {})]
     assert handed_out.takes(first)
     written(writings, first, is_whole_run=False)
 
-    both = Piece(BOT_ID, request, page_of(items, iter([0, 1])), {})
+    both = ExtractedPage(BOT_ID, request, page_of(items, iter([0, 1])), {})
 
     assert not handed_out.takes([both])
 
 
 def test_copies_on_one_page_are_not_taken_for_equal() -> None:
-    writing = Writing(Loaded(), START.date())
+    writing = ChangeFilter(RowDigests(), START.date())
     marks = iter(range(10))
     items = [{"name": "a", "active": 0, "messages": 0} for _ in range(2)]
     request = PageRequest(BOT_ID, WINDOW, None, 100)
-    both = Piece(BOT_ID, request, page_of(items, marks), {})
-    older = Piece(BOT_ID, request, page_of(items[:1], iter([1])), {})
+    both = ExtractedPage(BOT_ID, request, page_of(items, marks), {})
+    older = ExtractedPage(BOT_ID, request, page_of(items[:1], iter([1])), {})
 
     written({BOT_ID: writing}, [both, older], is_whole_run=False)
 
@@ -232,12 +234,12 @@ def test_copies_on_one_page_are_not_taken_for_equal() -> None:
 SETTLED_DAY = DateWindow(date(2026, 6, 29), date(2026, 6, 29))
 
 
-def settling() -> Writing:
+def settling() -> ChangeFilter:
     """Of a sync after version A was loaded; the next one does not read the settled day."""
-    first = Writing(Loaded(), START.date())
+    first = ChangeFilter(RowDigests(), START.date())
     load(first, ["A"])
     noted = first.noted_in({"again": []})
-    return Writing(Loaded(noted["digests"]), START.date(), date(2026, 6, 30))
+    return ChangeFilter(RowDigests(noted["digests"]), START.date(), date(2026, 6, 30))
 
 
 def test_what_the_next_sync_does_not_read_is_compared_and_then_forgotten() -> None:
@@ -257,16 +259,16 @@ def test_what_was_forgotten_as_settled_is_remembered_where_it_comes_again() -> N
 
     load(writing, ["B"])
 
-    third = Writing(Loaded(writing.noted_in({"again": []})["digests"]), START.date())
+    third = ChangeFilter(RowDigests(writing.noted_in({"again": []})["digests"]), START.date())
     assert load(third, ["B"]) == []
 
 
 def test_what_a_load_takes_again_is_not_forgotten_before_it_is_looked_at(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("chatislav_source.settings.MAX_DIGESTS", 1)
-    writings = {BOT_ID: Writing(Loaded(), START.date())}
-    handed_out = HandedOut(writings)
+    monkeypatch.setattr("chatislav_source.MAX_DIGESTS", 1)
+    writings = {BOT_ID: ChangeFilter(RowDigests(), START.date())}
+    handed_out = PackageKeys(writings)
     first = pieces_of(["A"])
     assert handed_out.takes(first)
     written(writings, first, is_whole_run=False)
@@ -279,8 +281,8 @@ def test_what_a_load_takes_again_is_not_forgotten_before_it_is_looked_at(
 
 
 def test_a_full_memory_forgets_only_for_the_newest_days(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatislav_source.settings.MAX_DIGESTS", 2)
-    loaded = Loaded()
+    monkeypatch.setattr("chatislav_source.MAX_DIGESTS", 2)
+    loaded = RowDigests()
     for name in ("a", "b"):
         loaded.note(name, name.encode() * 8, is_newest=False)
     assert not loaded.is_of_use
@@ -288,36 +290,36 @@ def test_a_full_memory_forgets_only_for_the_newest_days(monkeypatch: pytest.Monk
     loaded.note("c", b"c" * 8, is_newest=False)
     loaded.note("d", b"d" * 8, is_newest=True)
 
-    again = Loaded(loaded.text)
+    again = RowDigests(loaded.text)
     assert [again.holds(name, name.encode() * 8) for name in "abcd"] == [False, True, False, True]
 
 
 def test_what_is_settled_leaves_room_in_a_full_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatislav_source.settings.MAX_DIGESTS", 2)
-    loaded = Loaded()
+    monkeypatch.setattr("chatislav_source.MAX_DIGESTS", 2)
+    loaded = RowDigests()
     for name in ("a", "b"):
         loaded.note(name, name.encode() * 8, is_newest=False)
     loaded.settle("a")
 
     loaded.note("c", b"c" * 8, is_newest=False)
 
-    again = Loaded(loaded.text)
+    again = RowDigests(loaded.text)
     assert [again.holds(name, name.encode() * 8) for name in "abc"] == [False, True, True]
 
 
 def test_what_was_remembered_once_too_often_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatislav_source.settings.MAX_DIGESTS", 2)
-    loaded = Loaded()
+    monkeypatch.setattr("chatislav_source.MAX_DIGESTS", 2)
+    loaded = RowDigests()
     for name in ("a", "b", "c"):
         loaded.note(name, name.encode() * 8)
 
-    again = Loaded(loaded.text)
+    again = RowDigests(loaded.text)
 
     assert [again.holds(name, name.encode() * 8) for name in "abc"] == [False, True, True]
 
 
 def test_in_a_whole_run_a_newer_copy_waits_and_its_window_is_read_by_the_next_run() -> None:
-    writing = Writing(Loaded(), START.date())
+    writing = ChangeFilter(RowDigests(), START.date())
     known = {"again": [], "digests": ""}
 
     found = [load(writing, comments, whole=True) for comments in (["A"], ["B"], ["A"])]
@@ -325,5 +327,5 @@ def test_in_a_whole_run_a_newer_copy_waits_and_its_window_is_read_by_the_next_ru
     assert found == [["A"], [], []]
     noted = writing.noted_in(known)
     assert noted["again"] == ["2026-06-29/2026-06-30"]
-    again = Writing(Loaded(noted["digests"]), START.date())
+    again = ChangeFilter(RowDigests(noted["digests"]), START.date())
     assert load(again, ["B"]) == ["B"]

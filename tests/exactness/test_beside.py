@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from chatislav_source import PipelineBusyError
-from chatislav_source.loads import alone
+from chatislav_source import PipelineLockedError
+from chatislav_source.runner.job import alone
 from chatislav_source.sandbox import World
 from tests.exactness.truth import TODAY, Bench, bench, days_ago
 
@@ -43,7 +43,7 @@ def held(database: Path) -> Iterator[None]:
 
 
 def test_a_pipeline_that_runs_already_is_refused_before_any_request(made: Bench) -> None:
-    with alone(made.pipeline()), pytest.raises(PipelineBusyError, match="by another process"):
+    with alone(made.pipeline()), pytest.raises(PipelineLockedError, match="by another process"):
         made.sync()
 
     assert made.api.count() == 0
@@ -52,7 +52,7 @@ def test_a_pipeline_that_runs_already_is_refused_before_any_request(made: Bench)
 def test_a_database_held_from_the_start_is_said_and_nothing_is_lost(made: Bench) -> None:
     made.sync()
     made.world.add_conversation(101)
-    with held(made.database), pytest.raises(PipelineBusyError, match="DuckDB file is held"):
+    with held(made.database), pytest.raises(PipelineLockedError, match="DuckDB file is held"):
         made.sync()
 
     made.sync()
@@ -70,7 +70,7 @@ def test_a_database_that_is_taken_between_reading_and_loading_loses_nothing(made
         if not taken:
             taken.append(holder.__enter__())
 
-    with pytest.raises(PipelineBusyError):
+    with pytest.raises(PipelineLockedError):
         made.sync(on_progress=take)
     holder.__exit__(None, None, None)
 

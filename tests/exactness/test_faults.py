@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chatislav_source import KeyRefusedError
+from chatislav_source import AuthenticationError
 from chatislav_source.sandbox import SANDBOX_KEY, World
 from chatislav_source.sandbox.settings import FAULT_KINDS
 from tests.exactness.truth import TODAY, Bench, bench, days_ago
@@ -90,7 +90,7 @@ def test_a_path_whose_faults_never_end_holds_up_no_other(made: Bench, path: str)
 def test_a_key_revoked_midway_stops_the_run_and_loses_nothing(made: Bench, status: int) -> None:
     made.api.configure(auth_failure_status=status, revoke_all_after_requests=20)
 
-    with pytest.raises(KeyRefusedError):
+    with pytest.raises(AuthenticationError):
         made.sync()
 
     assert made.api.count() < 20 + 20
@@ -141,7 +141,7 @@ def test_a_bot_that_is_forbidden_at_one_endpoint_is_complete_at_the_other(made: 
 def test_pages_that_are_too_large_are_read_in_smaller_ones(
     made: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatislav_source.settings.MAX_PAGE_SIZE", 100)
+    monkeypatch.setattr("chatislav_source.MAX_PAGE_SIZE", 100)
     made.api.configure(largest_good_limit=50)
 
     report = made.sync()

@@ -11,9 +11,9 @@ from typing import Any
 import duckdb
 import pytest
 
+from chatislav_source.records.convert import cleaned_key
+from chatislav_source.records.schema import CONVERSATIONS, MESSAGES
 from chatislav_source.sandbox import World
-from chatislav_source.tables import CONVERSATIONS, MESSAGES
-from chatislav_source.values import cleaned_key
 from tests.exactness.truth import DATASET, TODAY, Bench, bench, days_ago, stored
 
 NOON = datetime.combine(days_ago(2), datetime.min.time()) + timedelta(hours=12)

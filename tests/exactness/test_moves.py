@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from chatislav_source import state
-from chatislav_source.conversations import PageRequest
-from chatislav_source.windows import DateWindow
+from chatislav_source.streams.conversations import state
+from chatislav_source.streams.conversations.page import PageRequest
+from chatislav_source.streams.date_window import DateWindow
 from tests.exactness.model import START, Conversation, ModelApi, seeded
 from tests.exactness.warehouse import Disturbance, Warehouse, run_sync
 

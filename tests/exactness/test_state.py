@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from chatislav_source import planning, settings, state
-from chatislav_source.state import State
-from chatislav_source.windows import DateWindow
+from chatislav_source.streams import planning
+from chatislav_source.streams.conversations import state
+from chatislav_source.streams.conversations.state import State
+from chatislav_source.streams.date_window import DateWindow
 from tests.exactness.model import API, BOT_ID, START, ModelApi, options_at, seeded
 from tests.exactness.warehouse import Disturbance, Warehouse, run_sync
 
@@ -45,7 +46,8 @@ def real_states() -> list[State]:
 
 
 with pytest.MonkeyPatch.context() as patch:
-    patch.setattr(settings, "FIRST_WINDOW_DAYS", 1)  # so that it takes some steps
+    # so that it takes some steps
+    patch.setattr("chatislav_source.streams.conversations.window_sizer.FIRST_WINDOW_DAYS", 1)
     STATES = real_states()
 
 

@@ -8,14 +8,14 @@ from datetime import date, timedelta
 from random import Random
 from typing import Any
 
-from chatislav_source import state
-from chatislav_source.client import Answer
-from chatislav_source.conversations import PATH, Page, PageRequest
-from chatislav_source.crawl import Job, Piece
-from chatislav_source.errors import ChatislavError, RequestFailedError
-from chatislav_source.options import Options
-from chatislav_source.planning import conversations_job
-from chatislav_source.writing import Writing, written
+from chatislav_source.api.client import ApiResponse
+from chatislav_source.config import Options
+from chatislav_source.errors import ChatislavError, RetriesExhaustedError
+from chatislav_source.runner.change_filter import ChangeFilter, written
+from chatislav_source.runner.worker_pool import ExtractedPage, Job
+from chatislav_source.streams.conversations import state
+from chatislav_source.streams.conversations.page import PATH, Page, PageRequest
+from chatislav_source.streams.planning import conversations_job
 from tests.exactness.model import BOT_ID, ModelApi, options_at
 
 
@@ -29,22 +29,22 @@ class Warehouse:
         self.stored: dict[str, Any] | None = None
         self.comments: dict[str, str] = {}
         self.messages: dict[str, list[int]] = {}
-        self.pieces: list[Piece] = []
+        self.pieces: list[ExtractedPage] = []
         self.problem: ChatislavError | None = None
 
     def options(self) -> Options:
         """The options of a sync that starts now."""
         return options_at(self.api.now, self.start, self.lookback_days)
 
-    def begin(self, trusted: bool = True) -> tuple[Job, Writing]:
+    def begin(self, trusted: bool = True) -> tuple[Job, ChangeFilter]:
         """The job of a new run, from what is stored."""
         known, problem = state.opened(json.loads(json.dumps(self.stored)))
         assert problem is None
         job = conversations_job(known, BOT_ID, self.options(), trusted)
         self.pieces = []
-        return job, Writing.of_sync(job.reading.state, self.api.now.date())
+        return job, ChangeFilter.of_sync(job.reading.state, self.api.now.date())
 
-    def commit(self, writing: Writing) -> None:
+    def commit(self, writing: ChangeFilter) -> None:
         """One load: the rows of the pieces so far, and the state after them."""
         if not self.pieces:
             return
@@ -115,20 +115,20 @@ def run_sync(
 
 def answered(
     job: Job, request: PageRequest, api: ModelApi, random: Random, failure: float
-) -> Piece:
+) -> ExtractedPage:
     """What became of a request, told to the reading."""
     error: ChatislavError | None = None
     result: Page | None = None
     if random.random() < failure:
-        error = RequestFailedError(PATH, str(request), 4, "HTTP 500", random.random() < 0.5)
+        error = RetriesExhaustedError(PATH, str(request), 4, "HTTP 500", random.random() < 0.5)
     else:
         try:
-            answer = Answer(api.page(request), b"", False, 1, api.now)
+            answer = ApiResponse(api.page(request), b"", False, 1, api.now)
             result = job.reader.parse(request, answer)  # type: ignore[attr-defined]
-            return Piece(BOT_ID, request, result, job.reading.answered(request, result))
+            return ExtractedPage(BOT_ID, request, result, job.reading.answered(request, result))
         except ChatislavError as problem:
             error = problem
-    return Piece(BOT_ID, request, None, job.reading.failed(request, error))
+    return ExtractedPage(BOT_ID, request, None, job.reading.failed(request, error))
 
 
 def mutate(api: ModelApi, random: Random, touched: set[str], quiet_days: int) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 
 import duckdb
 
+from chatislav_source.records.schema import CONVERSATIONS, MESSAGES, Table
 from chatislav_source.sandbox import World
-from chatislav_source.tables import CONVERSATIONS, MESSAGES, Table
 from tests.exactness.truth import Row, conversation_row, differences, message_row
 
 DATASET = "chatislav"
@@ -22,7 +22,7 @@ TODAY = datetime.now(UTC).date()
 
 
 @dataclass(frozen=True)
-class Loaded:
+class RowDigests:
     """The tables in Postgres or in a DuckDB file."""
 
     place: str | Path

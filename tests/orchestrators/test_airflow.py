@@ -16,7 +16,7 @@ from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 from .airflow import Airflow, AirflowApi
 from .conftest import BOTS, require
 from .environments import AIRFLOW
-from .loaded import TODAY, Loaded
+from .loaded import TODAY, RowDigests
 from .polling import until
 
 pytestmark = pytest.mark.timeout(600)
@@ -30,7 +30,7 @@ def airflow(home: Path, postgres_url: str) -> Airflow:
     """Airflow with the DAG in it, not running yet."""
     require(AIRFLOW)
     metadata = postgres_url.replace("postgresql", "postgresql+psycopg2", 1) + "_airflow"
-    Loaded(postgres_url).execute("CREATE DATABASE postgres_airflow")
+    RowDigests(postgres_url).execute("CREATE DATABASE postgres_airflow")
     installed = Airflow(home, metadata, warehouse=postgres_url)
     installed.prepare()
     return installed
@@ -47,9 +47,9 @@ def services(airflow: Airflow, api: Sandbox) -> Iterator[AirflowApi]:
 
 
 @pytest.fixture
-def loaded(postgres_url: str) -> Loaded:
+def loaded(postgres_url: str) -> RowDigests:
     """What is in Postgres."""
-    return Loaded(postgres_url)
+    return RowDigests(postgres_url)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def new_bot(world: World) -> int:
 
 
 def test_dags_test_reads_the_data_interval_of_its_date(
-    airflow: Airflow, api: Sandbox, world: World, loaded: Loaded, new_bot: int
+    airflow: Airflow, api: Sandbox, world: World, loaded: RowDigests, new_bot: int
 ) -> None:
     day = TODAY - timedelta(days=5)
     connection = {"conn_type": "http", "host": api.base_url, "password": SANDBOX_KEY}
@@ -79,7 +79,7 @@ def test_dags_test_reads_the_data_interval_of_its_date(
 
 
 def test_the_first_scheduled_run_loads_every_bot_by_many_tasks_at_once(
-    services: AirflowApi, world: World, loaded: Loaded
+    services: AirflowApi, world: World, loaded: RowDigests
 ) -> None:
     (run,) = services.runs("scheduled")
 
@@ -106,7 +106,7 @@ def test_a_run_shows_its_summary_and_updates_an_asset_per_table(
 
 
 def test_the_next_run_reads_only_what_may_be_new(
-    services: AirflowApi, api: Sandbox, world: World, loaded: Loaded
+    services: AirflowApi, api: Sandbox, world: World, loaded: RowDigests
 ) -> None:
     (first,) = services.runs("scheduled")
     services.wait_for(first)
@@ -140,7 +140,7 @@ def test_a_failing_bot_fails_its_task_only(
 
 
 def test_the_retry_of_a_task_whose_worker_was_killed_ends_exact(
-    services: AirflowApi, api: Sandbox, world: World, loaded: Loaded, new_bot: int
+    services: AirflowApi, api: Sandbox, world: World, loaded: RowDigests, new_bot: int
 ) -> None:
     services.load_bots(new_bot)
     api.settings.latency_seconds = 0.5
@@ -171,7 +171,7 @@ def test_backfills_by_hand_and_by_airflow_take_turns(
     airflow: Airflow,
     api: Sandbox,
     world: World,
-    loaded: Loaded,
+    loaded: RowDigests,
     new_bot: int,
 ) -> None:
     services.load_bots(new_bot)

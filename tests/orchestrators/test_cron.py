@@ -14,7 +14,7 @@ import pytest
 
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 
-from .loaded import TODAY, Loaded
+from .loaded import TODAY, RowDigests
 from .polling import until
 
 BOT = 101
@@ -25,7 +25,12 @@ def arguments(tmp_path: Path, api: Sandbox, monkeypatch: pytest.MonkeyPatch) -> 
     """The command line of one bot into a DuckDB file; the key is in the environment."""
     monkeypatch.setenv("SOURCES__CHATISLAV__API_KEY", SANDBOX_KEY)
     monkeypatch.setenv("SOURCES__CHATISLAV__BASE_URL", api.base_url)
-    command = [sys.executable, "-c", "from chatislav_source.cli import main; main()", "sync"]
+    command = [
+        sys.executable,
+        "-c",
+        "from chatislav_source.cli.commands import main; main()",
+        "sync",
+    ]
     command += ["--bot-id", str(BOT), "--database", str(tmp_path / "warehouse.duckdb"), "--json"]
     return [*command, "--pipelines-dir", str(tmp_path / "pipelines")]
 
@@ -51,7 +56,7 @@ def test_without_its_disk_a_run_goes_on_from_the_state_in_the_destination(
     report = json.loads(done.stdout)
     assert report["complete"]
     assert api.count() < 20  # not the 90 days of a first run
-    loaded = Loaded(tmp_path / "warehouse.duckdb")
+    loaded = RowDigests(tmp_path / "warehouse.duckdb")
     assert loaded.wrong(world, [BOT], TODAY - timedelta(days=90)) == []
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from chatislav_source.records.schema import TABLES
 from chatislav_source.sandbox import Sandbox, World
-from chatislav_source.tables import TABLES
 
 from .conftest import BOTS, require
 from .dagster import Dagster, DagsterApi
 from .environments import DAGSTER
-from .loaded import TODAY, Loaded
+from .loaded import TODAY, RowDigests
 from .polling import until
 
 pytestmark = pytest.mark.timeout(600)
@@ -62,7 +62,7 @@ def test_assets_say_what_their_tables_and_columns_mean(dagster: Dagster) -> None
 def test_the_partition_of_today_loads_all_that_is_new(
     dagster: Dagster, api: Sandbox, world: World
 ) -> None:
-    loaded = Loaded(dagster.database)
+    loaded = RowDigests(dagster.database)
 
     first = dagster.in_process(101, TODAY)
 
@@ -87,7 +87,7 @@ def test_an_earlier_partition_reads_its_day_only(dagster: Dagster, world: World)
 
     assert dagster.in_process(102, day)["success"]
 
-    assert Loaded(dagster.database).wrong(world, [102], day, day) == []
+    assert RowDigests(dagster.database).wrong(world, [102], day, day) == []
 
 
 def test_a_bot_that_fails_is_tried_again_and_its_run_fails(dagster: Dagster, api: Sandbox) -> None:
@@ -133,4 +133,4 @@ def test_the_daemon_runs_a_schedule_and_a_backfill_one_after_the_other(
 
     assert {run["status"] for run in [*backfilled, *scheduled]} == {"SUCCESS"}
     assert {run["tags"]["dagster/partition/bot"] for run in scheduled} == {"101", "102", "103"}
-    assert Loaded(dagster.database).wrong(world, BOTS, FIRST_DAY) == []
+    assert RowDigests(dagster.database).wrong(world, BOTS, FIRST_DAY) == []

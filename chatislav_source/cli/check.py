@@ -1,0 +1,61 @@
+"""Is the key accepted, and is each bot readable: one small request per bot."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from chatislav_source.api.client import ChatislavClient
+from chatislav_source.api.rate_limiter import RateLimiter
+from chatislav_source.config import Options
+from chatislav_source.errors import AuthenticationError, BotAccessError, ChatislavError
+from chatislav_source.streams.conversations.page import PATH, PageRequest, envelope_problem
+from chatislav_source.streams.date_window import DateWindow
+
+TRIES = 3  # somebody waits for the answer
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What was checked; `problem` says what is wrong and what to do, null if nothing is."""
+
+    subject: str
+    problem: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The finding as JSON values."""
+        return asdict(self)
+
+
+def check_bots(options: Options) -> list[CheckResult]:
+    """One finding per bot, in the order given.
+
+    Raises:
+        AuthenticationError: no bot can be read with any key.
+    """
+    stop = threading.Event()
+    throttle = RateLimiter(options.max_concurrency, stop)
+    with ChatislavClient(options.base_url, options.keys, throttle, stop) as client:
+        errors = {bot_id: _error(client, bot_id, options) for bot_id in options.bot_ids}
+    refusals = [error for error in errors.values() if isinstance(error, AuthenticationError)]
+    if refusals and len(refusals) == len(errors):
+        raise refusals[0]
+    return [
+        CheckResult(f"bot {bot_id}", _problem(bot_id, error)) for bot_id, error in errors.items()
+    ]
+
+
+def _error(client: ChatislavClient, bot_id: int, options: Options) -> ChatislavError | None:
+    request = PageRequest(bot_id, DateWindow(options.now.date(), None), None, 1)
+    try:
+        client.post(PATH, request.query(), f"bot {bot_id}", envelope_problem, TRIES)
+    except ChatislavError as error:
+        return error
+    return None
+
+
+def _problem(bot_id: int, error: ChatislavError | None) -> str | None:
+    if isinstance(error, AuthenticationError):
+        return str(BotAccessError(bot_id, error.status))
+    return str(error) if error else None

@@ -1,0 +1,83 @@
+"""A sync that anybody can watch: a made-up workspace, a first load, changes, and a second sync."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from chatislav_source.cli import console
+from chatislav_source.destinations.target import PipelineConfig
+from chatislav_source.runner.job import sync
+from chatislav_source.runner.report import SyncReport
+from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
+
+BOT_IDS = (101, 102, 103)
+DAYS = 60
+CHANGES = ("new_message", "new_message", "new_conversation", "resolution", "rating")
+QUERIES = {
+    "chatislav.conversations": """
+        SELECT bot_id, channel, count(*) AS conversations, sum(message_count) AS messages,
+               round(100.0 * avg((resolution_status = 'resolved')::INT), 1) AS "resolved %"
+        FROM chatislav.conversations WHERE bot_id = 101 GROUP BY ALL ORDER BY conversations DESC
+    """,
+    "chatislav.conversations__messages": """
+        SELECT session_id[:8] AS session, message_index AS "index", role,
+               substring(content, 1, 56) AS content
+        FROM chatislav.conversations__messages
+        WHERE session_id = (
+            SELECT session_id FROM chatislav.conversations WHERE message_count BETWEEN 3 AND 5
+            ORDER BY created_at, session_id LIMIT 1
+        ) ORDER BY message_index
+    """,
+    "chatislav.analytics": """
+        SELECT date, bot_id, conversations__total AS conversations,
+               conversations__unique_contacts AS contacts, resolutions__confirmed AS confirmed,
+               round(usage__total_credits, 1) AS credits, is_final
+        FROM chatislav.analytics WHERE bot_id = 101 ORDER BY date DESC LIMIT 5
+    """,
+}
+
+
+def run_demo(database: Path, conversations: int) -> None:
+    """Serve a workspace, sync it twice into `database`, and print what is there."""
+    database.unlink(missing_ok=True)
+    today = datetime.now(UTC).date()
+    world = World.generate(
+        bot_ids=BOT_IDS, conversations=conversations, days=DAYS, last_day=today, seed=1
+    )
+    with Sandbox(world) as api, tempfile.TemporaryDirectory() as folder:
+        target = PipelineConfig("duckdb", database, "chatislav", "chatislav_demo", folder)
+        target.check_file()
+        first = _sync(target, api.base_url)
+        console.summary(f"1. First sync → {target}", first)
+        changes = random.Random(1)  # noqa: S311 - made-up data
+        for kind in CHANGES:
+            world.mutate(kind, changes)
+        second = _sync(target, api.base_url)
+        console.summary(f"2. Again, after {len(CHANGES)} changes in the workspace", second)
+    _show(database)
+
+
+def _sync(target: PipelineConfig, base_url: str) -> SyncReport:
+    with console.progress() as on_progress:
+        return sync(
+            target.pipeline(),
+            bot_ids=list(BOT_IDS),
+            api_key=SANDBOX_KEY,
+            base_url=base_url,
+            start_date=datetime.now(UTC).date() - timedelta(days=DAYS - 1),
+            on_progress=on_progress,
+        )
+
+
+def _show(database: Path) -> None:
+    with duckdb.connect(str(database), read_only=True) as connection:
+        for title, query in QUERIES.items():
+            result = connection.execute(query)
+            names = [column[0] for column in result.description]
+            console.rows(title, names, result.fetchall())
+    console.out.print(f"\nLook further: duckdb {database}, or any tool that opens DuckDB files.")

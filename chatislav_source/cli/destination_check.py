@@ -1,0 +1,139 @@
+"""Can the destination be reached and written: what a load will do, done once with a small table."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from dlt.common.configuration.specs.base_configuration import BaseConfiguration, is_secret_hint
+from dlt.common.destination.client import JobClientBase
+from dlt.destinations.exceptions import DestinationConnectionError
+from dlt.destinations.sql_client import SqlClientBase, WithSqlClient
+
+from chatislav_source.cli.check import CheckResult
+from chatislav_source.destinations.dlt_internals import kind_of_destination
+from chatislav_source.destinations.staging import private_staging
+from chatislav_source.destinations.target import PipelineConfig
+from chatislav_source.errors import ConfigurationError
+
+OLDEST_POSTGRES = 150000  # the first with MERGE, by which conversations are merged
+
+CONNECT = (
+    "cannot be reached ({reason}). Check host, user and password in "
+    "[destination.{name}.credentials], and whether this machine may connect to it."
+)
+DATASET = (
+    "can be reached, but datasets {dataset} and {staging} cannot be made ({reason}). Give the user "
+    "the right to make datasets (schemas), or have both made and give the user all rights in them."
+)
+WRITE = (
+    "can be reached, but not written: no table could be made, filled, read and dropped in "
+    "{dataset} ({reason}). Give the user the right to do all of that."
+)
+TOO_OLD = "is Postgres {version}, but 15 or later is needed, for MERGE. Upgrade the server."
+
+
+class UnusableError(Exception):
+    """What is wrong with the destination."""
+
+
+def check_destination(target: PipelineConfig) -> CheckResult:
+    """Whether rows can be loaded there; makes the dataset and its staging dataset if missing.
+
+    Raises:
+        ConfigurationError: the destination is unknown, or its client or credentials are missing.
+    """
+    pipeline = target.pipeline()
+    private_staging().claim(pipeline)
+    client = pipeline.destination_client()
+    try:
+        with ExitStack() as stack:
+            with _told(CONNECT, target, client):
+                stack.enter_context(client)  # type: ignore[arg-type] # dlt's __exit__ says too little
+            _check(target, client)
+    except UnusableError as problem:
+        return CheckResult(f"{target}", f"{target.destination} {problem}")
+    return CheckResult(f"{target}")
+
+
+def _check(target: PipelineConfig, client: JobClientBase) -> None:
+    if not isinstance(client, WithSqlClient):
+        with _told(WRITE, target, client):
+            client.initialize_storage()
+        return
+    sql = client.sql_client
+    with _told(CONNECT, target, client):
+        is_there = sql.has_dataset()  # some clients connect no sooner
+    if kind_of_destination(target.pipeline()) == "postgres":
+        _check_version(target, client, sql)
+    with _told(DATASET, target, client, staging=sql.staging_dataset_name):
+        if not is_there:
+            sql.create_dataset()
+        with sql.with_staging_dataset():
+            if not sql.has_dataset():
+                sql.create_dataset()
+    with _told(WRITE, target, client):
+        _write(sql)
+
+
+def _check_version(target: PipelineConfig, client: JobClientBase, sql: SqlClientBase[Any]) -> None:
+    with _told(CONNECT, target, client):
+        number = int((sql.execute_sql("SHOW server_version_num") or [[0]])[0][0])
+    if number < OLDEST_POSTGRES:
+        raise UnusableError(TOO_OLD.format(version=number // 10000))
+
+
+def _write(sql: SqlClientBase[Any]) -> None:
+    """Make a table, fill it, read it and drop it, as loading does."""
+    name = sql.make_qualified_table_name(f"chatislav_check_{uuid.uuid4().hex[:12]}")
+    sql.execute_sql(f"CREATE TABLE {name} AS SELECT 1 AS number")
+    try:
+        sql.execute_sql(f"INSERT INTO {name} (number) VALUES (2)")  # noqa: S608 - no input
+        sql.execute_sql(f"DELETE FROM {name} WHERE number = 1")  # noqa: S608 - no input
+        rows = sql.execute_sql(f"SELECT number FROM {name}")  # noqa: S608 - no input
+        if [tuple(row) for row in rows or []] != [(2,)]:
+            raise UnusableError(f"reads back other rows than were written: {rows!r}.")
+    finally:
+        sql.execute_sql(f"DROP TABLE {name}")
+
+
+@contextmanager
+def _told(text: str, target: PipelineConfig, client: JobClientBase, **names: str) -> Iterator[None]:
+    """Turns any error into `text`, with the first line of what the client says."""
+    try:
+        yield
+    except (UnusableError, ConfigurationError):
+        raise
+    except Exception as error:
+        raise UnusableError(
+            text.format(
+                reason=_reason(error, client),
+                name=target.destination,
+                dataset=target.dataset,
+                **names,
+            )
+        ) from None
+
+
+def _reason(error: Exception, client: JobClientBase) -> str:
+    told = error.inner_exc if isinstance(error, DestinationConnectionError) else error
+    text = without_secrets(str(told).partition("\n")[0].strip(), client.config)
+    return f"{type(told).__name__}: {text}" if text else type(told).__name__
+
+
+def without_secrets(text: str, config: BaseConfiguration) -> str:
+    """`text` with every secret of the configuration replaced by three stars."""
+    for secret in _secrets(config):
+        text = text.replace(secret, "***")
+    return text
+
+
+def _secrets(config: BaseConfiguration) -> Iterator[str]:
+    for name, hint in config.get_resolvable_fields().items():
+        value = getattr(config, name, None)
+        if isinstance(value, BaseConfiguration):
+            yield from _secrets(value)
+        elif value and is_secret_hint(hint):
+            yield str(value)

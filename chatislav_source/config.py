@@ -1,0 +1,255 @@
+"""The arguments of a run, checked before anything is requested."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from chatislav_source.errors import ConfigurationError
+
+BASE_URL = "https://chatislav.ai/api/v1"
+ANALYTICS_CHANNELS = (
+    "all",
+    "widget",
+    "whatsapp",
+    "facebook",
+    "instagram",
+    "viber",
+    "telegram",
+    "outlook",
+    "zendesk",
+)
+DEFAULT_HISTORY_DAYS = 90  # days before today, where no start_date is given
+ANALYTICS_LOOKBACK_DAYS = 7  # days; totals of a day still change after it
+ZONE_MARGIN_DAYS = 1  # days; the zone of from/to is not documented, and zones are < 24 h apart
+DEFAULT_CONCURRENCY = 8  # requests in flight
+MAX_CONCURRENCY = 64  # requests in flight, whatever is asked for; each takes a thread
+
+EARLIEST_DAY = date(2015, 1, 1)  # no conversation is older; an earlier start is a slip of the pen
+LONGEST_LOOKBACK_DAYS = 3650  # days; more than there is
+MAX_BOT_ID = 2**63 - 1  # what a bigint column holds
+
+Day = str | date
+"""A day, as a date or as ISO text."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run is asked to do, with every value checked and every default filled in.
+
+    `keys` are secrets: they stay out of `repr`. `end_date` None is a sync, else a backfill.
+    """
+
+    bot_ids: tuple[int, ...]
+    keys: tuple[str, ...] = field(repr=False)
+    base_url: str
+    start_date: date
+    start_date_given: bool
+    end_date: date | None
+    timezone: str
+    api_zone: tzinfo
+    lookback_days: int | None
+    analytics_lookback_days: int
+    analytics_channels: tuple[str, ...]
+    max_concurrency: int
+    now: datetime
+
+    @property
+    def is_backfill(self) -> bool:
+        """Whether the incremental state stays as it is."""
+        return self.end_date is not None
+
+    @property
+    def today(self) -> date:
+        """The day it is, in `timezone`."""
+        return self.now.astimezone(zone_of("timezone", self.timezone)).date()
+
+    @property
+    def backfill_range(self) -> str:
+        """The days of a backfill, both included, as text."""
+        return f"{self.start_date}/{self.end_date}"
+
+
+def checked(
+    *,
+    bot_ids: Any,
+    api_key: str | None,
+    secondary_api_key: str | None,
+    base_url: str,
+    start_date: Day | None,
+    end_date: Day | None,
+    timezone: str,
+    api_timezone: str,
+    lookback_days: int | None,
+    analytics_lookback_days: int,
+    analytics_channels: Sequence[str],
+    max_concurrency: int,
+    now: datetime,
+) -> Options:
+    """The options of a run that starts at `now` (any zone); days are read as ISO.
+
+    Raises:
+        ConfigurationError: a value cannot be used; the message says which and what would do.
+    """
+    today = now.astimezone(UTC).date()
+    first_day, last_day = _range(start_date, end_date, today)
+    return Options(
+        bot_ids=_bot_ids(bot_ids),
+        keys=_keys(api_key, secondary_api_key),
+        base_url=_base_url(base_url),
+        start_date=first_day,
+        start_date_given=start_date is not None,
+        end_date=last_day,
+        timezone=str(zone_of("timezone", timezone)),
+        api_zone=zone_of("api_timezone", api_timezone),
+        lookback_days=None if lookback_days is None else _days("lookback_days", lookback_days),
+        analytics_lookback_days=_days("analytics_lookback_days", analytics_lookback_days),
+        analytics_channels=_channels(analytics_channels),
+        max_concurrency=_whole("max_concurrency", max_concurrency, 1, MAX_CONCURRENCY),
+        now=now.astimezone(UTC),
+    )
+
+
+def _range(start: Day | None, end: Day | None, today: date) -> tuple[date, date | None]:
+    first_day = day_of("start_date", start)
+    last_day = day_of("end_date", end)
+    if last_day is not None and first_day is None:
+        raise ConfigurationError("end_date needs a start_date: a backfill has both ends.")
+    if first_day is None:
+        return today - timedelta(days=DEFAULT_HISTORY_DAYS), None
+    if last_day is not None and last_day < first_day:
+        raise ConfigurationError(
+            f"end_date {last_day} is before start_date {first_day}. Swap them, or leave end_date "
+            "out to sync until now."
+        )
+    last_start = today + timedelta(days=ZONE_MARGIN_DAYS)
+    if not EARLIEST_DAY <= first_day <= last_start:
+        raise ConfigurationError(
+            f"start_date {first_day} is not between {EARLIEST_DAY} and today; "
+            "give the first day to load."
+        )
+    return first_day, last_day
+
+
+def day_of(name: str, value: Day | None) -> date | None:
+    """A day that was given as a date, a date-time or ISO text.
+
+    Raises:
+        ConfigurationError: the text is not an ISO date.
+    """
+    if value is None:
+        return None
+    if isinstance(value, date):  # a date-time is one too, and so are those of pendulum
+        return date(value.year, value.month, value.day)
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise ConfigurationError(
+            f"{name} {value!r} is not a date; write it as 2026-06-01."
+        ) from None
+
+
+def zone_of(name: str, key: str) -> tzinfo:
+    """The IANA time zone `key`; UTC as the constant, which is quicker to reckon with.
+
+    Raises:
+        ConfigurationError: there is no such zone.
+    """
+    if key == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(key)
+    except (KeyError, OSError, TypeError, ValueError):  # not found is a KeyError
+        raise ConfigurationError(
+            f"{name} {key!r} is not an IANA time zone; write it as Europe/Belgrade or UTC."
+        ) from None
+
+
+def _bot_ids(value: Any) -> tuple[int, ...]:
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = [value]
+    if not isinstance(value, list | tuple) or not value:
+        raise ConfigurationError(
+            f"bot_ids is {'a ' + type(value).__name__ if value else 'empty'}; give a list of the "
+            "ids of the AI agents, as --bot-id 123, bot_ids=[123] or "
+            "SOURCES__CHATISLAV__BOT_IDS='[123]'."
+        )
+    for bot_id in value:
+        is_whole = isinstance(bot_id, int) and not isinstance(bot_id, bool)
+        if not is_whole or not 0 < bot_id <= MAX_BOT_ID:
+            raise ConfigurationError(f"bot_ids holds {bot_id!r}; ids are whole numbers like 123.")
+    return tuple(dict.fromkeys(value))
+
+
+def _keys(api_key: Any, secondary_api_key: Any) -> tuple[str, ...]:
+    first, second = _key("api_key", api_key), _key("secondary_api_key", secondary_api_key)
+    if not first:
+        raise ConfigurationError(
+            "There is no API key. Create one in Chatislav under Profile > External API, then set "
+            "SOURCES__CHATISLAV__API_KEY or api_key in .dlt/secrets.toml under [sources.chatislav]."
+        )
+    return tuple(dict.fromkeys(filter(None, (first, second))))
+
+
+def _key(name: str, value: Any) -> str:
+    key = value.strip() if isinstance(value, str) else value
+    if not key:
+        return ""
+    if not (isinstance(key, str) and key.isascii() and key.isprintable() and " " not in key):
+        raise ConfigurationError(
+            f"{name} is not text, or holds spaces or signs that no key has; copy it again (it is "
+            "not shown)."
+        )
+    return key
+
+
+def _base_url(value: Any) -> str:
+    url = value.strip() if isinstance(value, str) else ""
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # half an IPv6 address, or a port beyond 65535
+        is_address = False
+    if not is_address or not url.isprintable() or " " in url:
+        raise ConfigurationError(
+            f"base_url {_shown(value)} is not an http(s) address like {BASE_URL}."
+        )
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ConfigurationError(
+            "base_url holds a password, a query or a fragment, which the API does not take; write "
+            f"only the address, like {BASE_URL}."
+        )
+    return url.rstrip("/")
+
+
+def _shown(url: Any) -> str:
+    """As it was written, unless there may be a password in it."""
+    return "(not shown)" if "@" in str(url) else repr(url)
+
+
+def _days(name: str, value: Any) -> int:
+    return _whole(name, value, 0, LONGEST_LOOKBACK_DAYS)
+
+
+def _whole(name: str, value: Any, least: int, most: int) -> int:
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    if not is_whole or not least <= value <= most:
+        raise ConfigurationError(
+            f"{name} is {value!r}; it must be a whole number from {least} to {most}."
+        )
+    return int(value)
+
+
+def _channels(value: Any) -> tuple[str, ...]:
+    names = tuple(value or ()) if isinstance(value, list | tuple | None) else (value,)
+    unknown = [name for name in names if name not in ANALYTICS_CHANNELS]
+    if unknown or not names:
+        raise ConfigurationError(
+            f"analytics_channels holds {unknown or 'nothing'}; "
+            f"choose from {', '.join(ANALYTICS_CHANNELS)}."
+        )
+    return tuple(dict.fromkeys(names))

@@ -1,0 +1,1 @@
+"""Warehouses: how rows are written to each of them by dlt."""

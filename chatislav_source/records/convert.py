@@ -1,0 +1,207 @@
+"""From JSON values to Arrow columns; a value that does not fit its column is kept aside.
+
+The fast way hands a whole column to Arrow. Only where Arrow refuses is each value looked at alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from chatislav_source.records.schema import ARROW_TYPES, DataType
+
+UnrepresentableValues = dict[int, Any]
+"""Row number → the value that did not fit the column."""
+
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # legal in JSON, refused by most warehouses
+REPLACEMENT = "\ufffd"
+WITH_DIGEST = re.compile(REPLACEMENT + ".*#[0-9a-f]{12}$", re.DOTALL)
+FIRST_MICROSECOND = -62_135_596_800_000_000  # since 1970; Arrow reaches further than Python
+LAST_MICROSECOND = 253_402_300_799_999_999
+
+
+class Unrepresentable:
+    """Stands for a value that has no place in its column; there is one, `UNREPRESENTABLE`."""
+
+
+UNREPRESENTABLE = Unrepresentable()
+
+
+def cleaned(value: Any) -> tuple[Any, int]:
+    """`value` with every NUL and lone surrogate replaced by U+FFFD, and how many there were."""
+    if isinstance(value, str):
+        return UNSTORABLE.subn(REPLACEMENT, value)
+    if isinstance(value, list):
+        pairs = [cleaned(item) for item in value]
+        return [item for item, _ in pairs], sum(count for _, count in pairs)
+    if isinstance(value, dict):
+        result, total = {}, 0
+        for key, item in value.items():
+            (new_key, in_key), (new_item, in_item) = cleaned(key), cleaned(item)
+            # two names that only differ in what is replaced must not become one
+            is_taken = in_key and (new_key in value or new_key in result)
+            result[cleaned_key(key) if is_taken else new_key] = new_item
+            total += in_key + in_item
+        return result, total
+    return value, 0
+
+
+def cleaned_key(text: str) -> str:
+    """`text` as a storable key: what `cleaned` would make equal stays different."""
+    clean, count = UNSTORABLE.subn(REPLACEMENT, text)
+    if not count and not WITH_DIGEST.search(text):
+        return text
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
+    return f"{clean}#{digest}"
+
+
+def json_text(value: Any) -> str | None:
+    """`value` as compact JSON, None for None; integers of any size are written out."""
+    if value is None:
+        return None
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def column_array(
+    values: Sequence[Any], kind: DataType, zone: tzinfo
+) -> tuple[pa.Array, UnrepresentableValues]:
+    """The values as an Arrow array of `kind`, and those that do not fit, which are null there.
+
+    Timestamps without an offset are read in `zone`.
+    """
+    if kind == "json":
+        return pa.array([json_text(value) for value in values], pa.string()), {}
+    try:
+        return _fast_array(values, kind, zone), {}
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
+        return _careful_array(values, kind, zone)
+
+
+def _fast_array(values: Sequence[Any], kind: DataType, zone: tzinfo) -> pa.Array:
+    if kind == "timestamp":
+        return instants(pa.array(values, pa.string()), zone)
+    if kind in ("bigint", "double"):
+        # given a type, Arrow makes 1 of 1.5 and of True; so it is left to find the type itself
+        found = pa.array(values)
+        if kind == "double" and bool in map(type, values):
+            raise pa.ArrowInvalid("among floats, Arrow makes a number of True")
+        if not (
+            pa.types.is_null(found.type)
+            or pa.types.is_integer(found.type)
+            or (kind == "double" and pa.types.is_floating(found.type))
+        ):
+            raise pa.ArrowInvalid(f"{found.type} in a {kind} column")
+        return found.cast(ARROW_TYPES[kind])
+    return pa.array(values, ARROW_TYPES[kind])
+
+
+def instants(texts: pa.Array, zone: tzinfo) -> pa.Array:
+    """ISO texts as instants in UTC; those without an offset are read in `zone`.
+
+    Raises:
+        pa.ArrowInvalid: one is no instant, or some have an offset and some have none.
+    """
+    if zone is UTC:
+        try:
+            naive = pc.cast(texts, pa.timestamp("us"))
+            return _in_range(naive.view(ARROW_TYPES["timestamp"]))  # UTC needs no reckoning
+        except pa.ArrowInvalid:
+            pass  # at least one has an offset: then all of them may have one
+    return _in_range(pc.cast(texts, ARROW_TYPES["timestamp"]))  # refused where one has no offset
+
+
+def _in_range(instants: pa.Array) -> pa.Array:
+    bounds = pc.min_max(instants.cast(pa.int64()))
+    first, last = bounds["min"].as_py(), bounds["max"].as_py()
+    if first is not None and (first < FIRST_MICROSECOND or last > LAST_MICROSECOND):
+        raise pa.ArrowInvalid("an instant that Python cannot hold")
+    return instants
+
+
+def _careful_array(
+    values: Sequence[Any], kind: DataType, zone: tzinfo
+) -> tuple[pa.Array, UnrepresentableValues]:
+    fitted: list[Any] = []
+    misfits: UnrepresentableValues = {}
+    for number, value in enumerate(values):
+        fit = None if value is None else fitting(value, kind, zone)
+        if isinstance(fit, Unrepresentable):
+            misfits[number] = value
+            fit = None
+        fitted.append(fit)
+    return pa.array(fitted, ARROW_TYPES[kind]), misfits
+
+
+def fitting(value: Any, kind: DataType, zone: tzinfo) -> Any:
+    """`value` as `kind` if nothing of it is lost that way, else `UNREPRESENTABLE`."""
+    if kind == "timestamp":
+        return instant(value, zone)
+    if kind == "bool":
+        return value if isinstance(value, bool) else UNREPRESENTABLE
+    if kind == "text":
+        return _text(value)
+    if kind == "bigint":
+        return _whole_number(value)
+    return _double(value) if kind == "double" else UNREPRESENTABLE
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, str):
+        return value
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if is_number else UNREPRESENTABLE
+
+
+def _whole_number(value: Any) -> Any:
+    # True is an int in Python: a rating of true is 1
+    is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    return int(value) if is_whole and INT64_MIN <= value <= INT64_MAX else UNREPRESENTABLE
+
+
+def _double(value: Any) -> Any:
+    if isinstance(value, float):
+        return value
+    if not isinstance(value, int) or isinstance(value, bool):
+        return UNREPRESENTABLE
+    try:
+        number = float(value)
+    except OverflowError:
+        return UNREPRESENTABLE
+    return number if number == value else UNREPRESENTABLE  # compared exactly: no digit was lost
+
+
+def instant(value: Any, zone: tzinfo) -> datetime | Unrepresentable:
+    """An ISO date-time as an instant in UTC, to the microsecond.
+
+    Without an offset it is read in `zone`: as the first of two where clocks were set back, as if
+    they had not been where they were set forward.
+    """
+    if not isinstance(value, str):
+        return UNREPRESENTABLE
+    try:
+        moment = datetime.fromisoformat(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return UNREPRESENTABLE
+
+
+def value_at(item: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    """The value at `path`; None where a part of the path is missing or not an object."""
+    value: Any = item
+    for name in path:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(name)
+    return value

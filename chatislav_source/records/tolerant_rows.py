@@ -1,0 +1,262 @@
+"""From one page of the API to Arrow tables: the hot path, so whole columns at a time.
+
+Everything the API sends has a place: a documented field its column, anything else `extra`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from itertools import chain
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from chatislav_source.records.convert import (
+    cleaned_key,
+    column_array,
+    json_text,
+    value_at,
+)
+from chatislav_source.records.schema import (
+    ANALYTICS,
+    ARROW_TYPES,
+    CONVERSATIONS,
+    DELETED,
+    MESSAGES,
+    Table,
+)
+
+Row = dict[str, Any]
+
+ROWS_VERSION = b"1"
+"""Changes when the same conversation would make other rows, so that what was remembered is void."""
+
+
+def known_fields(table: Table) -> dict[tuple[str, ...], frozenset[str]]:
+    """Per object of the API (its path), the names in it that have a column of `table`."""
+    found: dict[tuple[str, ...], set[str]] = {}
+    for column in table.columns:
+        path = column.path or ()
+        for depth in range(len(path)):
+            found.setdefault(path[:depth], set()).add(path[depth])
+    return {path: frozenset(names) for path, names in found.items()}
+
+
+CONVERSATION_FIELDS = known_fields(CONVERSATIONS)[()] | {"messages"}
+CONTACT_FIELDS = known_fields(CONVERSATIONS)[("contact",)]
+MESSAGE_FIELDS = known_fields(MESSAGES)[()]
+ANALYTICS_FIELDS = known_fields(ANALYTICS)
+SCHEMA = "chatislav_v1"
+
+
+@dataclass(frozen=True)
+class RecordBatch:
+    """Conversations and their messages as Arrow tables.
+
+    `parents` has, for each row of `messages`, the row of `conversations` it belongs to;
+    `has_messages` tells of which conversations the messages are known (an empty list is known).
+    `session_ids`, `created` and `active` are columns of `conversations` as Python values, the
+    times in microseconds: whatever looks at single rows looks at these.
+    """
+
+    conversations: pa.Table = field(repr=False)  # people's words
+    messages: pa.Table = field(repr=False)
+    parents: pa.Array
+    has_messages: list[bool]
+    session_ids: Sequence[str]
+    created: list[int | None]
+    active: list[int | None]
+
+
+@dataclass(frozen=True)
+class DayTotals:
+    """What makes one row of `analytics`; `own` has the columns that the answer does not tell."""
+
+    answer: Row = field(repr=False)
+    own: Row
+    read_at: datetime
+
+
+NO_ROWS = RecordBatch(
+    CONVERSATIONS.arrow_schema.empty_table(),
+    MESSAGES.arrow_schema.empty_table(),
+    pa.array([], pa.int32()),
+    *([], [], [], []),
+)
+
+
+def digest_of(item: Row) -> bytes:
+    """Eight bytes that differ when anything the API says of a conversation differs."""
+    try:
+        text = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # an integer beyond 64 bits, or nested deeper than orjson goes
+        text = json.dumps(item, sort_keys=True).encode()
+    return hashlib.blake2b(text, digest_size=8, key=ROWS_VERSION).digest()
+
+
+def session_id_of(item: Row) -> str | None:
+    """The conversation's storable id; None if it has none, so that it cannot be told apart."""
+    value = item.get("sessionId")
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return cleaned_key(value) if isinstance(value, str) and value else None
+
+
+def page_rows(
+    items: Sequence[Row], session_ids: Sequence[str], bot_id: int, zone: tzinfo, read_at: datetime
+) -> RecordBatch:
+    """The rows of `items`, whose ids are `session_ids`; `read_at` becomes `synced_at`."""
+    lists = [item.get("messages") for item in items]
+    known = [isinstance(value, list) for value in lists]
+    own: dict[str, Sequence[Any]] = {
+        "bot_id": [bot_id] * len(items),
+        "session_id": session_ids,
+        "message_count": [len(m) if isinstance(m, list) else None for m in lists],
+        "synced_at": _each_time(read_at, len(items)),
+    }
+    extras = [_conversation_extra(item) for item in items]
+    conversations = _table(CONVERSATIONS, items, own, extras, zone)
+    messages, parents = _message_rows(lists, session_ids, bot_id, zone, read_at)
+    return RecordBatch(conversations, messages, parents, known, session_ids, *_times(conversations))
+
+
+def _times(conversations: pa.Table) -> tuple[list[int | None], list[int | None]]:
+    """Microseconds of `created_at` and of `last_activity`, row by row."""
+    created, active = (
+        conversations[name].cast(pa.int64()).to_pylist() for name in ("created_at", "last_activity")
+    )
+    return created, active
+
+
+def _message_rows(
+    lists: Sequence[Any], session_ids: Sequence[str], bot_id: int, zone: tzinfo, read_at: datetime
+) -> tuple[pa.Table, pa.Array]:
+    """One row per message, and one that clears them for a conversation whose list is empty."""
+    filled = [value if isinstance(value, list) else () for value in lists]
+    cleared = [number for number, value in enumerate(lists) if value == []]
+    messages: list[Any] = list(chain.from_iterable(filled))
+    parents = [number for number, value in enumerate(filled) for _ in value] + cleared
+    indexes = [index for value in filled for index in range(len(value))] + [None] * len(cleared)
+    own: dict[str, Sequence[Any]] = {
+        "bot_id": [bot_id] * len(parents),
+        "session_id": pa.array(session_ids, pa.string()).take(pa.array(parents, pa.int32())),
+        "message_index": indexes,
+        DELETED: [None] * len(messages) + [True] * len(cleared),
+        "synced_at": _each_time(read_at, len(parents)),
+    }
+    items = [m if isinstance(m, dict) else {} for m in messages] + [{}] * len(cleared)
+    extras = [_message_extra(m) for m in messages] + [None] * len(cleared)
+    table = _table(MESSAGES, items, own, extras, zone)
+    return table, pa.array(parents, pa.int32())
+
+
+def _conversation_extra(item: Row) -> Row | None:
+    extra = None
+    if not CONVERSATION_FIELDS.issuperset(item):
+        extra = {name: item[name] for name in item if name not in CONVERSATION_FIELDS}
+    contact = item.get("contact")
+    if isinstance(contact, dict):
+        if not CONTACT_FIELDS.issuperset(contact):
+            unknown = {name: contact[name] for name in contact if name not in CONTACT_FIELDS}
+            extra = {**(extra or {}), "contact": unknown}
+    elif contact is not None:
+        extra = {**(extra or {}), "contact": contact}
+    messages = item.get("messages")
+    if messages is not None and not isinstance(messages, list):
+        extra = {**(extra or {}), "messages": messages}
+    return extra
+
+
+def _message_extra(message: Any) -> Row | None:
+    if not isinstance(message, dict):
+        return {"message": message}
+    if MESSAGE_FIELDS.issuperset(message):
+        return None
+    return {name: message[name] for name in message if name not in MESSAGE_FIELDS}
+
+
+def _table(
+    table: Table,
+    items: Sequence[Row],
+    own: dict[str, Sequence[Any]],
+    extras: list[Row | None],
+    zone: tzinfo,
+) -> pa.Table:
+    """The Arrow table of `items`; columns that are ours come from `own`, misfits go to `extra`."""
+    arrays = {}
+    for column in table.columns:
+        if column.name in own:
+            arrays[column.name] = pa.array(own[column.name], ARROW_TYPES[column.kind])
+        elif column.path:
+            values = _values(items, column.path)
+            arrays[column.name], misfits = column_array(values, column.kind, zone)
+            # a sub-field of a json column is there already, whole
+            if column.path[0] != "summary":
+                for number, value in misfits.items():
+                    extras[number] = _with_misfit(extras[number], column.path, value)
+    arrays["extra"] = pa.array(
+        [json_text(extra) if extra else None for extra in extras], pa.string()
+    )
+    return pa.table([arrays[c.name] for c in table.columns], schema=table.arrow_schema)
+
+
+def _each_time(moment: datetime, count: int) -> pa.Array:
+    return pa.repeat(pa.scalar(moment, ARROW_TYPES["timestamp"]), count)
+
+
+def _values(items: Iterable[Row], path: tuple[str, ...]) -> list[Any]:
+    if len(path) == 1:
+        name = path[0]
+        return [item.get(name) for item in items]
+    return [value_at(item, path) for item in items]
+
+
+def _with_misfit(extra: Row | None, path: tuple[str, ...], value: Any) -> Row:
+    """`extra` with `value` under the API's own names."""
+    name, *rest = path
+    result = dict(extra or {})
+    if rest:
+        inner = result.get(name)
+        result[name] = _with_misfit(inner if isinstance(inner, dict) else None, tuple(rest), value)
+    else:
+        result[name] = value
+    return result
+
+
+def analytics_rows(days: Sequence[DayTotals]) -> pa.Table:
+    """One row of `analytics` for each day."""
+    if not days:
+        return ANALYTICS.arrow_schema.empty_table()
+    answers = [day.answer for day in days]
+    own: dict[str, Sequence[Any]] = {name: [day.own[name] for day in days] for name in days[0].own}
+    own["synced_at"] = [day.read_at for day in days]
+    return _table(ANALYTICS, answers, own, [_analytics_extra(each) for each in answers], UTC)
+
+
+def _analytics_extra(answer: Row) -> Row | None:
+    # the days asked for were checked, and the schema only matters when it is another one
+    ignored = {"from", "to"} | ({"schema"} if answer.get("schema") == SCHEMA else set())
+    return _unknown(answer, (), ignored)
+
+
+def _unknown(part: Row, path: tuple[str, ...], ignored: set[str]) -> Row | None:
+    """What of an analytics answer has no column, by the API's own names; None if nothing."""
+    found: Row = {}
+    known = ANALYTICS_FIELDS[path]
+    for name, value in part.items():
+        inner = (*path, name)
+        if name in ignored:
+            continue
+        if name not in known:
+            found[name] = value
+        elif inner in ANALYTICS_FIELDS:
+            if isinstance(value, dict):
+                value = _unknown(value, inner, set())
+            if value is not None:
+                found[name] = value
+    return found or None

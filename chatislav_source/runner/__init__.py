@@ -1,0 +1,1 @@
+"""The sync: threads, load packages, de-duplication and state."""

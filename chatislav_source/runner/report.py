@@ -1,0 +1,78 @@
+"""What a run did: rows, requests, ranges, states and errors, per bot and resource."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from chatislav_source.streams.date_window import utc_text
+
+
+@dataclass
+class ResourceReport:
+    """One bot and one resource.
+
+    `rows` are rows written to the resource's table, `messages` to its child table, `unchanged` rows
+    read that were loaded already; `requests` count each try, `retries` those after the first.
+    `first_day` and `last_day` are what was to be read, both included (`last_day` None: until now).
+    """
+
+    bot_id: int
+    resource: str
+    first_day: str | None = None
+    last_day: str | None = None
+    rows: int = 0
+    messages: int = 0
+    unchanged: int = 0
+    pages: int = 0
+    requests: int = 0
+    retries: int = 0
+    replaced_characters: int = 0
+    complete: bool = False
+    error: str | None = None
+    state: dict[str, Any] = field(default_factory=dict)
+
+
+def without_digests(value: Any) -> Any:
+    """A state as people read it: kilobytes of digests tell them nothing."""
+    if not isinstance(value, dict):
+        return value
+    return {name: without_digests(part) for name, part in value.items() if name != "digests"}
+
+
+@dataclass
+class SyncReport:
+    """What `sync` did; instants are UTC, `seconds` wall time."""
+
+    started_at: datetime
+    seconds: float = 0.0
+    loads: int = 0
+    resources: list[ResourceReport] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that was asked for is loaded."""
+        return all(part.complete for part in self.resources)
+
+    @property
+    def errors(self) -> list[str]:
+        """What could not be loaded, and why."""
+        return [f"Bot {p.bot_id} {p.resource}: {p.error}" for p in self.resources if p.error]
+
+    def total(self, name: str) -> int:
+        """The sum of a count over all bots and resources."""
+        return sum(getattr(part, name) for part in self.resources)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as JSON values."""
+        return {
+            "complete": self.complete,
+            "started_at": utc_text(self.started_at),
+            "seconds": round(self.seconds, 3),
+            "loads": self.loads,
+            "resources": [asdict(part) for part in self.resources],
+            "warnings": self.warnings,
+            "errors": self.errors,
+        }

@@ -1,0 +1,1 @@
+"""What is read of a bot: conversations and analytics, as pure decisions without HTTP or dlt."""

@@ -1,0 +1,1 @@
+"""Analytics: the totals of single days."""

@@ -1,0 +1,1 @@
+"""Conversations: windows of days, read page by page."""

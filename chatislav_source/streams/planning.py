@@ -1,0 +1,202 @@
+"""Where a run begins: from the options and the stored state, the jobs of each bot."""
+
+from __future__ import annotations
+
+import logging
+from datetime import date, timedelta
+
+from chatislav_source.config import ZONE_MARGIN_DAYS, Options
+from chatislav_source.runner.worker_pool import Job
+from chatislav_source.streams.analytics import day as analytics
+from chatislav_source.streams.analytics.day import AnalyticsPartition, DayReader
+from chatislav_source.streams.conversations import state
+from chatislav_source.streams.conversations.page import PageReader
+from chatislav_source.streams.conversations.partition import ConversationsPartition
+from chatislav_source.streams.conversations.state import State
+from chatislav_source.streams.conversations.window_sizer import ROWS_PER_WINDOW
+from chatislav_source.streams.date_window import ONE_DAY, DateWindow, merged, utc_instant
+
+logger = logging.getLogger(__name__)
+
+
+def conversations_job(
+    stored: State | None, bot_id: int, options: Options, trusted: bool = True
+) -> Job:
+    """The job that brings one bot's conversations up to date, or goes on with it."""
+    known, problem = state.restored(stored, bot_id, options.base_url, options.now)
+    say_unused(problem, bot_id)
+    if options.is_backfill:
+        slot = "backfill"
+        if known[slot] is None or known[slot]["range"] != options.backfill_range:
+            known = begun_backfill(known, options)
+    else:
+        slot = "progress"
+        known = known if trusted else {**known, "digests": ""}
+        known = begun_sync(known, options) if known[slot] is None else _extended(known, options)
+    reading = ConversationsPartition(known, slot, options.max_concurrency)
+    progress = known[slot]
+    settled_before = state.day_of(progress["settled_before"])
+    reader = PageReader(
+        bot_id,
+        options.api_zone,
+        utc_instant(progress["started_at"]),
+        DateWindow.parse(progress["tail"]).first_day,
+        # what the last sync remembered is compared, however old it is
+        date.min if settled_before and known["digests"] else settled_before,
+    )
+    return Job(reading, reader)
+
+
+def say_unused(problem: str | None, bot_id: int) -> None:
+    """Tell why a stored state is not believed, if there is a reason."""
+    if problem:
+        logger.warning(
+            "Bot %s: the stored state is not used, because %s. Everything is read again.",
+            bot_id,
+            problem,
+        )
+
+
+def begun_sync(known: State, options: Options) -> State:
+    """The state with a sync that starts now: all days not loaded yet, and the lookback."""
+    first_day = first_day_of_sync(known, options)
+    started = options.now.date()
+    tail_from = max(first_day, started - timedelta(days=ZONE_MARGIN_DAYS))
+    lookback = timedelta(days=state.lookback_days(known, options.lookback_days))
+    settled_before = min(tail_from, started - lookback)
+    ranges = [*_earlier(known, options), *state.parsed(known["again"])]
+    if not ranges and first_day >= settled_before and _is_small(known, first_day, started):
+        tail_from = first_day  # all of it is read again by the next sync, and in one request
+    elif first_day < tail_from:
+        ranges.append(DateWindow(first_day, tail_from - ONE_DAY))
+    tail = DateWindow(tail_from, None)
+    return {
+        **known,
+        "progress": state.begun(options.now, merged(ranges), tail, settled_before),
+        "loaded_from": min(filter(None, (known["loaded_from"], _loaded_from(known, options)))),
+        "error": None,
+    }
+
+
+def first_day_of_sync(known: State, options: Options) -> date:
+    """The first day to read: the start date, or after a sync the first day of the lookback.
+
+    What the last sync left to this one is read whatever the lookback is now.
+    """
+    if known["watermark"] is None:
+        return options.start_date
+    lookback = timedelta(days=state.lookback_days(known, options.lookback_days))
+    first_day = utc_instant(known["watermark"]).date() - lookback
+    left = state.day_of(known["reread_from"])
+    loaded_from = date.fromisoformat(known["loaded_from"])
+    return max(loaded_from, min(first_day, left) if left else first_day)
+
+
+def _loaded_from(known: State, options: Options) -> str | None:
+    is_asked = known["loaded_from"] is None or options.start_date_given
+    return options.start_date.isoformat() if is_asked else None
+
+
+def _earlier(known: State, options: Options) -> list[DateWindow]:
+    """Days before those ever loaded, where a start date asks for them."""
+    if known["watermark"] is None or not options.start_date_given:
+        return []
+    loaded_from = date.fromisoformat(known["loaded_from"])
+    if options.start_date >= loaded_from:
+        return []
+    return [DateWindow(options.start_date, loaded_from - ONE_DAY)]
+
+
+def _extended(known: State, options: Options) -> State:
+    """A sync under way, with the days before it where the start date was moved back since."""
+    loaded_from = date.fromisoformat(known["loaded_from"])
+    if not options.start_date_given or options.start_date >= loaded_from:
+        return known
+    progress = known["progress"]
+    earlier = DateWindow(options.start_date, loaded_from - ONE_DAY)
+    todo = merged([*state.parsed(progress["todo"]), earlier])
+    return {
+        **known,
+        "loaded_from": options.start_date.isoformat(),
+        "progress": {**progress, "todo": [str(window) for window in todo]},
+    }
+
+
+def _is_small(known: State, first_day: date, last_day: date) -> bool:
+    density = known["rows_per_day"]
+    days = (last_day - first_day).days + 1
+    return density is not None and density * days <= ROWS_PER_WINDOW
+
+
+def begun_backfill(known: State, options: Options) -> State:
+    """The state with a backfill that starts now; nothing else in it changes."""
+    today = options.now.date()
+    last_day = min(options.end_date or today, today + timedelta(days=ZONE_MARGIN_DAYS))
+    # read only where days are seen to move: what left them is among the newest
+    tail = DateWindow(max(today - ONE_DAY, options.start_date), None)
+    todo = [DateWindow(options.start_date, last_day)]
+    progress = state.begun(options.now, todo, tail)
+    return {**known, "backfill": {**progress, "range": options.backfill_range}}
+
+
+def analytics_job(stored: State | None, bot_id: int, options: Options, trusted: bool = True) -> Job:
+    """The job that reads every day of one bot's analytics that is not final."""
+    known, problem = analytics.restored(stored, bot_id, options.base_url, options.today)
+    say_unused(problem, bot_id)
+    if options.is_backfill:
+        return _analytics_backfill_job(known, options)
+    if not trusted:
+        series = {name: {**days, "digests": {}} for name, days in known["series"].items()}
+        known = {**known, "series": series}
+    first_day = first_day_of_analytics(known, options)
+    requests = analytics.sync_requests(
+        known,
+        options.analytics_channels,
+        options.timezone,
+        (first_day, options.today),
+        options.today,
+        options.analytics_lookback_days,
+    )
+    loaded = {name: series["digests"] for name, series in known["series"].items()}
+    reading = AnalyticsPartition(known, requests, _note_in_series, lambda finished: finished)
+    return Job(reading, DayReader(loaded))
+
+
+def first_day_of_analytics(known: State, options: Options) -> date:
+    """The start date; where none is given, the first day that was ever loaded."""
+    days = [
+        DateWindow.parse(text).first_day
+        for series in known["series"].values()
+        for text in series["final"]
+    ]
+    return min([options.start_date, *days]) if not options.start_date_given else options.start_date
+
+
+def _note_in_series(known: State, request: analytics.DayRequest, digest: str) -> State:
+    series = analytics.with_day(known["series"].get(request.series), request, digest)
+    return {**known, "series": {**known["series"], request.series: series}}
+
+
+def _analytics_backfill_job(known: State, options: Options) -> Job:
+    backfill = known["backfill"]
+    if backfill is None or backfill["range"] != options.backfill_range:
+        backfill = {"range": options.backfill_range, "series": {}}
+    begun = {**known, "backfill": backfill}
+    requests = analytics.sync_requests(
+        {**begun, "series": backfill["series"]},
+        options.analytics_channels,
+        options.timezone,
+        (options.start_date, options.end_date or options.today),
+        options.today,
+        options.analytics_lookback_days,
+    )
+    reading = AnalyticsPartition(
+        begun, requests, _note_in_backfill, lambda finished: {**finished, "backfill": None}
+    )
+    return Job(reading, DayReader({}))
+
+
+def _note_in_backfill(known: State, request: analytics.DayRequest, digest: str) -> State:
+    backfill = known["backfill"]
+    noted = _note_in_series({"series": backfill["series"]}, request, digest)
+    return {**known, "backfill": {**backfill, "series": noted["series"]}}

@@ -1,0 +1,201 @@
+"""The gate that all threads of a run go through, with a clock that only the test moves."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from chatislav_source.api import rate_limiter as throttle
+from chatislav_source.api.rate_limiter import (
+    LONGEST_RETRY_AFTER_SECONDS,
+    Cancelled,
+    RateLimiter,
+    RetryAfterTooLong,
+)
+from tests.soon import soon
+
+
+class Clock:
+    """Goes on by `step` seconds whenever it is looked at."""
+
+    def __init__(self, step: float = 0.0) -> None:
+        self.now, self.step = 0.0, step
+
+    def __call__(self) -> float:
+        self.now += self.step
+        return self.now
+
+
+@pytest.fixture(autouse=True)
+def _short_naps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads that wait look at the clock all the time."""
+    monkeypatch.setattr(throttle, "LONGEST_NAP_SECONDS", 0.001)
+
+
+def in_threads(count: int, work: Callable[[], None]) -> list[threading.Thread]:
+    """Threads that have begun to work."""
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def test_the_time_a_turn_began_is_given() -> None:
+    gate = RateLimiter(8, threading.Event(), Clock(step=1.0))
+
+    with gate.slot() as began:
+        assert began == 2.0
+
+
+def test_there_are_never_more_in_flight_than_most() -> None:
+    gate = RateLimiter(3, threading.Event(), Clock(step=0.01))
+    counting = threading.Lock()
+    inside, seen = [0], [0]
+
+    def work() -> None:
+        for _ in range(50):
+            with gate.slot() as began:
+                with counting:
+                    inside[0] += 1
+                    seen[0] = max(seen[0], inside[0])
+                with counting:
+                    inside[0] -= 1
+                gate.answered(began)
+
+    for thread in in_threads(10, work):
+        thread.join(20)
+
+    assert 1 <= seen[0] <= 3
+
+
+def test_who_came_first_goes_first_also_before_whoever_had_the_last_turn() -> None:
+    gate = RateLimiter(1, threading.Event(), Clock())
+    order: list[str] = []
+
+    def work(name: str) -> None:
+        with gate.slot():
+            order.append(name)
+
+    with gate.slot():
+        threads = in_threads(1, partial(work, "first"))
+        assert soon(lambda: len(gate._queue) == 1)
+        threads += in_threads(1, partial(work, "second"))
+        assert soon(lambda: len(gate._queue) == 2)
+    work("again")
+    for thread in threads:
+        thread.join(20)
+
+    assert order == ["first", "second", "again"]
+
+
+def test_a_turn_is_given_back_when_a_request_fails() -> None:
+    gate = RateLimiter(1, threading.Event(), Clock())
+
+    with pytest.raises(RuntimeError), gate.slot():
+        raise RuntimeError("no answer")
+
+    with gate.slot():
+        pass
+
+
+def test_retry_after_holds_back_the_requests_of_all_threads() -> None:
+    gate = RateLimiter(8, threading.Event(), Clock(step=0.5))
+    turns = []
+
+    def work() -> None:
+        with gate.slot() as began:
+            turns.append(began)
+
+    gate.refused(0.0, retry_after=30.0)
+    for thread in in_threads(5, work):
+        thread.join(20)
+
+    assert len(turns) == 5
+    assert min(turns) >= 30.0
+
+
+def test_all_that_there_is_room_for_go_when_a_pause_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throttle, "LONGEST_NAP_SECONDS", 20.0)
+    gate = RateLimiter(2, threading.Event())
+    gate._limits.paused_until = time.monotonic() + 0.1
+    both_inside = threading.Barrier(2, timeout=5)
+    met: list[int] = []
+
+    def work() -> None:
+        with gate.slot():
+            met.append(both_inside.wait())
+
+    for thread in in_threads(2, work):
+        thread.join(10)
+
+    assert sorted(met) == [0, 1]
+
+
+def test_whoever_waits_goes_as_soon_as_a_turn_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throttle, "LONGEST_NAP_SECONDS", 1000.0)
+    gate = RateLimiter(1, threading.Event())
+    went: list[float] = []
+
+    def work() -> None:
+        with gate.slot() as began:
+            went.append(began)
+
+    with gate.slot():
+        threads = in_threads(3, work)
+        assert soon(lambda: len(gate._queue) == 3)
+    for thread in threads:
+        thread.join(10)
+
+    assert len(went) == 3
+
+
+def test_a_wait_that_is_too_long_is_not_waited_for() -> None:
+    gate = RateLimiter(8, threading.Event(), Clock())
+
+    gate.refused(0.0, retry_after=LONGEST_RETRY_AFTER_SECONDS + 60)
+
+    with pytest.raises(RetryAfterTooLong, match="asks to wait 360 seconds"), gate.slot():
+        pass
+
+
+def test_the_longest_wait_that_is_waited_for_ends() -> None:
+    gate = RateLimiter(8, threading.Event(), Clock(step=10.0))
+
+    gate.refused(0.0, retry_after=LONGEST_RETRY_AFTER_SECONDS)
+
+    with gate.slot() as began:
+        assert began >= LONGEST_RETRY_AFTER_SECONDS
+
+
+def test_stop_releases_every_thread_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throttle, "LONGEST_NAP_SECONDS", 1000.0)
+    stop = threading.Event()
+    gate = RateLimiter(8, stop, Clock())
+    ended = []
+
+    def work() -> None:
+        with pytest.raises(Cancelled), gate.slot():
+            pass
+        ended.append(True)
+
+    gate.refused(0.0, retry_after=100.0)
+    threads = in_threads(4, work)
+    assert soon(lambda: len(gate._queue) == 4)
+    stop.set()
+    gate.wake()
+    for thread in threads:
+        thread.join(20)
+
+    assert ended == [True] * 4
+
+
+def test_after_the_stop_nobody_gets_a_turn() -> None:
+    stop = threading.Event()
+    stop.set()
+
+    with pytest.raises(Cancelled), RateLimiter(8, stop, Clock()).slot():
+        pass

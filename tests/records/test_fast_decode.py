@@ -1,0 +1,315 @@
+"""The hot path makes the rows that the careful way makes, or leaves the page to it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec import Raw
+
+from chatislav_source.api.client import ApiResponse
+from chatislav_source.records.build import built
+from chatislav_source.records.convert import column_array
+from chatislav_source.records.fast_decode import (
+    Conversation,
+    Decoded,
+    days_of_messages,
+    typed_digest,
+    typed_page,
+    typed_times,
+)
+from chatislav_source.records.fast_rows import typed_rows
+from chatislav_source.records.json_decoder import decode
+from chatislav_source.records.tolerant_rows import RecordBatch, page_rows, session_id_of
+from chatislav_source.streams.conversations.page import Page, PageReader, PageRequest
+from chatislav_source.streams.date_window import DateWindow
+
+READ_AT = datetime(2026, 6, 30, 12, tzinfo=UTC)
+BOT_ID = 123
+TEXTS = st.none() | st.text(st.characters(codec="utf-8"), max_size=8)
+TIMES = st.none() | st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1)).map(
+    lambda moment: moment.isoformat()
+)
+MESSAGES = st.fixed_dictionaries(
+    {}, optional={"id": TEXTS, "createdAt": TIMES, "role": TEXTS, "content": TEXTS}
+)
+SUMMARIES = st.none() | st.fixed_dictionaries(
+    {}, optional={"sentiment": TEXTS, "resolution_status": TEXTS, "score": st.integers()}
+)
+CONVERSATIONS = st.fixed_dictionaries(
+    {
+        "sessionId": st.text("abc|?-", min_size=1, max_size=6),
+        "botId": st.just(BOT_ID),
+        "messages": st.lists(MESSAGES, max_size=3),
+    },
+    optional={
+        "companyId": TEXTS,
+        "createdAt": TIMES,
+        "lastActivity": TIMES,
+        "channel": TEXTS,
+        "resolutionStatus": TEXTS,
+        "humanTakeover": st.none() | st.booleans(),
+        "helpful": st.none() | st.integers(-(2**63), 2**63 - 1),
+        "feedbackComment": TEXTS,
+        "summary": SUMMARIES,
+        "userForm": st.none() | st.lists(st.integers(0, 9) | st.text("ab", max_size=3), max_size=2),
+        "contact": st.none()
+        | st.fixed_dictionaries({}, optional={"ipAddress": TEXTS, "phoneNumber": TEXTS}),
+    },
+)
+
+
+def body_of(items: list[Any], **pagination: Any) -> bytes:
+    """A page as the API sends it."""
+    page = {"conversations": items, "pagination": {"limit": 50, "hasMore": False} | pagination}
+    return json.dumps(page, ensure_ascii=False).encode()
+
+
+def fast(body: bytes) -> RecordBatch | None:
+    """The rows by the hot path, if it takes the page."""
+    page = typed_page(body, BOT_ID)
+    moments = typed_times(page.conversations) if page else None
+    if page is None or moments is None:
+        return None
+    rows = typed_rows([Decoded(page.conversations, body, BOT_ID, READ_AT, *moments)])
+    return rows[0] if rows else None
+
+
+def careful(body: bytes) -> RecordBatch:
+    """The rows by the careful way."""
+    items = decode(body)[0]["conversations"]
+    ids = [session_id_of(item) or "" for item in items]
+    return page_rows(items, ids, BOT_ID, UTC, READ_AT)
+
+
+def comparable(rows: RecordBatch) -> tuple[Any, ...]:
+    """Everything a page's rows say; json columns as values, as blanks in them mean nothing."""
+    conversations = rows.conversations.to_pylist()
+    for row in conversations:
+        for name in ("summary", "user_form"):
+            row[name] = row[name] and [json.loads(row[name])]  # null is not the JSON text of null
+    messages = rows.messages.to_pylist()
+    known = (rows.has_messages, list(rows.session_ids), rows.created, rows.active)
+    return conversations, messages, rows.parents.to_pylist(), known
+
+
+@given(items=st.lists(CONVERSATIONS, max_size=2))
+@settings(suppress_health_check=[HealthCheck.too_slow])  # the first draw builds tables of signs
+def test_both_ways_make_the_same_rows(items: list[Any]) -> None:
+    body = body_of(items)
+
+    rows = fast(body)
+
+    if rows is not None:
+        assert comparable(rows) == comparable(careful(body))
+        assert rows.conversations.schema == careful(body).conversations.schema
+
+
+def test_a_page_as_documented_takes_the_hot_path() -> None:
+    item = {
+        "sessionId": "s",
+        "botId": BOT_ID,
+        "companyId": "123",
+        "createdAt": "2026-06-23T10:15:00",
+        "lastActivity": "2026-06-23T10:17:20",
+        "channel": "widget",
+        "resolutionStatus": "resolved",
+        "humanTakeover": False,
+        "helpful": 1,
+        "feedbackComment": "Helpful answer",
+        "summary": {"sentiment": "positive", "resolution_status": "resolved"},
+        "userForm": [],
+        "contact": {"ipAddress": "203.0.113.10", "phoneNumber": None},
+        "messages": [
+            {"id": "m", "createdAt": "2026-06-23T10:15:00", "role": "user", "content": "Здраво 🙂"}
+        ],
+    }
+    body = body_of([item])
+
+    rows = fast(body)
+
+    assert rows is not None
+    assert comparable(rows) == comparable(careful(body))
+
+
+ANY_TIME = st.one_of(
+    st.datetimes().map(datetime.isoformat),
+    st.datetimes(timezones=st.timezones()).map(datetime.isoformat),
+    st.datetimes().map(lambda moment: f"{moment:%Y-%m-%d %H:%M}Z"),
+    st.sampled_from(
+        [
+            "0001-01-01T00:00:00+01:00",
+            "9999-12-31T23:59:59.999999-00:01",
+            "2026-06-23",
+            "20260623T1015",
+            "2026-06-23T10:15:00.123456789",
+            "2026-06-23T10:15:00,5z",
+            "2026-06-23T24:00:00",
+            "2026-02-29T00:00:00",
+            "2026-W26-2",
+            " 2026-06-23",
+            "",
+        ]
+    ),
+    st.none(),
+)
+
+
+@given(ANY_TIME, ANY_TIME)
+def test_times_are_read_as_the_careful_way_reads_them(
+    created_at: str | None, last_activity: str | None
+) -> None:
+    item = Conversation("s", BOT_ID, Raw(b"[]"), createdAt=created_at, lastActivity=last_activity)
+    expected, misfits = column_array([created_at, last_activity], "timestamp", UTC)
+
+    moments = typed_times([item])
+
+    created, active = expected.cast(pa.int64()).to_pylist()
+    assert moments == (None if misfits else ([created], [active]))
+
+
+GOOD = {
+    "sessionId": "s",
+    "botId": BOT_ID,
+    "createdAt": "2026-06-23T10:15:00",
+    "messages": [{"content": "x"}],
+}
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        pytest.param(GOOD | {"priority": 1}, id="unknown field"),
+        pytest.param(GOOD | {"contact": {"email": "x"}}, id="unknown field of the contact"),
+        pytest.param(GOOD | {"messages": [{"tool": 1}]}, id="unknown field of a message"),
+        pytest.param(GOOD | {"messages": [None]}, id="a message that is null"),
+        pytest.param(GOOD | {"messages": ["x"]}, id="a message that is text"),
+        pytest.param(GOOD | {"messages": [{"id": 5}]}, id="a message's id that is a number"),
+        pytest.param(GOOD | {"messages": None}, id="unknown messages"),
+        pytest.param({"sessionId": "s", "botId": BOT_ID}, id="absent messages"),
+        pytest.param(GOOD | {"helpful": True}, id="a rating that is a boolean"),
+        pytest.param(GOOD | {"helpful": 2**63}, id="a number beyond 64 bits"),
+        pytest.param(GOOD | {"companyId": 123}, id="a number for a text"),
+        pytest.param(GOOD | {"botId": 124}, id="another bot"),
+        pytest.param(GOOD | {"sessionId": ""}, id="no id"),
+        pytest.param(GOOD | {"summary": ["x"]}, id="a summary that is a list"),
+        pytest.param(GOOD | {"summary": {"sentiment": 1}}, id="a sentiment that is a number"),
+        pytest.param(GOOD | {"channel": "a\0b"}, id="a NUL"),
+        pytest.param(GOOD | {"createdAt": "yesterday"}, id="no date"),
+    ],
+)
+def test_a_page_that_is_not_as_documented_goes_the_careful_way(item: Any) -> None:
+    assert fast(body_of([GOOD | {"sessionId": "other"}, item])) is None
+
+
+def test_a_page_where_only_some_times_have_an_offset_makes_the_same_rows() -> None:
+    times = {"createdAt": "2026-06-23T10:15:00+02:00", "lastActivity": "2026-06-23T10:15:00"}
+    body = body_of([GOOD | {"sessionId": "other"}, GOOD | times])
+
+    rows = fast(body)
+
+    assert rows is not None
+    assert comparable(rows) == comparable(careful(body))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"{", id="cut"),
+        pytest.param(b'{"conversations": [], "pagination": {}}', id="no hasMore"),
+        pytest.param(body_of([GOOD], hasMore=True), id="hasMore without a token"),
+        pytest.param(body_of([GOOD]).replace(b'"x"', b'"\\ud800"'), id="a lone surrogate"),
+        pytest.param(
+            body_of([GOOD | {"summary": {"x": "y"}}]).replace(b'"y"', b'"\\ud800"'),
+            id="a lone surrogate in a json column",
+        ),
+        pytest.param(body_of([GOOD]).replace(b'"x"', b'"\xff"'), id="not UTF-8"),
+        pytest.param(
+            body_of([GOOD | {"summary": {"x": "y"}}]).replace(b'"y"', b'"\xff"'),
+            id="not UTF-8 in a json column",
+        ),
+        pytest.param(
+            body_of([GOOD | {"summary": {"x": "y"}}]).replace(b'"y"', b"[" * 3000 + b"]" * 3000),
+            id="nested too deep",
+        ),
+    ],
+)
+def test_a_body_that_may_not_be_believed_is_looked_at_before_it_counts_as_read(
+    body: bytes,
+) -> None:
+    assert typed_page(body, BOT_ID) is None
+
+
+def test_json_columns_of_several_lines_go_the_careful_way() -> None:
+    item = GOOD | {"messages": [], "summary": {"x": "y"}}
+
+    assert fast(body_of([item])) is not None
+    assert fast(body_of([item]).replace(b'"y"', b'\n"y"')) is None
+
+
+def test_the_digest_differs_when_anything_differs() -> None:
+    changes = [{}, {"channel": "viber"}, {"summary": {"sentiment": "x"}}, {"messages": [{}]}]
+    pages = [typed_page(body_of([GOOD | change]), BOT_ID) for change in changes]
+
+    digests = {typed_digest(page.conversations[0]) for page in pages if page}
+
+    assert len(digests) == len(changes)
+
+
+def test_an_empty_page_has_empty_tables() -> None:
+    rows = fast(body_of([]))
+
+    assert rows is not None
+    assert rows.messages.num_rows == rows.conversations.num_rows == 0
+    assert rows.parents.type == pa.int32()
+
+
+def read_page(body: bytes, number: int = 0, is_careful: bool = False) -> Page:
+    """A page as the reader gives it."""
+    typed = None if is_careful else typed_page(body, BOT_ID)
+    value, needs_cleaning = (typed, False) if typed else decode(body)
+    answer = ApiResponse(value, body, needs_cleaning, 1, READ_AT + timedelta(seconds=number))
+    request = PageRequest(BOT_ID, DateWindow(date(2026, 6, 1), None), None, 100)
+    return PageReader(BOT_ID, UTC, READ_AT, READ_AT.date(), None).parse(request, answer)
+
+
+ODD = [
+    {"sessionId": "odd", "botId": BOT_ID, "messages": [{"content": 5}]},
+    {"sessionId": "odd", "botId": BOT_ID, "messages": [{"tool": 1}, None]},
+    {"sessionId": "odd", "botId": BOT_ID, "messages": None},
+    {"sessionId": "odd", "botId": BOT_ID, "messages": [], "priority": 1},
+    {"sessionId": "odd", "botId": BOT_ID, "messages": [{"content": "a\0b"}]},
+]
+
+
+@given(
+    pages=st.lists(st.lists(CONVERSATIONS | st.sampled_from(ODD), max_size=3), max_size=4),
+)
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=60)
+def test_pages_together_make_the_rows_that_each_makes_alone(pages: list[list[Any]]) -> None:
+    bodies = [body_of(items) for items in pages]
+
+    together = built([read_page(body, number) for number, body in enumerate(bodies)])
+
+    for number, (one, body) in enumerate(zip(together, bodies, strict=True)):
+        (alone,) = built([read_page(body, number)])
+        careful_one = read_page(body, number, is_careful=True)
+        assert one.decoded is None
+        assert comparable(one.rows) == comparable(alone.rows) == comparable(careful_one.rows)
+        assert one.replaced_characters == body.count(b"\\u0000")
+
+
+def test_days_of_messages_are_told_without_rows() -> None:
+    messages = [{"createdAt": f"2026-06-0{day}T10:00:00"} for day in (1, 3, 3)]
+    typed = typed_page(body_of([GOOD | {"messages": [*messages, {}]}]), BOT_ID)
+    odd = typed_page(body_of([GOOD | {"messages": ["x"]}]), BOT_ID)
+    assert typed
+    assert odd
+
+    assert days_of_messages(typed.conversations[0]) == {date(2026, 6, 1), date(2026, 6, 3)}
+    assert days_of_messages(odd.conversations[0]) == set()

@@ -1,0 +1,68 @@
+"""The state of one database is not believed for another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import dlt
+import duckdb
+import pytest
+
+from chatislav_source.runner.checkpoint import fingerprint, keep_to_destination
+from chatislav_source.runner.job import sync
+from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
+from tests.conftest import TODAY
+
+
+@pytest.fixture
+def into(tmp_path: Path) -> Callable[[str], dlt.Pipeline]:
+    """The same pipeline into one of several DuckDB files."""
+
+    def pipeline(name: str) -> dlt.Pipeline:
+        return dlt.pipeline(
+            "chatislav_sync",
+            destination=dlt.destinations.duckdb(str(tmp_path / f"{name}.duckdb")),
+            dataset_name="chatislav",
+            pipelines_dir=str(tmp_path / "pipelines"),
+        )
+
+    return pipeline
+
+
+def test_what_another_file_has_is_not_missed_in_this_one(
+    api: Sandbox, world: World, into: Callable[[str], dlt.Pipeline], tmp_path: Path
+) -> None:
+    def load(name: str, start_date: date) -> None:
+        given: dict[str, Any] = {"api_key": SANDBOX_KEY, "base_url": api.base_url}
+        sync(into(name), bot_ids=[101], start_date=start_date, **given)
+
+    load("one", TODAY - timedelta(days=10))
+    for _ in range(4):  # dlt believes the state that changed more often
+        world.add_message(101, world.add_conversation(101), content="new")
+        load("two", TODAY - timedelta(days=90))
+
+    load("one", TODAY - timedelta(days=90))
+
+    with duckdb.connect(str(tmp_path / "one.duckdb")) as connection:
+        row = connection.execute("SELECT count(*) FROM chatislav.conversations").fetchone()
+    assert row == (len(world.conversations(101)),)
+
+
+def test_the_same_destination_keeps_its_files(into: Callable[[str], dlt.Pipeline]) -> None:
+    keep_to_destination(into("one"))
+    kept = Path(into("one").working_dir, "kept.txt")
+    kept.write_text("mine")
+
+    keep_to_destination(into("one"))
+
+    assert kept.exists()
+
+
+def test_the_fingerprint_asks_nothing_of_the_destination(
+    into: Callable[[str], dlt.Pipeline], tmp_path: Path
+) -> None:
+    assert fingerprint(into("one")) != fingerprint(into("two"))
+    assert list(tmp_path.glob("*.duckdb")) == []

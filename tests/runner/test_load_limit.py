@@ -1,0 +1,74 @@
+"""When a load ends: full, late, or where loading costs no fetching."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatislav_source.runner.load_limit import (
+    LEAST_PACKAGE_BYTES,
+    MERGED_PACKAGE_BYTES,
+    PACKAGE_BYTES,
+    PACKAGE_SECONDS,
+    LoadLimit,
+)
+
+NOW = 1000.0
+WORTH = LEAST_PACKAGE_BYTES
+
+
+@dataclass(frozen=True)
+class Fetching:
+    """How the fetching goes."""
+
+    waits: bool = False
+    is_slow: bool = False
+
+
+def test_a_load_ends_when_it_has_enough_or_has_taken_long_enough() -> None:
+    chunk = LoadLimit.starting(NOW)
+
+    assert not chunk.is_full(PACKAGE_BYTES - 1, NOW)
+    assert chunk.is_full(PACKAGE_BYTES, NOW)
+    assert not chunk.is_full(0, NOW + PACKAGE_SECONDS - 0.1)
+    assert chunk.is_full(0, NOW + PACKAGE_SECONDS)
+
+
+def test_a_load_that_may_replace_rows_ends_sooner() -> None:
+    assert LoadLimit.starting(NOW).merged().is_full(MERGED_PACKAGE_BYTES, NOW)
+
+
+def test_a_load_of_what_is_there_waits_for_nothing() -> None:
+    assert LoadLimit.starting(NOW).of_what_is_there(NOW).is_full(0, NOW)
+
+
+@pytest.mark.parametrize(
+    ("after", "fetching", "may_end"),
+    [
+        pytest.param(5.9, Fetching(waits=True), False, id="the last load took a third of it"),
+        pytest.param(6.0, Fetching(waits=True), True, id="reading took three times as long"),
+        pytest.param(9.0, Fetching(waits=False), False, id="no time to load beside reading"),
+        pytest.param(0.0, Fetching(is_slow=True), True, id="little comes in"),
+    ],
+)
+def test_a_load_may_end_where_answers_are_waited_for(
+    after: float, fetching: Fetching, may_end: bool
+) -> None:
+    chunk = LoadLimit.starting(NOW, load_seconds=2.0)
+
+    assert chunk.may_end(WORTH, NOW + after, fetching) is may_end
+
+
+@given(
+    size=st.integers(0, WORTH - 1),
+    after=st.floats(0, 1e6),
+    waits=st.booleans(),
+    is_slow=st.booleans(),
+)
+def test_no_load_ends_before_its_time_with_little(
+    size: int, after: float, waits: bool, is_slow: bool
+) -> None:
+    assert not LoadLimit.starting(NOW).may_end(size, NOW + after, Fetching(waits, is_slow))

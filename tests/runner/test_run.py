@@ -1,0 +1,64 @@
+"""One run: what of its parts waits for what."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import dlt
+import pytest
+
+from chatislav_source.runner.company import Company
+from chatislav_source.runner.load_limit import LoadLimit
+from chatislav_source.runner.run import Run
+from chatislav_source.sandbox import SANDBOX_KEY, Sandbox
+from chatislav_source.source import resolved_options
+
+
+def test_conversations_that_are_ready_to_be_loaded_do_not_wait_for_analytics(api: Sandbox) -> None:
+    api.configure(faults={"slow": 1.0}, fault_paths={"/analytics"}, slow_seconds=0.5)
+    options = resolved_options(bot_ids=[101], api_key=SANDBOX_KEY, base_url=api.base_url)
+
+    with Run(options) as run:
+        run.start("conversations", {})  # nothing of them is taken, so there is more to come
+        tables = list(run.analytics({}, LoadLimit.starting(time.monotonic())))
+
+    assert [table.num_rows for table in tables] == [0]
+
+
+def test_conversations_that_are_of_the_next_load_do_not_wait_for_analytics(api: Sandbox) -> None:
+    api.configure(faults={"slow": 1.0}, fault_paths={"/analytics"}, slow_seconds=0.5)
+    options = resolved_options(bot_ids=[101], api_key=SANDBOX_KEY, base_url=api.base_url)
+
+    with Run(options) as run:
+        crawl = run.start("conversations", {})
+        while (piece := crawl.take()) is not None:
+            run._held_back.append(piece)
+        tables = list(run.analytics({}, LoadLimit.starting(time.monotonic())))
+
+    assert crawl.is_over
+    assert [table.num_rows for table in tables] == [0]
+
+
+@pytest.mark.parametrize("resource", ["conversations", "analytics"])
+def test_each_load_is_marked_anew(
+    resource: str, api: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatislav_source.GROUP_BYTES", 1)
+    dlt.pipeline("p", pipelines_dir=str(tmp_path), destination="duckdb")
+    options = resolved_options(bot_ids=[101], api_key=SANDBOX_KEY, base_url=api.base_url)
+    chunk = replace(LoadLimit.starting(time.monotonic()), size=1)
+    state: dict[str, Any] = {}
+    marks = []
+    begun: list[float] = []
+    monkeypatch.setattr(Company, "load_began", lambda _, now: begun.append(now))
+
+    with Run(options) as run:
+        while not marks or not run.is_over:
+            list(getattr(run, resource)(state, chunk))
+            marks.append(state["trusted"]["mark"])
+
+    assert len(set(marks)) == len(marks) > 1
+    assert len(begun) == len(marks)
