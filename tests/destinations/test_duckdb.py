@@ -18,7 +18,7 @@ from tests.exactness.truth import DATASET, TODAY, Bench, bench, days_ago
 @pytest.fixture(autouse=True)
 def always_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few rows are appended too."""
-    monkeypatch.setattr("chatislav_source.APPEND_FROM_ROWS", 1)
+    monkeypatch.setattr("chatislav_source.destinations.duckdb.APPEND_FROM_ROWS", 1)
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_messages_without_their_conversation_are_not_appended_to(made: Bench) ->
 
 
 def test_a_few_rows_are_merged(made: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatislav_source.APPEND_FROM_ROWS", 100_000)
+    monkeypatch.setattr("chatislav_source.destinations.duckdb.APPEND_FROM_ROWS", 100_000)
 
     made.sync()
 

@@ -40,7 +40,7 @@ def given(pipeline: dlt.Pipeline) -> dict[str, Any]:
 def test_a_load_that_only_appends_is_given_less_than_one_that_merges(
     pipeline: dlt.Pipeline, api: Sandbox, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatislav_source.APPEND_FROM_ROWS", 1)
+    monkeypatch.setattr("chatislav_source.destinations.duckdb.APPEND_FROM_ROWS", 1)
     source: dict[str, Any] = {"api_key": SANDBOX_KEY, "base_url": api.base_url, "bot_ids": [101]}
     sync(pipeline, **source)
     appended = given(pipeline)
@@ -56,7 +56,7 @@ def test_a_load_that_only_appends_is_given_less_than_one_that_merges(
 def test_messages_however_long_are_loaded_and_loaded_again(
     pipeline: dlt.Pipeline, monkeypatch: pytest.MonkeyPatch, append_from_rows: int
 ) -> None:
-    monkeypatch.setattr("chatislav_source.APPEND_FROM_ROWS", append_from_rows)
+    monkeypatch.setattr("chatislav_source.destinations.duckdb.APPEND_FROM_ROWS", append_from_rows)
     world = World.generate((101,), conversations=1, days=3, last_day=TODAY)
     text = "Dobar dan " * 20_000
     mails = [{"id": str(n), "role": "user", "content": f"{n} {text}"} for n in range(250)]

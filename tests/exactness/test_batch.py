@@ -266,7 +266,7 @@ def test_what_was_forgotten_as_settled_is_remembered_where_it_comes_again() -> N
 def test_what_a_load_takes_again_is_not_forgotten_before_it_is_looked_at(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("chatislav_source.MAX_DIGESTS", 1)
+    monkeypatch.setattr("chatislav_source.runner.row_digests.MAX_DIGESTS", 1)
     writings = {BOT_ID: ChangeFilter(RowDigests(), START.date())}
     handed_out = PackageKeys(writings)
     first = pieces_of(["A"])
@@ -281,7 +281,7 @@ def test_what_a_load_takes_again_is_not_forgotten_before_it_is_looked_at(
 
 
 def test_a_full_memory_forgets_only_for_the_newest_days(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatislav_source.MAX_DIGESTS", 2)
+    monkeypatch.setattr("chatislav_source.runner.row_digests.MAX_DIGESTS", 2)
     loaded = RowDigests()
     for name in ("a", "b"):
         loaded.note(name, name.encode() * 8, is_newest=False)
@@ -295,7 +295,7 @@ def test_a_full_memory_forgets_only_for_the_newest_days(monkeypatch: pytest.Monk
 
 
 def test_what_is_settled_leaves_room_in_a_full_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatislav_source.MAX_DIGESTS", 2)
+    monkeypatch.setattr("chatislav_source.runner.row_digests.MAX_DIGESTS", 2)
     loaded = RowDigests()
     for name in ("a", "b"):
         loaded.note(name, name.encode() * 8, is_newest=False)
@@ -308,7 +308,7 @@ def test_what_is_settled_leaves_room_in_a_full_memory(monkeypatch: pytest.Monkey
 
 
 def test_what_was_remembered_once_too_often_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatislav_source.MAX_DIGESTS", 2)
+    monkeypatch.setattr("chatislav_source.runner.row_digests.MAX_DIGESTS", 2)
     loaded = RowDigests()
     for name in ("a", "b", "c"):
         loaded.note(name, name.encode() * 8)

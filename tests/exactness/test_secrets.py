@@ -34,8 +34,8 @@ def made(tmp_path: Path) -> Iterator[Bench]:
 def loud(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything is logged."""
     monkeypatch.setenv("RUNTIME__LOG_LEVEL", "DEBUG")
-    monkeypatch.setattr("chatislav_source.FIRST_WAIT_SECONDS", 0.001)
-    monkeypatch.setattr("chatislav_source.LONGEST_WAIT_SECONDS", 0.002)
+    monkeypatch.setattr("chatislav_source.api.client.FIRST_WAIT_SECONDS", 0.001)
+    monkeypatch.setattr("chatislav_source.api.client.LONGEST_WAIT_SECONDS", 0.002)
     # dlt's handler of an earlier test may be closed; Python would print what it could not log
     monkeypatch.setattr(logging, "raiseExceptions", False)
     caplog.set_level(logging.DEBUG)

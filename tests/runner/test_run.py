@@ -46,7 +46,7 @@ def test_conversations_that_are_of_the_next_load_do_not_wait_for_analytics(api: 
 def test_each_load_is_marked_anew(
     resource: str, api: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatislav_source.GROUP_BYTES", 1)
+    monkeypatch.setattr("chatislav_source.runner.run.GROUP_BYTES", 1)
     dlt.pipeline("p", pipelines_dir=str(tmp_path), destination="duckdb")
     options = resolved_options(bot_ids=[101], api_key=SANDBOX_KEY, base_url=api.base_url)
     chunk = replace(LoadLimit.starting(time.monotonic()), size=1)

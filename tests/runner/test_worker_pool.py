@@ -376,7 +376,7 @@ def test_a_defect_in_one_crawl_leaves_the_next_its_turns(begin: Callable[..., Wo
 def test_answers_are_not_waited_for_as_long_as_one_is_there(
     begin: Callable[..., WorkerPool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatislav_source.LULL_SECONDS", 0.0)
+    monkeypatch.setattr("chatislav_source.runner.worker_pool.LULL_SECONDS", 0.0)
     may_end = threading.Event()
     reads = Reads(lambda number: assert_true(number == 0 or may_end.wait(20)))
 
@@ -393,7 +393,7 @@ def test_answers_are_not_waited_for_as_long_as_one_is_there(
 def test_a_crawl_is_slow_while_it_has_few_requests_to_send(
     begin: Callable[..., WorkerPool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatislav_source.LULL_SECONDS", 0.0)
+    monkeypatch.setattr("chatislav_source.runner.worker_pool.LULL_SECONDS", 0.0)
     may_end = threading.Event()
     wait = Reads(lambda _: assert_true(may_end.wait(20)))
 
