@@ -1,62 +1,79 @@
-"""What one load gets: pages put together, each conversation once, the newest of it.
+"""De-duplication: each conversation at most once in a load package, in its newest version.
 
-The merge in the warehouse needs each key at most once per load; a key that comes twice would be
-stored twice, or stop the load.
+The merge in the warehouse needs each key at most once per package; a key that comes twice would be
+stored twice, or fail the load.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from chatislav_source.records.schema import CONVERSATIONS, MESSAGES
 from chatislav_source.records.tolerant_rows import RecordBatch
-from chatislav_source.runner.worker_pool import ExtractedPage
-from chatislav_source.streams.conversations.page import Page, kept_rows
+from chatislav_source.runner.stream_queue import ExtractedPage
+from chatislav_source.streams.conversations.page import Page, PageRequest, kept_rows
 
+ConversationsPage = ExtractedPage[PageRequest, Page]
 Key = tuple[int, str]
+"""Bot and session id."""
 
 
 @dataclass
 class _Place:
-    """Where the newest copy of a conversation is: page, row and its last activity."""
+    """Where a version of a conversation is: batch, row, and its last activity in microseconds."""
 
-    page: int
+    batch: int
     row: int
     active: int
 
 
-def keys_by_bot(read: Sequence[ExtractedPage]) -> dict[int, set[int]]:
-    """By bot, a hash of each conversation in these pieces."""
+def items_of(pages: Sequence[ConversationsPage]) -> list[Page]:
+    """What the pages brought, without those that failed."""
+    return [page.item for page in pages if page.item is not None]
+
+
+def keys_by_bot(pages: Sequence[ConversationsPage]) -> dict[int, set[int]]:
+    """By bot, a hash of each conversation on these pages."""
     keys: dict[int, set[int]] = {}
-    for piece in read:
-        keys.setdefault(piece.bot_id, set()).update(piece.result.keys)
+    for page in pages:
+        if page.item is not None:
+            keys.setdefault(page.bot_id, set()).update(page.item.keys)
     return keys
 
 
-def newest(pages: Sequence[Page]) -> list[RecordBatch]:
-    """The rows of `pages`, in the order they were fetched, without older copies.
+def has_repeated(pages: Sequence[ConversationsPage]) -> bool:
+    """Whether a conversation is on these pages more than once."""
+    distinct = sum(map(len, keys_by_bot(pages).values()))
+    return distinct < sum(len(item.keys) for item in items_of(pages))
+
+
+def latest_versions(batches: Sequence[RecordBatch]) -> list[RecordBatch]:
+    """The batches, in the order they were fetched, without older versions of a conversation.
 
     A later last activity wins, a tie goes to the one fetched last. Messages are taken from the
-    newest copy that has them: where they are unknown, older ones are better than none.
+    newest version that has them: where they are unknown, older ones are better than none.
     """
-    rows = [page.rows for page in pages]
-    copies: dict[Key, _Place] = {}
+    latest: dict[Key, _Place] = {}
     with_messages: dict[Key, _Place] = {}
     repeated = False
-    for number, page in enumerate(rows):
-        for row, (key, active) in enumerate(keys_and_activity(page)):
+    for number, batch in enumerate(batches):
+        for row, (key, active) in enumerate(keys_and_activity(batch)):
             place = _Place(number, row, active)
-            repeated |= key in copies
-            _put(copies, key, place)
-            if page.has_messages[row]:
+            repeated |= key in latest
+            _put(latest, key, place)
+            if batch.has_messages[row]:
                 _put(with_messages, key, place)
     if not repeated:
-        return rows
-    return [_without_older(number, rows, copies, with_messages) for number in range(len(rows))]
+        return list(batches)
+    return [
+        _without_older(number, batches, latest, with_messages) for number in range(len(batches))
+    ]
 
 
 def _put(places: dict[Key, _Place], key: Key, place: _Place) -> None:
@@ -67,49 +84,120 @@ def _put(places: dict[Key, _Place], key: Key, place: _Place) -> None:
 
 def _without_older(
     number: int,
-    rows: Sequence[RecordBatch],
-    copies: dict[Key, _Place],
+    batches: Sequence[RecordBatch],
+    latest: dict[Key, _Place],
     with_messages: dict[Key, _Place],
 ) -> RecordBatch:
-    keys = [key for key, _ in keys_and_activity(rows[number])]
-    is_newest = [(copies[key].page, copies[key].row) == (number, n) for n, key in enumerate(keys)]
-    if all(is_newest) and all(rows[number].has_messages):
-        return rows[number]  # as most are
-    kept = kept_rows(rows[number], is_newest)
-    kept_keys = [key for key, newest_here in zip(keys, is_newest, strict=True) if newest_here]
+    batch = batches[number]
+    keys = [key for key, _ in keys_and_activity(batch)]
+    is_latest = [(latest[key].batch, latest[key].row) == (number, n) for n, key in enumerate(keys)]
+    if all(is_latest) and all(batch.has_messages):
+        return batch  # as most are
+    kept = kept_rows(batch, is_latest)
+    kept_keys = [key for key, is_kept in zip(keys, is_latest, strict=True) if is_kept]
     for row, key in enumerate(kept_keys):
         if key in with_messages and not kept.has_messages[row]:
-            kept = _with_messages_of(kept, row, rows[with_messages[key].page], with_messages[key])
+            place = with_messages[key]
+            kept = _with_messages_of(kept, row, batches[place.batch], place)
     return kept
 
 
 def _with_messages_of(
-    page: RecordBatch, row: int, lender: RecordBatch, place: _Place
+    batch: RecordBatch, row: int, older: RecordBatch, place: _Place
 ) -> RecordBatch:
-    """The page with the messages that an older copy of its `row` has."""
-    lent = lender.messages.filter(pc.equal(lender.parents, place.row))
-    parents = pa.array([*page.parents.to_pylist(), *[row] * lent.num_rows], pa.int32())
-    known = [has or n == row for n, has in enumerate(page.has_messages)]
-    messages = pa.concat_tables([page.messages, lent])
-    return replace(page, messages=messages, parents=parents, has_messages=known)
+    """The batch with the messages that an older version of its `row` has."""
+    taken = older.messages.filter(pc.equal(older.parents, place.row))
+    parents = pa.array([*batch.parents.to_pylist(), *[row] * taken.num_rows], pa.int32())
+    known = [has or n == row for n, has in enumerate(batch.has_messages)]
+    messages = pa.concat_tables([batch.messages, taken])
+    return replace(batch, messages=messages, parents=parents, has_messages=known)
 
 
-def keys_and_activity(page: RecordBatch) -> list[tuple[Key, int]]:
+def keys_and_activity(batch: RecordBatch) -> list[tuple[Key, int]]:
     """Key and last activity of each conversation; microseconds, -1 where it is not known."""
-    if not page.session_ids:
+    if not batch.session_ids:
         return []
-    bot_id = page.conversations["bot_id"][0].as_py()
+    bot_id = batch.conversations["bot_id"][0].as_py()
     return [
         ((bot_id, session_id), -1 if moment is None else moment)
-        for session_id, moment in zip(page.session_ids, page.active, strict=True)
+        for session_id, moment in zip(batch.session_ids, batch.active, strict=True)
     ]
 
 
-def joined(rows: Sequence[RecordBatch]) -> tuple[pa.Table, pa.Table]:
-    """One table of conversations and one of messages; both empty if there are no rows."""
-    if not rows:
+def joined(batches: Sequence[RecordBatch]) -> tuple[pa.Table, pa.Table]:
+    """One table of conversations and one of messages; both empty if there are no batches."""
+    if not batches:
         return CONVERSATIONS.arrow_schema.empty_table(), MESSAGES.arrow_schema.empty_table()
     return (
-        pa.concat_tables([page.conversations for page in rows]),
-        pa.concat_tables([page.messages for page in rows]),
+        pa.concat_tables([batch.conversations for batch in batches]),
+        pa.concat_tables([batch.messages for batch in batches]),
     )
+
+
+def differing_copies(pages: Sequence[ConversationsPage]) -> dict[int, set[str]]:
+    """By bot, the conversations of which these pages have copies that are not known to be equal."""
+    differing: dict[int, set[str]] = {}
+    for bot_id in {page.bot_id for page in pages}:
+        items = items_of([page for page in pages if page.bot_id == bot_id])
+        copies = Counter(session_id for item in items for session_id in item.session_ids)
+        several = {session_id for session_id, number in copies.items() if number > 1}
+        versions: dict[str, list[bytes | None]] = {session_id: [] for session_id in several}
+        for item in items:
+            for session_id in several.intersection(item.session_ids):
+                versions[session_id].append(item.digests().get(session_id))
+        # of a conversation that one page has twice, only one digest is there
+        differing[bot_id] = {
+            each for each in several if not _are_equal(versions[each], copies[each])
+        }
+    return differing
+
+
+def _are_equal(versions: list[bytes | None], copies: int) -> bool:
+    return len(versions) == copies and len(set(versions)) == 1 and versions[0] is not None
+
+
+class Changes(Protocol):
+    """Knows which conversations of a page the tables do not hold yet; see `ChangeFilter`."""
+
+    def changed(self, page: ConversationsPage) -> set[str]: ...
+
+
+class PackageKeys:
+    """The conversations that one load package holds; none of them may come twice in it.
+
+    The keys are kept in Arrow: eight bytes each, a ninth of what a set takes.
+    """
+
+    def __init__(self, changes: Mapping[int, Changes]) -> None:
+        self._changes = changes
+        self._keys: dict[int, list[pa.Array]] = {bot_id: [] for bot_id in changes}
+
+    def takes(self, pages: Sequence[ConversationsPage]) -> bool:
+        """Add what these pages have; False if a part of it is there and would be written again."""
+        found = keys_by_bot(pages)
+        keys = {bot_id: pa.array(list(found[bot_id]), pa.int64()) for bot_id in found}
+        again = {bot_id: self._again(bot_id, given) for bot_id, given in keys.items()}
+        differing = differing_copies(pages) if any(again.values()) else {}
+        for page in pages:
+            those = again.get(page.bot_id)
+            if those and self._is_written_again(page, those, differing[page.bot_id]):
+                return False
+        for bot_id, given in keys.items():
+            self._keys[bot_id].append(given)
+        return True
+
+    def _again(self, bot_id: int, keys: pa.Array) -> set[int]:
+        """Which of `keys` the package holds already."""
+        known = pa.chunked_array(self._keys[bot_id], pa.int64())
+        return set(known.filter(pc.is_in(known, keys)).to_pylist())
+
+    def _is_written_again(
+        self, page: ConversationsPage, again: set[int], differing: set[str]
+    ) -> bool:
+        if page.item is None:
+            return False
+        written = self._changes[page.bot_id].changed(page) | differing
+        return any(
+            key in again and session_id in written
+            for session_id, key in zip(page.item.session_ids, page.item.keys, strict=True)
+        )

@@ -1,32 +1,22 @@
-"""When one load ends and the next begins; pure, times are seconds of any clock."""
+"""When one load package ends and the next begins; pure, times are seconds of any clock."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol
 
-PACKAGE_BYTES = 512 * 1024 * 1024  # of JSON in one load; it is on disk while it grows
-MERGED_PACKAGE_BYTES = 128 * 1024 * 1024  # of JSON, where a load replaces rows: joins need memory
+PACKAGE_BYTES = 512 * 1024 * 1024  # of JSON in one package; it is on disk while it grows
+MERGED_PACKAGE_BYTES = 128 * 1024 * 1024  # of JSON, where rows are replaced: joins need memory
 PACKAGE_SECONDS = 10.0  # the most reading that a crash repeats; each load costs 0.3 s of its own
 LEAST_PACKAGE_BYTES = 32 * 1024 * 1024  # of JSON; less is not worth a load of its own
 LOAD_SECONDS = 0.5  # that a load takes, as long as none was seen
 READ_PER_LOAD = 3.0  # seconds of reading for each of loading, where both go on at once
 
 
-class Fetching(Protocol):
-    """What is known of how the fetching goes; see `WorkerPool`."""
-
-    @property
-    def waits(self) -> bool: ...
-    @property
-    def is_slow(self) -> bool: ...
-
-
 @dataclass(frozen=True)
 class LoadLimit:
-    """The bound of one load: bytes of JSON, and a deadline.
+    """The bound of one load package: bytes of JSON, and a deadline.
 
-    From `worth_from` on it may end where loading it costs no fetching, as both go on at once.
+    From `worth_from` on it may end where loading it delays no request, as both go on at once.
     """
 
     size: int
@@ -35,25 +25,28 @@ class LoadLimit:
 
     @classmethod
     def starting(cls, now: float, load_seconds: float | None = None) -> LoadLimit:
-        """A chunk of the usual size and time; `load_seconds` is what the last load took."""
+        """The limit of a package that starts now; `load_seconds` is what the last load took."""
         expected = LOAD_SECONDS if load_seconds is None else load_seconds
         worth_from = now + READ_PER_LOAD * expected
         return cls(PACKAGE_BYTES, now + PACKAGE_SECONDS, worth_from)
 
-    def merged(self) -> LoadLimit:
-        """The chunk where its rows may replace others."""
+    def for_merge(self) -> LoadLimit:
+        """The limit of a package whose rows may replace others."""
         return replace(self, size=min(self.size, MERGED_PACKAGE_BYTES))
 
-    def of_what_is_there(self, now: float) -> LoadLimit:
-        """The chunk if nothing is waited for."""
+    def without_waiting(self, now: float) -> LoadLimit:
+        """The limit of a package that holds only what is fetched by now."""
         return replace(self, deadline=now)
 
-    def is_full(self, size: int, now: float) -> bool:
-        """Whether a load that holds `size` bytes of JSON by now must end."""
+    def is_reached(self, size: int, now: float) -> bool:
+        """Whether a package that holds `size` bytes of JSON by now must end."""
         return size >= self.size or now >= self.deadline
 
-    def may_end(self, size: int, now: float, fetching: Fetching) -> bool:
-        """Whether `size` bytes of JSON can be loaded while answers are waited for."""
+    def may_flush(self, size: int, now: float, is_waiting: bool, is_slow: bool) -> bool:
+        """Whether `size` bytes of JSON can be loaded while responses are waited for.
+
+        `is_waiting`: no page is there; `is_slow`: nor will many come soon.
+        """
         if size < LEAST_PACKAGE_BYTES:
             return False
-        return fetching.is_slow or (fetching.waits and now >= self.worth_from)
+        return is_slow or (is_waiting and now >= self.worth_from)

@@ -14,8 +14,8 @@ class ResourceReport:
     """One bot and one resource.
 
     `rows` are rows written to the resource's table, `messages` to its child table, `unchanged` rows
-    read that were loaded already; `requests` count each try, `retries` those after the first.
-    `first_day` and `last_day` are what was to be read, both included (`last_day` None: until now).
+    read that the tables hold already; `requests` count each try, `retries` those after the first.
+    `first_day` and `last_day` are the range to read, both included (`last_day` None: until now).
     """
 
     bot_id: int
@@ -33,9 +33,26 @@ class ResourceReport:
     error: str | None = None
     state: dict[str, Any] = field(default_factory=dict)
 
+    def count_request(self, tries: int, replaced_characters: int) -> None:
+        """Count a request that got a good answer after so many tries."""
+        self.pages += 1
+        self.requests += tries
+        self.retries += tries - 1
+        self.replaced_characters += replaced_characters
+
+    def end(self, done: bool, error: BaseException | None, state: dict[str, Any]) -> None:
+        """Note how the resource ended; `state` only where none was noted with a page."""
+        self.complete = done
+        self.error = str(error) if error else None
+        self.state = without_digests(self.state or state)
+
+
+Reports = dict[tuple[str, int], ResourceReport]
+"""By resource and bot."""
+
 
 def without_digests(value: Any) -> Any:
-    """A state as people read it: kilobytes of digests tell them nothing."""
+    """A state for people: without kilobytes of digests."""
     if not isinstance(value, dict):
         return value
     return {name: without_digests(part) for name, part in value.items() if name != "digests"}

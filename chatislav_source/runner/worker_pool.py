@@ -1,8 +1,7 @@
-"""Fetches what the readings ask for, several requests at once, and hands it on in order.
+"""Fetches pages in threads and hands them on in order.
 
-Worker threads share one lock: with it they ask a reading for its next request and tell it the
-outcome; without it they fetch and build rows. Each piece carries the bot's state after it, so
-whoever has taken the pieces up to one may remember that one's state.
+What to request next and what a page changes is decided under one lock; requests are sent without
+it. A page carries its partition's checkpoint, so whoever has taken the pages up to it may store it.
 """
 
 from __future__ import annotations
@@ -10,159 +9,120 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
 
 from chatislav_source.api.client import ChatislavClient
 from chatislav_source.api.rate_limiter import Cancelled
-from chatislav_source.errors import AuthenticationError, BotAccessError, ChatislavError
-from chatislav_source.runner.company import Company, requests_of
+from chatislav_source.errors import AuthenticationError, ChatislavError
+from chatislav_source.runner.key_access import KeyAccess
+from chatislav_source.runner.stream_queue import ExtractedPage, StreamQueue
 from chatislav_source.streams.conversations.state import State
-
-LULL_SECONDS = 0.3  # with few requests to send: then what is there can be loaded meanwhile
-BUFFER_BYTES = 24 * 1024 * 1024  # of JSON fetched ahead while a chunk is loading
+from chatislav_source.streams.partition import Partition
 
 logger = logging.getLogger(__name__)
 
-CLOSE_SECONDS = 5.0  # that a crawl waits for its threads
+BUFFER_BYTES = 24 * 1024 * 1024  # of JSON fetched ahead while a load package is loading
+CLOSE_SECONDS = 5.0  # the longest that closing waits for threads
 FEW = 0.25  # of the workers
-UNAUTHORIZED = 401  # HTTP status
-
-
-class Reading(Protocol):
-    """What is to be read of one bot; see `ConversationsPartition` and `AnalyticsPartition`."""
-
-    bot_id: int
-    state: State
-    error: ChatislavError | None
-    warnings: list[str]
-    done: bool
-
-    def next_request(self) -> Any: ...
-    def answered(self, request: Any, result: Any) -> State: ...
-    def failed(self, request: Any, error: ChatislavError) -> State: ...
-    def stop(self, error: ChatislavError) -> None: ...
-
-
-class Reader(Protocol):
-    """Fetches one request of a bot and makes rows of it."""
-
-    def read(self, request: Any, client: ChatislavClient) -> Any: ...
-
-
-@dataclass
-class Job:
-    """One bot's reading with its reader."""
-
-    reading: Reading
-    reader: Reader
-    in_flight: int = 0
-    was_answered: bool = False
+LULL_SECONDS = 0.3  # with few requests in flight: then what is there can be loaded meanwhile
 
 
 @dataclass(frozen=True)
-class ExtractedPage:
-    """What one request gave, and the bot's state after it; no result if it failed."""
+class Task:
+    """A request that a worker sends next."""
 
-    bot_id: int
+    queue: StreamQueue[Any, Any]
+    number: int
     request: Any
-    result: Any
-    state: State
+
+    @property
+    def partition(self) -> Partition[Any, Any]:
+        """The partition that asked for it."""
+        return self.queue.partitions[self.number]
 
 
-@dataclass
-class Readable:
-    """Bots that answered in this run, shared by its crawls: a key that worked for them is good."""
-
-    bots: set[int] = field(default_factory=set)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def add(self, bot_id: int) -> None:
-        """The key is good for this bot."""
-        with self.lock:
-            self.bots.add(bot_id)
+def workers_for(requests: int) -> int:
+    """How many workers keep `requests` in flight: some decode pages meanwhile."""
+    return requests + requests // 4
 
 
 class WorkerPool:
-    """Runs the jobs in `workers` threads until each is done or has an error.
+    """Runs the partitions of one or more streams in `workers` threads.
 
-    At most `buffer_bytes` of JSON wait to be taken, and half of that where answers come at once.
-    `before` is a crawl whose requests go first: this one has what it leaves of those in flight.
+    Requests of a stream that was added earlier go first. At most `buffer_bytes` of JSON of each
+    stream wait to be taken. `fatal` is the error that ends all of them: a revoked key or a defect.
     """
 
     def __init__(
         self,
-        jobs: Sequence[Job],
         client: ChatislavClient,
-        readable: Readable,
+        access: KeyAccess,
         workers: int,
         buffer_bytes: int | None = None,
-        before: WorkerPool | None = None,
     ) -> None:
-        self.jobs = list(jobs)
         self.fatal: BaseException | None = None
         self._client = client
-        self._readable = readable
+        self._access = access
         self._buffer_bytes = BUFFER_BYTES if buffer_bytes is None else buffer_bytes
         self._lock = threading.Lock()
-        self._arrived = threading.Condition(self._lock)  # for whoever takes
+        self._arrived = threading.Condition(self._lock)  # for whoever takes pages
         self._idle = threading.Condition(self._lock)  # for workers; one with work wakes one more
-        self._pieces: deque[ExtractedPage] = deque()
-        self._waiting_bytes = 0
-        self.company = Company(workers, time.monotonic())
-        self._few_since: float | None = None
-        self._before = before
-        self._after: WorkerPool | None = None
-        if before:
-            before._after = self
+        self._queues: dict[str, StreamQueue[Any, Any]] = {}
+        self._few_since: dict[str, float] = {}
         self._closed = False
         self._threads = [
-            threading.Thread(target=self._work, name=f"chatislav-{n}", daemon=True)
-            for n in range(workers)
+            threading.Thread(target=self._work, name=f"chatislav-{number}", daemon=True)
+            for number in range(workers)
         ]
         for thread in self._threads:
             thread.start()
 
-    def take(self, deadline: float | None = None) -> ExtractedPage | None:
-        """The next piece; None if there will be no more, or none by `deadline` (monotonic)."""
-        asked = time.monotonic()
+    def add(self, stream: str, partitions: Iterable[Partition[Any, Any]]) -> None:
+        """Begin the partitions of a stream, behind those of the streams added before."""
         with self._lock:
-            longest = None if deadline is None else deadline - asked
-            self._arrived.wait_for(lambda: self._pieces or self._is_over(), longest)
-            self.company.took(asked, time.monotonic())
-            if not self._pieces:
+            self._queues[stream] = StreamQueue(stream, partitions, self._buffer_bytes)
+            self._idle.notify_all()
+
+    def take(self, stream: str, deadline: float | None = None) -> ExtractedPage[Any, Any] | None:
+        """The stream's next page; None if there will be no more, or none by `deadline` (monotonic).
+
+        Pages of one partition come in the order of their checkpoints.
+        """
+        with self._lock:
+            queue = self._queues[stream]
+            longest = None if deadline is None else deadline - time.monotonic()
+            self._arrived.wait_for(lambda: not queue.is_empty or self._is_ended(queue), longest)
+            if queue.is_empty:
                 return None
-            was_full = self._stock() >= 1
-            piece = self._pieces.popleft()
-            self._waiting_bytes -= piece.result.size if piece.result else 0
+            was_full = queue.is_full
+            page = queue.pop()
             if was_full:
                 self._idle.notify()
-            return piece
+            return page
 
-    @property
-    def is_over(self) -> bool:
-        """Whether every piece was taken and no more will come."""
+    def is_over(self, stream: str) -> bool:
+        """Whether every page of the stream was taken and no more will come."""
         with self._lock:
-            return not self._pieces and self._is_over()
+            queue = self._queues[stream]
+            return queue.is_empty and self._is_ended(queue)
 
-    @property
-    def waits(self) -> bool:
-        """Whether it is answers that take the time, not what is done with them."""
-        return self.company.waits and not self._pieces  # else workers may wait for whoever takes
+    def is_waiting(self, stream: str) -> bool:
+        """Whether requests are in flight and no page is there to be taken."""
+        queue = self._queues[stream]
+        return queue.is_empty and queue.in_flight > 0
 
-    @property
-    def is_slow(self) -> bool:
-        """Whether for a moment there is too little to read at once to keep the workers at work."""
-        since = self._few_since
+    def is_slow(self, stream: str) -> bool:
+        """Whether for a moment few requests are in flight, because there is little to request."""
+        since = self._few_since.get(stream)
         is_lull = since is not None and time.monotonic() - since >= LULL_SECONDS
-        return is_lull and not self._pieces
+        return is_lull and self._queues[stream].is_empty
 
     def close(self) -> None:
-        """Let the workers leave; the client must be interrupted first if they may be waiting.
+        """End the threads; the client must be interrupted first if they may be waiting.
 
-        Whoever is still making a connection then, which cannot be interrupted, is left behind.
+        A thread that still makes a connection then cannot be interrupted and is left behind.
         """
         with self._lock:
             self._closed = True
@@ -175,128 +135,78 @@ class WorkerPool:
         self._idle.notify_all()
         self._arrived.notify_all()
 
-    def _is_over(self) -> bool:
-        if any(job.in_flight for job in self.jobs):
-            return False
-        return (
-            self._closed
-            or self.fatal is not None
-            or all(job.reading.done or job.reading.error for job in self.jobs)
-        )
+    def _is_ended(self, queue: StreamQueue[Any, Any]) -> bool:
+        is_stopped = self._closed or self.fatal is not None
+        return queue.is_done or (is_stopped and not queue.in_flight)
 
     def _work(self) -> None:
         try:
-            while (taken := self._next()) is not None:
-                self._read(*taken)
-        except BaseException as error:  # a defect of ours: it must end the run, not a thread
+            while (task := self._next_task()) is not None:
+                self._run_task(task)
+        except BaseException as error:  # a defect of ours: it must end the run, not only a thread
             with self._lock:
                 self.fatal = self.fatal or error
                 self._wake_all()
-                self._give_way()
 
-    def _next(self) -> tuple[Job, Any] | None:
+    def _next_task(self) -> Task | None:
         with self._lock:
-            while not (self._closed or self.fatal or self._is_over()):
-                if self._stock() < 1 and self._room() > 0:
-                    # the bot with the fewest requests in flight first: none waits for another
-                    for job in sorted(self.jobs, key=lambda job: job.in_flight):
-                        request = job.reading.next_request()
-                        if request is not None:
-                            job.in_flight += 1
-                            if self._room() > 0:
-                                self._idle.notify()  # there may be more
-                            self._note_how_few()
-                            return job, request
-                    self._note_how_few()
-                self._give_way()
+            while not (self._closed or self.fatal):
+                task = self._decide()
+                if task:
+                    self._idle.notify()  # there may be more
+                    return task
                 self._idle.wait()
-            self._wake_all()
-            self._give_way()
             return None
 
-    def _stock(self) -> float:
-        # to fetch far ahead is of use only where that is waiting
-        most = self._buffer_bytes if self.company.waits else self._buffer_bytes // 2
-        return self._waiting_bytes / most
+    def _decide(self) -> Task | None:
+        for queue in self._queues.values():
+            found = queue.next_request()
+            self._note_lull(queue)
+            if found is not None:
+                return Task(queue, *found)
+        return None
 
-    def _in_flight(self) -> int:
-        return sum(job.in_flight for job in self.jobs)
+    def _note_lull(self, queue: StreamQueue[Any, Any]) -> None:
+        is_busy = queue.in_flight > FEW * len(self._threads) or queue.is_full
+        if is_busy:
+            self._few_since.pop(queue.name, None)
+        else:
+            self._few_since.setdefault(queue.name, time.monotonic())
 
-    def _room(self) -> int:
-        size = self.company.size
-        if self._before and not self._before._is_over():
-            most = min(self._before.company.size, requests_of(len(self._threads)))
-            size = min(size, most - self._before._in_flight())
-        return size - self._in_flight()
-
-    def _give_way(self) -> None:
-        if self._after and self._room() > 0:
-            with self._after._lock:
-                self._after._idle.notify()
-
-    def _note_how_few(self) -> None:
-        is_at_work = self._in_flight() > FEW * len(self._threads) or not self.company.waits
-        if self._room() <= 0 or is_at_work:
-            self._few_since = None
-        elif self._few_since is None:
-            self._few_since = time.monotonic()
-
-    def _read(self, job: Job, request: Any) -> None:
-        outcome = None
-        began = time.thread_time()
+    def _run_task(self, task: Task) -> None:
+        outcome: Any = None
         try:
-            outcome = job.reader.read(request, self._client)
+            outcome = task.partition.read(task.request, self._client)
         except ChatislavError as error:
             outcome = error
         except Cancelled:
-            pass  # the run is over: nobody asks for this any more
+            pass  # the run ended: nobody needs the page any more
         finally:
             with self._lock:
-                job.in_flight -= 1
+                task.queue.request_ended(task.number)
                 if outcome is not None:
-                    self._hand_on(job, request, outcome)
-                self.company.worked(time.monotonic(), time.thread_time() - began, self._stock())
-                self._arrived.notify()
+                    task.queue.put(self._settled(task, outcome))
+                self._arrived.notify_all()
 
-    def _hand_on(self, job: Job, request: Any, outcome: Any) -> None:
+    def _settled(self, task: Task, outcome: Any) -> ExtractedPage[Any, Any]:
+        """The page with the checkpoint after it, once its partition has taken note of it."""
+        partition = task.partition
         if not isinstance(outcome, ChatislavError):
-            job.was_answered = True
-            self._readable.add(job.reading.bot_id)
+            self._access.note_answer(task.queue.name, partition.bot_id)
             try:
-                state = job.reading.answered(request, outcome)
+                checkpoint = partition.on_page(task.request, outcome)
+                return ExtractedPage(partition.bot_id, task.request, outcome, checkpoint)
             except ChatislavError as problem:
                 outcome = problem
-        result = None if isinstance(outcome, ChatislavError) else outcome
-        if isinstance(outcome, ChatislavError):
-            logger.warning("%s", outcome)
-            state = self._failed(job, request, outcome)
-        self._pieces.append(ExtractedPage(job.reading.bot_id, request, result, state))
-        self._waiting_bytes += result.size if result else 0
+        logger.warning("%s", outcome)
+        checkpoint = self._failed(task, outcome)
+        return ExtractedPage(partition.bot_id, task.request, None, checkpoint)
 
-    def _failed(self, job: Job, request: Any, error: ChatislavError) -> State:
+    def _failed(self, task: Task, error: ChatislavError) -> State:
+        partition = task.partition
         if not isinstance(error, AuthenticationError):
-            return job.reading.failed(request, error)
-        # 401 is about the key; 403 may be about this endpoint, if only the other one answered
-        was_good = job.was_answered or (
-            error.status == UNAUTHORIZED and job.reading.bot_id in self._readable.bots
-        )
-        if was_good:
-            # the key was good for this very bot a moment ago: it was revoked
+            return partition.on_error(task.request, error)
+        if self._access.is_revoked(task.queue.name, partition.bot_id, error):
             self.fatal = self.fatal or error
-        job.reading.stop(error)
-        return job.reading.state
-
-
-def refusals_told_apart(jobs: Sequence[Job], readable: Readable) -> AuthenticationError | None:
-    """The key's refusal, if no bot could be read; else each refused bot has its own error."""
-    refused = [job for job in jobs if isinstance(job.reading.error, AuthenticationError)]
-    for job in refused:
-        error = job.reading.error
-        if isinstance(error, AuthenticationError):
-            if not readable.bots:
-                return error
-            bot_id = job.reading.bot_id
-            job.reading.stop(
-                BotAccessError(bot_id, error.status, only_here=bot_id in readable.bots)
-            )
-    return None
+        partition.abort(error)
+        return partition.state

@@ -1,8 +1,8 @@
-"""Did a window move while it was read page by page, and which windows must be read again.
+"""Page drift: did rows move between pages while a window was read, and what to read again.
 
 With page tokens that are offsets, a conversation that leaves the pages already read pulls the next
-one into their place, where nobody looks again. Two things give that away: a page that repeats a
-conversation or is short although more follow, and a conversation that turns up among the newest
+one into their place, where nobody reads again. Two things show that: a page that repeats a
+conversation or is short although more follow, and a conversation that is found among the newest
 days although it was part of an older window when the sync began.
 """
 
@@ -10,55 +10,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 from chatislav_source.streams.conversations.observations import ChangedDuringSync
-from chatislav_source.streams.conversations.page import Page
+from chatislav_source.streams.conversations.open_window import OpenWindow
 from chatislav_source.streams.date_window import DateWindow
 
-MAX_USELESS_PAGES = 20  # in a row that bring nothing new, each with a good page token
-MAX_READINGS = 3  # of a window that shifts while it is read, before it is split
-
-
-@dataclass
-class OpenWindow:
-    """A window under way; `keys` are hashes of the conversations it gave so far.
-
-    `resumed` windows were begun by an earlier run, so that the first keys are not known. `of_tail`
-    are the newest days, which are read last.
-    """
-
-    window: DateWindow
-    limit: int
-    page_token: str | None = None
-    resumed: bool = False
-    of_tail: bool = False
-    waiting: bool = False
-    pages: int = 0
-    useless_pages: int = 0  # in a row, that brought nothing new
-    doubtful: bool = False
-    keys: set[int] = field(default_factory=set)
-    tokens: set[str] = field(default_factory=set)
-
-    def take(self, page: Page) -> None:
-        """Note what `page` gave, and whether it looks as if the pages had shifted."""
-        self.waiting = False
-        self.pages += 1
-        self.useless_pages = self.useless_pages + 1 if self.keys.issuperset(page.keys) else 0
-        repeated = len(set(page.keys)) < len(page.keys) or not self.keys.isdisjoint(page.keys)
-        short = page.has_more and len(page.keys) < self.limit
-        self.doubtful = self.doubtful or repeated or short
-        self.keys.update(page.keys)
-
-    def go_on(self, page_token: str) -> str | None:
-        """Move to the next page; what is wrong if that would never end, else None."""
-        if page_token in self.tokens:
-            return "`nextCursor` came before, so the pages would never end"
-        if self.useless_pages > MAX_USELESS_PAGES:
-            return f"{self.useless_pages} pages in a row with nothing new, and still `hasMore`"
-        self.tokens.add(page_token)
-        self.page_token = page_token
-        return None
+MAX_READINGS = 3  # of a window whose pages shift while it is read, before it is split
 
 
 class PageDriftDetector:
@@ -68,14 +25,14 @@ class PageDriftDetector:
         self._unverified: dict[DateWindow, array[int] | None] = dict.fromkeys(unverified)
         self._earlier: dict[DateWindow, frozenset[int]] = {}
         self._readings: dict[DateWindow, int] = {}
-        self._left: set[DateWindow] = set()
+        self._drifted: set[DateWindow] = set()
 
     @property
     def unverified(self) -> list[DateWindow]:
-        """Windows that may still turn out to have moved."""
-        return [*self._unverified, *self._left]
+        """Windows that may still turn out to have drifted."""
+        return [*self._unverified, *self._drifted]
 
-    def closed(self, read: OpenWindow) -> list[DateWindow]:
+    def close(self, read: OpenWindow) -> list[DateWindow]:
         """What must be read again now that `read` is through; nothing if it looks whole.
 
         Two readings that gave the same conversations are believed, however odd their pages.
@@ -91,29 +48,29 @@ class PageDriftDetector:
         return []
 
     def gave_up(self, window: DateWindow) -> bool:
-        """Whether `window` has moved through every reading it gets in one sync."""
+        """Whether `window` has drifted in every reading that it gets in one sync."""
         return window.days == 1 and self._readings.get(window, 0) >= MAX_READINGS
 
-    def saw(self, touched: Sequence[ChangedDuringSync]) -> None:
-        """Conversations of the newest days that changed while the sync ran."""
-        if not touched:
+    def observe(self, changed: Sequence[ChangedDuringSync]) -> None:
+        """Note conversations of the newest days that changed during the sync."""
+        if not changed:
             return
-        keys = {conversation.key for conversation in touched}
-        for window in [w for w in self._unverified if self._held_one(w, keys, touched)]:
+        keys = {conversation.key for conversation in changed}
+        for window in [w for w in self._unverified if self._held_one(w, keys, changed)]:
             del self._unverified[window]
-            self._left.add(window)
+            self._drifted.add(window)
 
     def _held_one(
-        self, window: DateWindow, keys: set[int], touched: Sequence[ChangedDuringSync]
+        self, window: DateWindow, keys: set[int], changed: Sequence[ChangedDuringSync]
     ) -> bool:
         known = self._unverified[window]
         if known is not None:
             return not keys.isdisjoint(known)
         # read by an earlier run: its keys are gone, so the days of the conversations must tell
-        days = [conversation.days for conversation in touched]
+        days = [conversation.days for conversation in changed]
         return any(not d or any(map(window.widened(1).contains, d)) for d in days)
 
-    def take_left(self) -> list[DateWindow]:
-        """The windows that conversations left while they were read; forgotten here."""
-        left, self._left = sorted(self._left), set()
-        return left
+    def pop_drifted(self) -> list[DateWindow]:
+        """The windows that conversations left while they were read; they are forgotten here."""
+        drifted, self._drifted = sorted(self._drifted), set()
+        return drifted

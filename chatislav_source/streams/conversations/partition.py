@@ -1,91 +1,88 @@
-"""Which pages of one bot to read, in which order, and when a window must be read again.
+"""The partition of one bot's conversations: which page to read next, and what a page changes.
 
-No HTTP, no clock, no threads: `next_request` says what to read, `answered` and `failed` what came
-of it. Windows are read newest first, several at once. The newest days, the tail, are read last,
-because whatever moved while the others were read has its newest activity there. A long tail is read
-in two windows at once: nothing but its pages is left to be waited for.
+No HTTP, no clock, no threads. Windows are read newest first, several at once. The newest days are
+read last, because whatever moved while the others were read has its newest activity there.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
+from enum import Enum, auto
 
+from chatislav_source.api.client import CONVERSATIONS_PATH, ChatislavClient
 from chatislav_source.errors import (
     ChatislavError,
     RequestRejectedError,
-    RetriesExhaustedError,
     UnexpectedResponseError,
 )
 from chatislav_source.streams.conversations import state
-from chatislav_source.streams.conversations.page import (
-    MIN_PAGE_SIZE,
-    PATH,
-    Page,
-    PageRequest,
-)
-from chatislav_source.streams.conversations.page_drift import OpenWindow, PageDriftDetector
+from chatislav_source.streams.conversations.newest_days import NewestDays
+from chatislav_source.streams.conversations.open_window import OpenWindow
+from chatislav_source.streams.conversations.page import Page, PageReader, PageRequest
 from chatislav_source.streams.conversations.state import State
+from chatislav_source.streams.conversations.verification import Verification
+from chatislav_source.streams.conversations.window_queue import WindowQueue
+from chatislav_source.streams.conversations.window_retries import (
+    WindowFailures,
+    WindowRetries,
+    is_token_refused,
+)
 from chatislav_source.streams.conversations.window_sizer import WindowSizer
 from chatislav_source.streams.date_window import DateWindow, merged
 
-MAX_PAGE_SIZE = 100  # conversations; the API allows 1 to 100
-MAX_VERIFICATIONS = 3  # rounds of reading again what conversations moved out of
-MAX_TOKEN_RESTARTS = 5  # of one window whose page token is refused
 
-TOKEN_REFUSALS = frozenset({400, 404, 410, 422})
-MAX_FAILED_WINDOWS = 3  # in a row: then it is not the window
+class Phase(Enum):
+    """How far a partition is."""
+
+    RANGES = auto()
+    """The ranges of days are read, window by window."""
+    NEWEST = auto()
+    """The newest days are read, and windows of an earlier run that are left."""
+    VERIFYING = auto()
+    """Windows that drifted are read again; the newest days follow once more."""
+    DONE = auto()
+    FAILED = auto()
+    """Nothing more is read in this run."""
 
 
 class ConversationsPartition:
-    """Reads what `bot_state[slot]` says is still to do: the "progress" of a sync, or a "backfill".
+    """Reads what `bot_state[slot]` says is left: the "progress" of a sync, or a "backfill".
 
-    `at_once` requests may be in flight. A backfill reads the tail only if a window must be seen not
-    to have moved, and changes nothing else in the state.
+    A backfill reads the newest days only if a window must be checked for drift, and changes nothing
+    else in the state.
     """
 
-    def __init__(self, bot_state: State, slot: str, at_once: int) -> None:
+    def __init__(self, bot_state: State, slot: str, reader: PageReader, at_once: int) -> None:
         progress = bot_state[slot]
         self.bot_id: int = bot_state["bot_id"]
         self.state = bot_state
         self.error: ChatislavError | None = None
         self.warnings: list[str] = []
-        self.done = False
+        self._reader = reader
         self._slot = slot
-        self._is_sync = slot == "progress"
-        self._settled_before = state.day_of(progress["settled_before"])
-        self._tail = DateWindow.parse(progress["tail"])
-        self._tail_left: list[DateWindow] = []  # of the reading under way, not begun yet
-        self._quiet_tails = 0  # readings of the tail in a row that showed no move
-        self._ranges = state.parsed(progress["todo"])
-        self._windows: deque[DateWindow] = deque()  # to be read as they are, not cut or joined
-        self._open = [
-            OpenWindow(
-                DateWindow.parse(entry["window"]),
-                entry["limit"],
-                entry["page_token"],
-                resumed=True,
-                of_tail=entry["window"] == progress["tail"],
-            )
-            for entry in progress["open"]
-        ]
-        self._tail_in_one = False
-        self._tail_begun = any(read.of_tail for read in self._open)
-        self._movement = PageDriftDetector(state.parsed(progress["unverified"]))
-        self._again: list[DateWindow] = []
-        self._failed: dict[DateWindow, ChatislavError] = {}
-        self._failed_of_tail: dict[DateWindow, ChatislavError] = {}
-        self._failed_in_a_row = 0
-        self._rounds = 0
-        self._restarts: dict[DateWindow, int] = {}
-        self._limits: dict[DateWindow, int] = {}
-        self._one_at_a_time = False
-        days = sum(window.days for window in self._ranges)
-        self._density = WindowSizer(bot_state["rows_per_day"], days, at_once)
+        self._newest = NewestDays(DateWindow.parse(progress["tail"]))
+        self._open = resumed_windows(progress)
+        is_newest_open = any(read.of_newest for read in self._open)
+        self.phase = Phase.NEWEST if is_newest_open else Phase.RANGES
+        ranges = state.parsed(progress["todo"])
+        days = sum(window.days for window in ranges)
+        self._queue = WindowQueue(ranges, WindowSizer(bot_state["rows_per_day"], days, at_once))
+        self._verification = Verification(state.parsed(progress["unverified"]))
+        self._retries = WindowRetries()
+        self._failures = WindowFailures()
+
+    @property
+    def done(self) -> bool:
+        """Whether everything was read and the state says so."""
+        return self.phase is Phase.DONE
+
+    @property
+    def _is_sync(self) -> bool:
+        return self._slot == "progress"
 
     def next_request(self) -> PageRequest | None:
-        """The next page to read; None while others must be answered first, or at the end."""
-        if self.done or self.error:
+        """The next page to read; None at the end, or while responses must come first."""
+        if self.phase in (Phase.DONE, Phase.FAILED):
             return None
         read = next((read for read in self._open if not read.waiting), None) or self._begin()
         if read is None:
@@ -96,205 +93,191 @@ class ConversationsPartition:
         self._open.append(read)
         return PageRequest(self.bot_id, read.window, read.page_token, read.limit)
 
+    def read(self, request: PageRequest, client: ChatislavClient) -> Page:
+        """The page of `request`, fetched.
+
+        Raises:
+            ChatislavError: as `ChatislavClient.post` says.
+        """
+        return self._reader.read(request, client)
+
     def _begin(self) -> OpenWindow | None:
-        if self._open and self._one_at_a_time:
+        if self._open and self._retries.one_at_a_time:
             return None
-        window = self._next_window()
-        of_tail = window is None
-        window = window or self._next_of_tail()
+        window = self._queue.pop()
+        of_newest = window is None
+        window = window or self._next_of_newest()
         if window is None:
             return None
-        limit = self._limits.get(window, MAX_PAGE_SIZE)
-        read = OpenWindow(window, limit, of_tail=of_tail)
+        read = OpenWindow(window, self._retries.page_size(window), of_newest=of_newest)
         self._open.append(read)
         return read
 
-    def _next_window(self) -> DateWindow | None:
-        if self._windows:
-            return self._windows.popleft()
-        if self._ranges:
-            window, rest = self._ranges.pop().take_last(self._density.window_days)
-            self._ranges += [rest] if rest else []
-            return window
-        return None
+    def _next_of_newest(self) -> DateWindow | None:
+        if self._newest_days_follow() and not self._open:
+            self.phase = Phase.NEWEST
+            self._newest.begin(split=self._queue.sizer.is_high)
+        return self._newest.pop()
 
-    def _next_of_tail(self) -> DateWindow | None:
-        if self._tail_is_left() and not self._open:
-            self._tail_begun = True
-            self._failed_of_tail = {}
-            is_long = self._density.is_high
-            self._tail_left = self._tail.first_day_apart() if is_long else [self._tail]
-        return self._tail_left.pop() if self._tail_left else None
+    def _newest_days_follow(self) -> bool:
+        if self.phase not in (Phase.RANGES, Phase.VERIFYING):
+            return False
+        return self._is_sync or bool(self._verification.drift.unverified)
 
-    def _tail_is_left(self) -> bool:
-        return not self._tail_begun and (self._is_sync or bool(self._movement.unverified))
-
-    def answered(self, request: PageRequest, page: Page) -> State:
+    def on_page(self, request: PageRequest, page: Page) -> State:
         """The bot's state after `page`.
 
         Raises:
             UnexpectedResponseError: the page token came before, or nothing new comes.
         """
-        read = self._of(request)
+        read = self._window_of(request)
         read.take(page)
-        self._failed_in_a_row = 0
+        self._failures.note_success()
         if page.has_more:
-            problem = read.go_on(page.next_token or "")
-            if problem:
-                raise UnexpectedResponseError(PATH, str(request), problem)
-            if read.pages == 1:
-                self._density.goes_on(len(read.keys), read.window.days)
+            self._go_on(request, read, page)
         else:
             self._close(read)
-        if read.of_tail:
-            self._movement.saw(page.touched)
+        if read.of_newest:
+            self._verification.drift.observe(page.touched)
         if self._is_sync:
             seen = state.with_verdict(self.state, page.date_filter)
             self.state = state.with_activity(seen, page.last_activity)
         return self._settle()
 
-    def _of(self, request: PageRequest) -> OpenWindow:
+    def _window_of(self, request: PageRequest) -> OpenWindow:
         wanted = (request.window, request.page_token)
         return next(read for read in self._open if (read.window, read.page_token) == wanted)
 
+    def _go_on(self, request: PageRequest, read: OpenWindow, page: Page) -> None:
+        problem = read.go_on(page.next_token or "")
+        if problem:
+            raise UnexpectedResponseError(CONVERSATIONS_PATH, str(request), problem)
+        if read.pages == 1:
+            self._queue.sizer.observe_first_page(len(read.keys), read.window.days)
+
     def _close(self, read: OpenWindow) -> None:
         self._open.remove(read)
-        if read.of_tail:
-            self._close_of_tail(read)
+        if read.of_newest:
+            self._newest.close(read, others_open=bool(self._open))
             return
-        self._failed.pop(read.window, None)
+        self._failures.of_ranges.pop(read.window, None)
         if not read.resumed:
-            self._density.closed(len(read.keys), read.window.days)
-        settled = self._settled_before is None or read.window.ends_before(self._settled_before)
-        is_one_moment = read.pages == 1 and not read.resumed
-        if not settled or is_one_moment:
+            self._queue.sizer.observe_window(len(read.keys), read.window.days)
+        if self._is_read_by_next_sync(read.window) or read.is_one_page:
             return
-        again = self._movement.closed(read)
-        if again and self._movement.gave_up(read.window):
+        again = self._verification.drift.close(read)
+        if again and self._verification.drift.gave_up(read.window):
             self._give_up([read.window])
         else:
-            self._windows.extend(again)
+            self._queue.add(again)
 
-    def _close_of_tail(self, read: OpenWindow) -> None:
-        if self._open or self._tail_left or self._failed_of_tail:
-            return  # it is not read as a whole
-        is_whole = read.window == self._tail
-        self._tail_in_one = is_whole and read.pages == 1 and not read.resumed
-        self._quiet_tails += 1
+    def _is_read_by_next_sync(self, window: DateWindow) -> bool:
+        settled_before = state.day_of(self.state[self._slot]["settled_before"])
+        return settled_before is not None and not window.ends_before(settled_before)
 
-    def _give_up(self, windows: Iterable[DateWindow]) -> None:
-        for window in windows:
-            self._again.append(window)
-            self.warnings.append(
-                f"Bot {self.bot_id}: {window} kept moving while it was read; the next sync reads "
-                "it again."
-            )
+    def _give_up(self, windows: list[DateWindow]) -> None:
+        self._verification.give_up(windows)
+        self.warnings += [
+            f"Bot {self.bot_id}: {window} kept moving while it was read; the next sync reads it "
+            "again."
+            for window in windows
+        ]
 
-    def failed(self, request: PageRequest, error: ChatislavError) -> State:
-        """The bot's state after a page could not be read: another way is taken, if there is one."""
-        read = self._of(request)
+    def on_error(self, request: PageRequest, error: ChatislavError) -> State:
+        """The bot's state after a page could not be read: another way is tried, if there is one."""
+        read = self._window_of(request)
         self._open.remove(read)
-        if isinstance(error, RequestRejectedError) and request.page_token:
-            self._token_refused(read, error)
-        elif isinstance(error, RequestRejectedError):
-            self._stop(error, read)
-        elif isinstance(error, RetriesExhaustedError) and self._smaller_pages(read, error):
-            self._reopen(read, [read.window])
+        windows = self._retries.windows_to_try(read, error)
+        if windows:
+            (self._newest if read.of_newest else self._queue).add(windows)
         else:
             self._window_failed(read, error)
         return self._settle()
 
-    def _smaller_pages(self, read: OpenWindow, error: RetriesExhaustedError) -> bool:
-        """Halve the pages of a window whose pages may be too large or too slow to be had."""
-        if not error.size_may_be_why or read.limit <= MIN_PAGE_SIZE:
-            return False
-        self._limits[read.window] = max(read.limit // 2, MIN_PAGE_SIZE)
-        return True
-
-    def _token_refused(self, read: OpenWindow, error: RequestRejectedError) -> None:
-        """An expired token only costs its window's pages again; smaller windows need fewer."""
-        if error.status not in TOKEN_REFUSALS:
-            self._stop(error, read)
-            return
-        restarts = self._restarts.get(read.window, 0) + (0 if read.resumed else 1)
-        self._restarts[read.window] = restarts
-        self._one_at_a_time = restarts > 1
-        if restarts > MAX_TOKEN_RESTARTS:
-            self._window_failed(read, error)
-        else:
-            self._reopen(read, read.window.halves() if restarts > 1 else [read.window])
-
-    def _reopen(self, read: OpenWindow, windows: list[DateWindow]) -> None:
-        (self._tail_left if read.of_tail else self._windows).extend(windows)
-
     def _window_failed(self, read: OpenWindow, error: ChatislavError) -> None:
-        (self._failed_of_tail if read.of_tail else self._failed)[read.window] = error
-        self._failed_in_a_row += 1
-        if self._failed_in_a_row >= MAX_FAILED_WINDOWS:
-            self.error = error
+        self._failures.note_failure(read, self._newest, error)
+        is_rejected = isinstance(error, RequestRejectedError) and not is_token_refused(read, error)
+        if is_rejected or self._failures.are_too_many:
+            self._fail(error)
 
-    def stop(self, error: ChatislavError) -> None:
-        """Read no more of this bot in this run."""
+    def _fail(self, error: ChatislavError) -> None:
         self.error = error
+        self.phase = Phase.FAILED
+
+    def abort(self, error: ChatislavError) -> None:
+        """Read no more of this bot in this run."""
+        self._fail(error)
         self.state = self._with_error()
 
     def _with_error(self) -> State:
         error = str(self.error) if self.error else self.state["error"]
         return {**self.state, "error": error} if self._is_sync else self.state
 
-    def _stop(self, error: ChatislavError, read: OpenWindow) -> None:
-        self._window_failed(read, error)
-        self.error = error
-
     def _settle(self) -> State:
         """The state to remember; where everything is read, the one at the end."""
-        through = not (self._windows or self._ranges or self._open or self._tail_left)
-        if through and not self._tail_is_left() and not self.error:
+        is_through = self._queue.is_empty and not self._open and not self._newest.is_left
+        if is_through and not self._newest_days_follow() and not self.error:
             self._end_round()
-        if self.done:
-            return self.state
-        self.state = {**self._with_error(), self._slot: self._progress()}
+        if not self.done:
+            self.state = {**self._with_error(), self._slot: self._progress()}
         return self.state
 
     def _end_round(self) -> None:
-        left = self._movement.take_left()
-        self._quiet_tails = 0 if left else self._quiet_tails
-        if (left or self._tail_may_mislead()) and self._rounds < MAX_VERIFICATIONS:
-            self._rounds += 1
-            self._windows.extend(half for window in left for half in window.halves())
-            self._tail_begun = False
+        is_needed, drifted = self._verification.end_round(self._newest)
+        if is_needed:
+            self._queue.add(half for window in drifted for half in window.halves())
+            self.phase = Phase.VERIFYING
             return
-        self._give_up(left)
-        failed = self._failed | self._failed_of_tail
+        self._give_up(drifted)
+        failed = self._failures.of_ranges | self._newest.failed
         if failed:
-            self.error = next(iter(failed.values()))
+            self._fail(next(iter(failed.values())))
             return
-        self.done = True
-        again = merged(self._again)
+        self.phase = Phase.DONE
+        again = self._verification.again
+        rows_per_day = self._queue.sizer.rows_per_day
         self.state = (
-            state.finished(self.state, self._density.rows_per_day, again)
+            state.finished(self.state, rows_per_day, again)
             if self._is_sync
             else state.backfilled(self.state, again)
         )
 
-    def _tail_may_mislead(self) -> bool:
-        """Whether a conversation may have jumped over the reader, as it changed once more."""
-        return bool(self._movement.unverified) and not self._tail_in_one and self._quiet_tails < 2
-
     def _progress(self) -> State:
-        # what the first pages of the tail gave away is not kept, so it is read as a whole
-        fresh = [read.window for read in self._open if not (read.page_token or read.of_tail)]
-        todo = [*self._ranges, *self._windows, *fresh, *self._failed, *self._again]
-        unverified = self._movement.unverified
-        under_way = [
-            {"window": str(read.window), "page_token": read.page_token, "limit": read.limit}
-            for read in self._open
-            if read.page_token is not None
-            and (not read.of_tail or (read.window == self._tail and not unverified))
-        ]
+        # what the first pages of the newest days showed is not kept, so they are read as a whole
+        fresh = [read.window for read in self._open if not (read.page_token or read.of_newest)]
+        failed, again = self._failures.of_ranges, self._verification.again
+        unverified = self._verification.drift.unverified
         return {
             **self.state[self._slot],
-            "todo": [str(window) for window in merged(todo)],
-            "open": under_way,
-            "unverified": [str(window) for window in unverified],
+            "todo": _texts(merged([*self._queue.left, *fresh, *failed, *again])),
+            "open": [_resumable(read) for read in self._open if self._is_resumable(read)],
+            "unverified": _texts(unverified),
         }
+
+    def _is_resumable(self, read: OpenWindow) -> bool:
+        if read.page_token is None:
+            return False
+        is_all_newest = read.window == self._newest.window
+        return not read.of_newest or (is_all_newest and not self._verification.drift.unverified)
+
+
+def resumed_windows(progress: State) -> list[OpenWindow]:
+    """The windows that an earlier run had under way, each to go on after its page token."""
+    return [
+        OpenWindow(
+            DateWindow.parse(entry["window"]),
+            entry["limit"],
+            entry["page_token"],
+            resumed=True,
+            of_newest=entry["window"] == progress["tail"],
+        )
+        for entry in progress["open"]
+    ]
+
+
+def _resumable(read: OpenWindow) -> State:
+    return {"window": str(read.window), "page_token": read.page_token, "limit": read.limit}
+
+
+def _texts(windows: Iterable[DateWindow]) -> list[str]:
+    return [str(window) for window in windows]

@@ -30,12 +30,12 @@ class WindowSizer:
         """Conversations a day on average; None if no window was read from its first page on."""
         return self._rows / self._days if self._days else None
 
-    def goes_on(self, rows: int, days: int) -> None:
+    def observe_first_page(self, rows: int, days: int) -> None:
         """A window of `days` holds more than the `rows` of its first page."""
         self._most = max(self._most, rows / days)
         self.window_days = min(self.window_days, days_for(rows / days))
 
-    def closed(self, rows: int, days: int) -> None:
+    def observe_window(self, rows: int, days: int) -> None:
         """A window of `days` is through; the next may be up to four times as long."""
         self._most = max(self._most, rows / days)
         self._rows += rows

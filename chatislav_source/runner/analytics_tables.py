@@ -1,0 +1,83 @@
+"""The analytics of one run as Arrow tables, one load package after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from chatislav_source.config import Options
+from chatislav_source.records.schema import ANALYTICS, Table
+from chatislav_source.records.tolerant_rows import analytics_rows
+from chatislav_source.runner.checkpoint import newest_states, remember
+from chatislav_source.runner.load_limit import LoadLimit
+from chatislav_source.runner.page_groups import PageGroups
+from chatislav_source.runner.row_digests import CommitMarker
+from chatislav_source.runner.stream_queue import ExtractedPage
+from chatislav_source.streams.analytics.day import Day, DayRequest
+from chatislav_source.streams.analytics.partition import AnalyticsPartition
+from chatislav_source.streams.analytics.plan import planned
+from chatislav_source.streams.conversations.state import State
+
+STREAM = ANALYTICS.name
+
+
+class AnalyticsTables:
+    """Makes the tables of analytics, and notes the days they hold in the state."""
+
+    def __init__(self, config: Options, groups: PageGroups, marker: CommitMarker) -> None:
+        self.partitions: list[AnalyticsPartition] = []
+        self._config = config
+        self._groups = groups
+        self._marker = marker
+
+    def start(self, stored: dict[int, State | None]) -> None:
+        """Begin to fetch the days that the bots' stored states leave to be read."""
+        for bot_id, state in stored.items():
+            trusted = self._marker.is_committed(bot_id)
+            self.partitions.append(planned(state, bot_id, self._config, trusted))
+        self._groups.pool.add(STREAM, self.partitions)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether everything was fetched and handed out."""
+        return self._groups.pool.is_over(STREAM)
+
+    def range_of(self, partition: AnalyticsPartition) -> tuple[str | None, str]:
+        """First and last day that a partition reads, as text; no first day: what is missing."""
+        if self._config.is_backfill:
+            return str(self._config.start_date), str(self._config.end_date)
+        return None, str(self._config.today)
+
+    @property
+    def unchanged(self) -> dict[int, int]:
+        """Counted with each page already."""
+        return {}
+
+    def package(
+        self, resource_state: dict[str, Any], limit: LoadLimit | None
+    ) -> Iterator[tuple[Table, pa.Table]]:
+        """Rows of analytics; all there is without a limit."""
+        self._marker.begin_load()
+        while True:
+            pages = self._groups.take(STREAM, limit)
+            yield ANALYTICS, self._rows(resource_state, pages)
+            if limit is not None or self.is_over:
+                return
+
+    def _rows(
+        self, resource_state: dict[str, Any], pages: list[ExtractedPage[DayRequest, Day]]
+    ) -> pa.Table:
+        """The rows of `pages` that must be written; the state then says that they are."""
+        states = newest_states(pages)
+        remember(resource_state, states)
+        self._marker.advance(resource_state, states, known=not self._config.is_backfill)
+        for page in pages:
+            if page.item is not None:
+                report = self._groups.reports[STREAM, page.bot_id]
+                report.rows += page.item.totals is not None
+                report.unchanged += page.item.totals is None
+        # together, as to make a column takes as long for one row as for a hundred
+        days = [page.item.totals for page in pages if page.item is not None]
+        return analytics_rows([totals for totals in days if totals])

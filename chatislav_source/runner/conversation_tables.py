@@ -1,0 +1,137 @@
+"""The conversations of one run as Arrow tables, one load package after the other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from chatislav_source.config import Options
+from chatislav_source.records.build import built
+from chatislav_source.records.schema import CONVERSATIONS, DELETED, MESSAGES, Table
+from chatislav_source.records.tolerant_rows import RecordBatch
+from chatislav_source.runner import dedup
+from chatislav_source.runner.change_filter import ChangeFilter, changed_rows
+from chatislav_source.runner.checkpoint import newest_states, remember
+from chatislav_source.runner.dedup import ConversationsPage, PackageKeys
+from chatislav_source.runner.load_limit import LoadLimit
+from chatislav_source.runner.page_groups import PageGroups
+from chatislav_source.runner.row_digests import CommitMarker
+from chatislav_source.streams.conversations import state as states
+from chatislav_source.streams.conversations.partition import ConversationsPartition
+from chatislav_source.streams.conversations.plan import planned
+from chatislav_source.streams.conversations.state import State
+from chatislav_source.streams.date_window import utc_text
+
+STREAM = CONVERSATIONS.name
+
+
+class ConversationTables:
+    """Makes the tables of conversations and messages, and notes what they hold in the state."""
+
+    def __init__(self, config: Options, groups: PageGroups, marker: CommitMarker) -> None:
+        self.partitions: list[ConversationsPartition] = []
+        self._config = config
+        self._groups = groups
+        self._marker = marker
+        self._filters: dict[int, ChangeFilter] = {}
+        self._held_back: list[ConversationsPage] = []
+        self._resumed: set[int] = set()
+        self._may_replace = config.is_backfill
+
+    def start(self, stored: dict[int, State | None]) -> None:
+        """Begin to fetch what the bots' stored states leave to be read."""
+        for bot_id, state in stored.items():
+            trusted = self._marker.is_committed(bot_id)
+            partition = planned(state, bot_id, self._config, trusted)
+            self.partitions.append(partition)
+            self._may_replace |= state is not None
+            self._filters[bot_id] = self._filter_of(partition.state)
+            if not self._config.is_backfill and self._is_resumed(partition.state):
+                self._resumed.add(bot_id)
+        self._groups.pool.add(STREAM, self.partitions)
+
+    def _filter_of(self, state: State) -> ChangeFilter:
+        today = self._config.now.date()
+        if self._config.is_backfill:
+            return ChangeFilter(None, today)
+        return ChangeFilter.of_sync(state, today)
+
+    def _is_resumed(self, state: State) -> bool:
+        """Whether the sync under way was begun by an earlier run."""
+        return bool(state["progress"]["started_at"] != utc_text(self._config.now))
+
+    def range_of(self, partition: ConversationsPartition) -> tuple[str, str | None]:
+        """First and last day that a partition reads, as text; no last day means until now."""
+        if self._config.is_backfill:
+            return str(self._config.start_date), str(self._config.end_date)
+        progress = partition.state["progress"]
+        texts = [*progress["todo"], progress["tail"], *(w["window"] for w in progress["open"])]
+        return str(min(window.first_day for window in states.parsed(texts))), None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether everything was fetched and handed out."""
+        return not self._held_back and self._groups.pool.is_over(STREAM)
+
+    @property
+    def interrupted_before(self) -> list[int]:
+        """Bots whose interrupted sync this run has brought to its end."""
+        done = [partition.bot_id for partition in self.partitions if partition.done]
+        return [bot_id for bot_id in done if bot_id in self._resumed]
+
+    @property
+    def unchanged(self) -> dict[int, int]:
+        """By bot, how many conversations were left out because the tables hold them."""
+        return {bot_id: each.unchanged for bot_id, each in self._filters.items()}
+
+    def package(
+        self, resource_state: dict[str, Any], limit: LoadLimit | None
+    ) -> Iterator[tuple[Table, pa.Table]]:
+        """Rows of conversations and of messages, no key twice; all there is without a limit."""
+        self._marker.begin_load()
+        if limit and self._may_replace:
+            limit = limit.for_merge()
+        keys = PackageKeys(self._filters)
+        size = 0
+        while True:
+            pages = self._held_back or self._groups.take(STREAM, limit, size)
+            self._held_back = []
+            if limit is not None and not keys.takes(pages):
+                self._held_back = pages  # a conversation comes again: it is of the next package
+                return
+            size += sum(page.size for page in pages)
+            batches = self._changed(resource_state, pages, is_whole_run=limit is None)
+            conversations, messages = dedup.joined(batches)
+            yield CONVERSATIONS, conversations
+            yield MESSAGES, messages
+            if self._ends(limit, size):
+                return
+
+    def _ends(self, limit: LoadLimit | None, size: int) -> bool:
+        is_reached = limit is not None and limit.is_reached(size, time.monotonic())
+        return self.is_over or is_reached or self._groups.may_flush(STREAM, limit, size)
+
+    def _changed(
+        self, resource_state: dict[str, Any], pages: list[ConversationsPage], is_whole_run: bool
+    ) -> list[RecordBatch]:
+        """The rows of `pages` that must be written; the state then says that they are."""
+        read = [page for page in pages if page.item is not None]
+        batches = built(dedup.items_of(read))
+        rows = changed_rows(self._filters, read, batches, is_whole_run)
+        states = newest_states(pages)
+        noted = {bot_id: self._filters[bot_id].noted_in(states[bot_id]) for bot_id in states}
+        remember(resource_state, noted)
+        self._marker.advance(resource_state, noted, known=not self._config.is_backfill)
+        self._count(rows)
+        return rows
+
+    def _count(self, rows: list[RecordBatch]) -> None:
+        for batch in rows:
+            if batch.conversations.num_rows:
+                bot_id = batch.conversations["bot_id"][0].as_py()
+                report = self._groups.reports[STREAM, bot_id]
+                report.rows += batch.conversations.num_rows
+                report.messages += batch.messages[DELETED].null_count

@@ -1,0 +1,59 @@
+"""Takes pages from the worker pool in groups, each of which becomes one Arrow table."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from chatislav_source.runner.load_limit import LoadLimit
+from chatislav_source.runner.report import Reports
+from chatislav_source.runner.stream_queue import ExtractedPage
+from chatislav_source.runner.worker_pool import WorkerPool
+
+GROUP_BYTES = 8 * 1024 * 1024  # of JSON made into one Arrow table
+
+OnPage = Callable[[str, ExtractedPage[Any, Any]], None]
+"""Called with the name of the stream for each page that goes into a load package."""
+
+
+class PageGroups:
+    """Takes groups of pages, counts them in the reports and tells `on_page` of each."""
+
+    def __init__(self, pool: WorkerPool, reports: Reports, on_page: OnPage) -> None:
+        self.pool = pool
+        self.reports = reports
+        self._on_page = on_page
+
+    def take(
+        self, stream: str, limit: LoadLimit | None, held: int = 0
+    ) -> list[ExtractedPage[Any, Any]]:
+        """Pages for one Arrow table, as many as there are by the limit's deadline.
+
+        `held` are bytes of JSON that the package has already.
+        """
+        most = min(limit.size, GROUP_BYTES) if limit else GROUP_BYTES
+        deadline = limit.deadline if limit else None
+        pages: list[ExtractedPage[Any, Any]] = []
+        size = 0
+        while size < most and not self.may_flush(stream, limit, held + size):
+            page = self.pool.take(stream, deadline)
+            if page is None:
+                break
+            pages.append(page)
+            size += page.size
+            self._count(stream, page)
+            self._on_page(stream, page)
+        return pages
+
+    def may_flush(self, stream: str, limit: LoadLimit | None, size: int) -> bool:
+        """Whether a package with `size` bytes of JSON is loaded now, before its limit is reached."""
+        return limit is not None and limit.may_flush(
+            size, time.monotonic(), self.pool.is_waiting(stream), self.pool.is_slow(stream)
+        )
+
+    def _count(self, stream: str, page: ExtractedPage[Any, Any]) -> None:
+        report = self.reports[stream, page.bot_id]
+        report.state = page.checkpoint
+        if page.item is not None:
+            report.count_request(page.item.tries, page.item.replaced_characters)

@@ -1,0 +1,44 @@
+"""Rounds of verification: windows that drifted are read again, until the newest days are quiet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chatislav_source.streams.conversations.newest_days import NewestDays
+from chatislav_source.streams.conversations.page_drift import PageDriftDetector
+from chatislav_source.streams.date_window import DateWindow, merged
+
+MAX_VERIFICATIONS = 3  # rounds of reading again what conversations moved out of
+
+
+class Verification:
+    """Decides after each round whether another is needed; what never settles is left as `again`."""
+
+    def __init__(self, unverified: Iterable[DateWindow]) -> None:
+        self.drift = PageDriftDetector(unverified)
+        self._rounds = 0
+        self._again: list[DateWindow] = []
+
+    @property
+    def again(self) -> list[DateWindow]:
+        """Windows that kept moving in this sync; the next one reads them again."""
+        return merged(self._again)
+
+    def end_round(self, newest: NewestDays) -> tuple[bool, list[DateWindow]]:
+        """Whether another round is needed, and the windows that drifted in this one.
+
+        Without another round these windows are given up.
+        """
+        drifted = self.drift.pop_drifted()
+        if drifted:
+            newest.found_drift()
+        may_mislead = bool(self.drift.unverified) and newest.may_mislead
+        is_needed = bool(drifted) or may_mislead
+        if is_needed and self._rounds < MAX_VERIFICATIONS:
+            self._rounds += 1
+            return True, drifted
+        return False, drifted
+
+    def give_up(self, windows: Iterable[DateWindow]) -> None:
+        """Leave these windows to the next sync."""
+        self._again.extend(windows)

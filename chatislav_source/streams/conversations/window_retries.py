@@ -1,0 +1,79 @@
+"""What is tried when a page of a window cannot be read: smaller pages, the window again, halves."""
+
+from __future__ import annotations
+
+from chatislav_source.errors import ChatislavError, RequestRejectedError, RetriesExhaustedError
+from chatislav_source.streams.conversations.newest_days import NewestDays
+from chatislav_source.streams.conversations.open_window import OpenWindow
+from chatislav_source.streams.conversations.page import MIN_PAGE_SIZE
+from chatislav_source.streams.date_window import DateWindow
+
+MAX_PAGE_SIZE = 100  # conversations; the API allows 1 to 100
+MAX_TOKEN_RESTARTS = 5  # of one window whose page token is refused
+MAX_FAILED_WINDOWS = 3  # in a row: then it is not the window
+TOKEN_REFUSALS = frozenset({400, 404, 410, 422})
+
+
+class WindowRetries:
+    """Per window, the page size that is used and how often it was begun again."""
+
+    def __init__(self) -> None:
+        self.one_at_a_time = False  # page tokens expire before windows that share them end
+        self._page_sizes: dict[DateWindow, int] = {}
+        self._restarts: dict[DateWindow, int] = {}
+
+    def page_size(self, window: DateWindow) -> int:
+        """Conversations per page of this window."""
+        return self._page_sizes.get(window, MAX_PAGE_SIZE)
+
+    def windows_to_try(self, read: OpenWindow, error: ChatislavError) -> list[DateWindow]:
+        """The windows to read instead after `error`; none where nothing is left to try."""
+        if isinstance(error, RequestRejectedError):
+            return self._restarted(read) if is_token_refused(read, error) else []
+        if isinstance(error, RetriesExhaustedError) and self._shrink_pages(read, error):
+            return [read.window]
+        return []
+
+    def _restarted(self, read: OpenWindow) -> list[DateWindow]:
+        """An expired token costs the pages of its window again; smaller windows need fewer."""
+        restarts = self._restarts.get(read.window, 0) + (0 if read.resumed else 1)
+        self._restarts[read.window] = restarts
+        self.one_at_a_time = restarts > 1
+        if restarts > MAX_TOKEN_RESTARTS:
+            return []
+        return read.window.halves() if restarts > 1 else [read.window]
+
+    def _shrink_pages(self, read: OpenWindow, error: RetriesExhaustedError) -> bool:
+        """Halve the pages of a window whose pages may be too large or too slow to be had."""
+        if not error.size_may_be_why or read.limit <= MIN_PAGE_SIZE:
+            return False
+        self._page_sizes[read.window] = max(read.limit // 2, MIN_PAGE_SIZE)
+        return True
+
+
+class WindowFailures:
+    """The windows that could not be read, and how many failed in a row."""
+
+    def __init__(self) -> None:
+        self.of_ranges: dict[DateWindow, ChatislavError] = {}
+        self._in_a_row = 0
+
+    @property
+    def are_too_many(self) -> bool:
+        """Whether it is not the windows that fail."""
+        return self._in_a_row >= MAX_FAILED_WINDOWS
+
+    def note_success(self) -> None:
+        """A page was read."""
+        self._in_a_row = 0
+
+    def note_failure(self, read: OpenWindow, newest: NewestDays, error: ChatislavError) -> None:
+        """A window could not be read."""
+        failed = newest.failed if read.of_newest else self.of_ranges
+        failed[read.window] = error
+        self._in_a_row += 1
+
+
+def is_token_refused(read: OpenWindow, error: RequestRejectedError) -> bool:
+    """Whether it may be the page token that is refused, and not the request as such."""
+    return read.page_token is not None and error.status in TOKEN_REFUSALS
