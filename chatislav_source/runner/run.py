@@ -30,15 +30,18 @@ from chatislav_source.runner.worker_pool import (
     WorkerPool,
     refusals_told_apart,
 )
+from chatislav_source.streams.analytics.plan import analytics_partition
 from chatislav_source.streams.conversations import state
+from chatislav_source.streams.conversations.plan import conversations_partition
 from chatislav_source.streams.date_window import utc_text
-from chatislav_source.streams.planning import analytics_job, conversations_job, say_unused
+from chatislav_source.streams.partition import Partition
+from chatislav_source.streams.state import State, warn_unused
 
 GROUP_BYTES = 8 * 1024 * 1024  # of JSON made into one Arrow table
 
-PLANNERS: dict[str, Callable[[Any, int, Options, bool], Job]] = {
-    "conversations": conversations_job,
-    "analytics": analytics_job,
+PLANNERS: dict[str, Callable[[Any, int, Options, bool], Partition[Any, Any]]] = {
+    "conversations": conversations_partition,
+    "analytics": analytics_partition,
 }
 Reports = dict[tuple[str, int], ResourceReport]
 """By resource and bot."""
@@ -108,13 +111,13 @@ class Run:
     def _planned(self, resource: str, bot_id: int, resource_state: dict[str, Any]) -> Job:
         bots = resource_state.get("bots")
         stored, problem = state.opened(bots.get(str(bot_id)) if isinstance(bots, dict) else None)
-        say_unused(problem, bot_id)
+        warn_unused(problem, bot_id)
         is_trusted = self._trust[resource].covers(bot_id)
-        job = PLANNERS[resource](stored, bot_id, self.options, is_trusted)
+        job = Job(PLANNERS[resource](stored, bot_id, self.options, is_trusted))
         begun = ResourceReport(bot_id, resource, *_range_of(resource, job, self.options))
         self.reports.setdefault((resource, bot_id), begun)
         if resource == "conversations":
-            known = job.reading.state
+            known = job.partition.state
             self._is_first &= stored is None
             today = self.options.now.date()
             is_sync = not self.options.is_backfill
@@ -129,7 +132,7 @@ class Run:
     def interrupted_before(self) -> list[int]:
         """Bots whose last sync was only now brought to its end."""
         jobs = self.crawls["conversations"].jobs
-        done = [job.reading.bot_id for job in jobs if job.reading.done]
+        done = [job.partition.bot_id for job in jobs if job.partition.done]
         return [bot_id for bot_id in done if bot_id in self._resumed]
 
     @property
@@ -219,7 +222,7 @@ class Run:
         return pieces
 
     def _remember(
-        self, resource: str, resource_state: dict[str, Any], states: dict[int, state.State]
+        self, resource: str, resource_state: dict[str, Any], states: dict[int, State]
     ) -> None:
         self.handed_out_at = time.monotonic()
         if states:
@@ -257,25 +260,25 @@ class Run:
             self.reports["conversations", bot_id].unchanged += writing.unchanged
         for resource, crawl in self.crawls.items():
             for job in crawl.jobs:
-                report = self.reports[resource, job.reading.bot_id]
-                report.complete = job.reading.done
-                report.error = str(job.reading.error) if job.reading.error else None
-                report.state = without_digests(report.state or job.reading.state)
+                report = self.reports[resource, job.partition.bot_id]
+                report.complete = job.partition.done
+                report.error = str(job.partition.error) if job.partition.error else None
+                report.state = without_digests(report.state or job.partition.state)
         return fatal
 
     @property
     def warnings(self) -> list[str]:
         """What the readings noticed and could live with."""
         jobs = [job for crawl in self.crawls.values() for job in crawl.jobs]
-        return [warning for job in jobs for warning in job.reading.warnings]
+        return [warning for job in jobs for warning in job.partition.warnings]
 
 
-def newest_states(pieces: list[ExtractedPage]) -> dict[int, state.State]:
+def newest_states(pieces: list[ExtractedPage]) -> dict[int, State]:
     """By bot, the state after its last piece."""
     return {piece.bot_id: piece.state for piece in pieces}
 
 
-def remember(resource_state: dict[str, Any], states: dict[int, state.State]) -> None:
+def remember(resource_state: dict[str, Any], states: dict[int, State]) -> None:
     """Put the bots' states into the resource's state, sealed; those of other bots stay."""
     bots = resource_state.get("bots")
     known = bots if isinstance(bots, dict) else {}
@@ -283,7 +286,7 @@ def remember(resource_state: dict[str, Any], states: dict[int, state.State]) -> 
     resource_state["bots"] = known | sealed
 
 
-def _is_resumed(known: state.State, options: Options) -> bool:
+def _is_resumed(known: State, options: Options) -> bool:
     """Whether the sync under way was begun by an earlier run."""
     return not options.is_backfill and known["progress"]["started_at"] != utc_text(options.now)
 
@@ -294,7 +297,7 @@ def _range_of(resource: str, job: Job, options: Options) -> tuple[str | None, st
         return str(options.start_date), str(options.end_date)
     if resource == "analytics":
         return None, str(options.today)
-    progress = job.reading.state["progress"]
+    progress = job.partition.state["progress"]
     windows = state.parsed([*progress["todo"], progress["tail"]])
     windows += state.parsed(entry["window"] for entry in progress["open"])
     return str(min(window.first_day for window in windows)), None

@@ -13,13 +13,14 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from chatislav_source.api.client import ChatislavClient
 from chatislav_source.api.rate_limiter import Cancelled
 from chatislav_source.errors import AuthenticationError, BotAccessError, ChatislavError
 from chatislav_source.runner.company import Company, requests_of
-from chatislav_source.streams.conversations.state import State
+from chatislav_source.streams.partition import Partition
+from chatislav_source.streams.state import State
 
 LULL_SECONDS = 0.3  # with few requests to send: then what is there can be loaded meanwhile
 BUFFER_BYTES = 24 * 1024 * 1024  # of JSON fetched ahead while a chunk is loading
@@ -31,33 +32,11 @@ FEW = 0.25  # of the workers
 UNAUTHORIZED = 401  # HTTP status
 
 
-class Reading(Protocol):
-    """What is to be read of one bot; see `ConversationsPartition` and `AnalyticsPartition`."""
-
-    bot_id: int
-    state: State
-    error: ChatislavError | None
-    warnings: list[str]
-    done: bool
-
-    def next_request(self) -> Any: ...
-    def answered(self, request: Any, result: Any) -> State: ...
-    def failed(self, request: Any, error: ChatislavError) -> State: ...
-    def stop(self, error: ChatislavError) -> None: ...
-
-
-class Reader(Protocol):
-    """Fetches one request of a bot and makes rows of it."""
-
-    def read(self, request: Any, client: ChatislavClient) -> Any: ...
-
-
 @dataclass
 class Job:
-    """One bot's reading with its reader."""
+    """One partition, and what is known of its requests."""
 
-    reading: Reading
-    reader: Reader
+    partition: Partition[Any, Any]
     in_flight: int = 0
     was_answered: bool = False
 
@@ -181,7 +160,7 @@ class WorkerPool:
         return (
             self._closed
             or self.fatal is not None
-            or all(job.reading.done or job.reading.error for job in self.jobs)
+            or all(job.partition.done or job.partition.error for job in self.jobs)
         )
 
     def _work(self) -> None:
@@ -200,7 +179,7 @@ class WorkerPool:
                 if self._stock() < 1 and self._room() > 0:
                     # the bot with the fewest requests in flight first: none waits for another
                     for job in sorted(self.jobs, key=lambda job: job.in_flight):
-                        request = job.reading.next_request()
+                        request = job.partition.next_request()
                         if request is not None:
                             job.in_flight += 1
                             if self._room() > 0:
@@ -245,7 +224,7 @@ class WorkerPool:
         outcome = None
         began = time.thread_time()
         try:
-            outcome = job.reader.read(request, self._client)
+            outcome = job.partition.read(request, self._client)
         except ChatislavError as error:
             outcome = error
         except Cancelled:
@@ -261,42 +240,42 @@ class WorkerPool:
     def _hand_on(self, job: Job, request: Any, outcome: Any) -> None:
         if not isinstance(outcome, ChatislavError):
             job.was_answered = True
-            self._readable.add(job.reading.bot_id)
+            self._readable.add(job.partition.bot_id)
             try:
-                state = job.reading.answered(request, outcome)
+                state = job.partition.on_page(request, outcome)
             except ChatislavError as problem:
                 outcome = problem
         result = None if isinstance(outcome, ChatislavError) else outcome
         if isinstance(outcome, ChatislavError):
             logger.warning("%s", outcome)
             state = self._failed(job, request, outcome)
-        self._pieces.append(ExtractedPage(job.reading.bot_id, request, result, state))
+        self._pieces.append(ExtractedPage(job.partition.bot_id, request, result, state))
         self._waiting_bytes += result.size if result else 0
 
     def _failed(self, job: Job, request: Any, error: ChatislavError) -> State:
         if not isinstance(error, AuthenticationError):
-            return job.reading.failed(request, error)
+            return job.partition.on_error(request, error)
         # 401 is about the key; 403 may be about this endpoint, if only the other one answered
         was_good = job.was_answered or (
-            error.status == UNAUTHORIZED and job.reading.bot_id in self._readable.bots
+            error.status == UNAUTHORIZED and job.partition.bot_id in self._readable.bots
         )
         if was_good:
             # the key was good for this very bot a moment ago: it was revoked
             self.fatal = self.fatal or error
-        job.reading.stop(error)
-        return job.reading.state
+        job.partition.abort(error)
+        return job.partition.state
 
 
 def refusals_told_apart(jobs: Sequence[Job], readable: Readable) -> AuthenticationError | None:
     """The key's refusal, if no bot could be read; else each refused bot has its own error."""
-    refused = [job for job in jobs if isinstance(job.reading.error, AuthenticationError)]
+    refused = [job for job in jobs if isinstance(job.partition.error, AuthenticationError)]
     for job in refused:
-        error = job.reading.error
+        error = job.partition.error
         if isinstance(error, AuthenticationError):
             if not readable.bots:
                 return error
-            bot_id = job.reading.bot_id
-            job.reading.stop(
+            bot_id = job.partition.bot_id
+            job.partition.abort(
                 BotAccessError(bot_id, error.status, only_here=bot_id in readable.bots)
             )
     return None

@@ -1,6 +1,6 @@
 """Which pages of one bot to read, in which order, and when a window must be read again.
 
-No HTTP, no clock, no threads: `next_request` says what to read, `answered` and `failed` what came
+No HTTP, no clock, no threads: `next_request` says what to read, `on_page` and `on_error` what came
 of it. Windows are read newest first, several at once. The newest days, the tail, are read last,
 because whatever moved while the others were read has its newest activity there. A long tail is read
 in two windows at once: nothing but its pages is left to be waited for.
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
+from chatislav_source.api.client import ChatislavClient
 from chatislav_source.errors import (
     ChatislavError,
     RequestRejectedError,
@@ -22,12 +23,13 @@ from chatislav_source.streams.conversations.page import (
     MIN_PAGE_SIZE,
     PATH,
     Page,
+    PageReader,
     PageRequest,
 )
 from chatislav_source.streams.conversations.page_drift import OpenWindow, PageDriftDetector
-from chatislav_source.streams.conversations.state import State
 from chatislav_source.streams.conversations.window_sizer import WindowSizer
 from chatislav_source.streams.date_window import DateWindow, merged
+from chatislav_source.streams.state import State
 
 MAX_PAGE_SIZE = 100  # conversations; the API allows 1 to 100
 MAX_VERIFICATIONS = 3  # rounds of reading again what conversations moved out of
@@ -44,13 +46,14 @@ class ConversationsPartition:
     to have moved, and changes nothing else in the state.
     """
 
-    def __init__(self, bot_state: State, slot: str, at_once: int) -> None:
+    def __init__(self, bot_state: State, slot: str, at_once: int, reader: PageReader) -> None:
         progress = bot_state[slot]
         self.bot_id: int = bot_state["bot_id"]
         self.state = bot_state
         self.error: ChatislavError | None = None
         self.warnings: list[str] = []
         self.done = False
+        self.reader = reader
         self._slot = slot
         self._is_sync = slot == "progress"
         self._settled_before = state.day_of(progress["settled_before"])
@@ -96,6 +99,14 @@ class ConversationsPartition:
         self._open.append(read)
         return PageRequest(self.bot_id, read.window, read.page_token, read.limit)
 
+    def read(self, request: PageRequest, client: ChatislavClient) -> Page:
+        """The page, fetched and as rows.
+
+        Raises:
+            ChatislavError: as `ChatislavClient.post` says.
+        """
+        return self.reader.read(request, client)
+
     def _begin(self) -> OpenWindow | None:
         if self._open and self._one_at_a_time:
             return None
@@ -129,7 +140,7 @@ class ConversationsPartition:
     def _tail_is_left(self) -> bool:
         return not self._tail_begun and (self._is_sync or bool(self._movement.unverified))
 
-    def answered(self, request: PageRequest, page: Page) -> State:
+    def on_page(self, request: PageRequest, page: Page) -> State:
         """The bot's state after `page`.
 
         Raises:
@@ -190,7 +201,7 @@ class ConversationsPartition:
                 "it again."
             )
 
-    def failed(self, request: PageRequest, error: ChatislavError) -> State:
+    def on_error(self, request: PageRequest, error: ChatislavError) -> State:
         """The bot's state after a page could not be read: another way is taken, if there is one."""
         read = self._of(request)
         self._open.remove(read)
@@ -233,7 +244,7 @@ class ConversationsPartition:
         if self._failed_in_a_row >= MAX_FAILED_WINDOWS:
             self.error = error
 
-    def stop(self, error: ChatislavError) -> None:
+    def abort(self, error: ChatislavError) -> None:
         """Read no more of this bot in this run."""
         self.error = error
         self.state = self._with_error()
