@@ -122,8 +122,8 @@ class WholeRunScope:
             if fatal:
                 raise fatal
             for job in run.crawls[resource].jobs:
-                if job.reading.error:
-                    raise job.reading.error
+                if job.partition.error:
+                    raise job.partition.error
 
 
 def resources(loads: Loads) -> Sequence[DltResource]:

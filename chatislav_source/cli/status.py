@@ -11,8 +11,8 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES
 from chatislav_source.runner.checkpoint import keep_to_destination
-from chatislav_source.streams.conversations.state import State
 from chatislav_source.streams.date_window import utc_instant
+from chatislav_source.streams.state import State
 
 
 @dataclass(frozen=True)

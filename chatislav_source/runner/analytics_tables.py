@@ -15,10 +15,9 @@ from chatislav_source.runner.load_limit import LoadLimit
 from chatislav_source.runner.page_groups import PageGroups
 from chatislav_source.runner.row_digests import CommitMarker
 from chatislav_source.runner.stream_queue import ExtractedPage
-from chatislav_source.streams.analytics.day import Day, DayRequest
-from chatislav_source.streams.analytics.partition import AnalyticsPartition
-from chatislav_source.streams.analytics.plan import planned
-from chatislav_source.streams.conversations.state import State
+from chatislav_source.streams.analytics.day import AnalyticsPartition, Day, DayRequest
+from chatislav_source.streams.analytics.plan import analytics_partition
+from chatislav_source.streams.state import State
 
 STREAM = ANALYTICS.name
 
@@ -36,7 +35,7 @@ class AnalyticsTables:
         """Begin to fetch the days that the bots' stored states leave to be read."""
         for bot_id, state in stored.items():
             trusted = self._marker.is_committed(bot_id)
-            self.partitions.append(planned(state, bot_id, self._config, trusted))
+            self.partitions.append(analytics_partition(state, bot_id, self._config, trusted))
         self._groups.pool.add(STREAM, self.partitions)
 
     @property
@@ -44,8 +43,13 @@ class AnalyticsTables:
         """Whether everything was fetched and handed out."""
         return self._groups.pool.is_over(STREAM)
 
-    def range_of(self, partition: AnalyticsPartition) -> tuple[str | None, str]:
-        """First and last day that a partition reads, as text; no first day: what is missing."""
+    @property
+    def ranges(self) -> dict[int, tuple[str | None, str | None]]:
+        """By bot, the first and last day to read, as text; no first day: all that are missing."""
+        return {partition.bot_id: self._range for partition in self.partitions}
+
+    @property
+    def _range(self) -> tuple[str | None, str | None]:
         if self._config.is_backfill:
             return str(self._config.start_date), str(self._config.end_date)
         return None, str(self._config.today)

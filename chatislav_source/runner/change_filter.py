@@ -11,8 +11,8 @@ from chatislav_source.runner.dedup import ConversationsPage
 from chatislav_source.runner.row_digests import RowDigests
 from chatislav_source.streams.conversations import state
 from chatislav_source.streams.conversations.page import kept_rows
-from chatislav_source.streams.conversations.state import State
 from chatislav_source.streams.date_window import ONE_DAY, DateWindow, merged
+from chatislav_source.streams.state import State
 
 
 class ChangeFilter:

@@ -8,9 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import dlt
+
+from chatislav_source.runner.stream_queue import ExtractedPage
+from chatislav_source.streams.conversations import state
+from chatislav_source.streams.state import State, warn_unused
 
 logger = logging.getLogger(__name__)
 
@@ -36,3 +42,27 @@ def fingerprint(pipeline: dlt.Pipeline) -> str:
     config = pipeline.destination_client().config
     place = (config.destination_type, str(config.credentials), pipeline.dataset_name)
     return hashlib.blake2b(repr(place).encode(), digest_size=16).hexdigest()
+
+
+def stored_states(resource_state: dict[str, Any], bot_ids: Iterable[int]) -> dict[int, State | None]:
+    """By bot, its state as it was stored; None if there is none, or none that can be used."""
+    bots = resource_state.get("bots")
+    known = bots if isinstance(bots, dict) else {}
+    found: dict[int, State | None] = {}
+    for bot_id in bot_ids:
+        found[bot_id], problem = state.opened(known.get(str(bot_id)))
+        warn_unused(problem, bot_id)
+    return found
+
+
+def newest_states(pages: Sequence[ExtractedPage[Any, Any]]) -> dict[int, State]:
+    """By bot, the checkpoint after its last page."""
+    return {page.bot_id: page.checkpoint for page in pages}
+
+
+def remember(resource_state: dict[str, Any], states: dict[int, State]) -> None:
+    """Put the bots' states into the resource's state; those of other bots stay."""
+    bots = resource_state.get("bots")
+    known = bots if isinstance(bots, dict) else {}
+    sealed = {str(bot_id): state.sealed(value) for bot_id, value in states.items()}
+    resource_state["bots"] = known | sealed

@@ -21,8 +21,8 @@ from chatislav_source.runner.page_groups import PageGroups
 from chatislav_source.runner.row_digests import CommitMarker
 from chatislav_source.streams.conversations import state as states
 from chatislav_source.streams.conversations.partition import ConversationsPartition
-from chatislav_source.streams.conversations.plan import planned
-from chatislav_source.streams.conversations.state import State
+from chatislav_source.streams.conversations.plan import conversations_partition
+from chatislav_source.streams.state import State
 from chatislav_source.streams.date_window import utc_text
 
 STREAM = CONVERSATIONS.name
@@ -45,7 +45,7 @@ class ConversationTables:
         """Begin to fetch what the bots' stored states leave to be read."""
         for bot_id, state in stored.items():
             trusted = self._marker.is_committed(bot_id)
-            partition = planned(state, bot_id, self._config, trusted)
+            partition = conversations_partition(state, bot_id, self._config, trusted)
             self.partitions.append(partition)
             self._may_replace |= state is not None
             self._filters[bot_id] = self._filter_of(partition.state)
@@ -63,8 +63,12 @@ class ConversationTables:
         """Whether the sync under way was begun by an earlier run."""
         return bool(state["progress"]["started_at"] != utc_text(self._config.now))
 
-    def range_of(self, partition: ConversationsPartition) -> tuple[str, str | None]:
-        """First and last day that a partition reads, as text; no last day means until now."""
+    @property
+    def ranges(self) -> dict[int, tuple[str | None, str | None]]:
+        """By bot, the first and last day to read, as text; no last day: until now."""
+        return {partition.bot_id: self._range_of(partition) for partition in self.partitions}
+
+    def _range_of(self, partition: ConversationsPartition) -> tuple[str, str | None]:
         if self._config.is_backfill:
             return str(self._config.start_date), str(self._config.end_date)
         progress = partition.state["progress"]

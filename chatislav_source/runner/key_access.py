@@ -35,7 +35,7 @@ class KeyAccess:
     def explain_refusals(
         self, partitions: Sequence[Partition[Any, Any]]
     ) -> AuthenticationError | None:
-        """The key's refusal where no bot could be read; else each refused bot gets its own error."""
+        """The key's refusal where no bot was readable; else each refused bot gets an own error."""
         readable = self.readable_bots
         for partition in partitions:
             error = partition.error

@@ -47,7 +47,7 @@ class PageGroups:
         return pages
 
     def may_flush(self, stream: str, limit: LoadLimit | None, size: int) -> bool:
-        """Whether a package with `size` bytes of JSON is loaded now, before its limit is reached."""
+        """Whether a package with `size` bytes of JSON is loaded before its limit is reached."""
         return limit is not None and limit.may_flush(
             size, time.monotonic(), self.pool.is_waiting(stream), self.pool.is_slow(stream)
         )

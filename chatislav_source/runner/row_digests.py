@@ -110,7 +110,7 @@ class CommitMarker:
     def _mark(self) -> str | None:
         return self._file.read_text() if self._file and self._file.is_file() else None
 
-    def covers(self, bot_id: int) -> bool:
+    def is_committed(self, bot_id: int) -> bool:
         """Whether what the state remembers of the bot's rows can be believed."""
         return str(bot_id) in self._bots
 
@@ -118,7 +118,7 @@ class CommitMarker:
         """What is noted from now on is of another load."""
         self._new_mark = None
 
-    def renew(self, resource_state: dict[str, Any], bot_ids: Iterable[int], known: bool) -> None:
+    def advance(self, resource_state: dict[str, Any], bot_ids: Iterable[int], known: bool) -> None:
         """Note that rows of these bots are handed out, and whether the state tells which."""
         names = {str(bot_id) for bot_id in bot_ids}
         self._bots = self._bots | names if known else self._bots - names

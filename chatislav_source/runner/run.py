@@ -25,7 +25,6 @@ from chatislav_source.runner.worker_pool import WorkerPool, workers_for
 from chatislav_source.streams.partition import Partition
 
 Tables = ConversationTables | AnalyticsTables
-
 TABLES: dict[str, type[Tables]] = {
     CONVERSATIONS.name: ConversationTables,
     ANALYTICS.name: AnalyticsTables,
@@ -72,12 +71,11 @@ class Run:
         """Begin to fetch a stream from its stored state, if that is not under way."""
         if stream in self.tables:
             return
-        bot_ids = self.config.bot_ids
         tables = TABLES[stream](self.config, self._groups, CommitMarker(stream, resource_state))
+        tables.start(stored_states(resource_state, self.config.bot_ids))
         self.tables[stream] = tables
-        for bot_id in bot_ids:
-            self.reports.setdefault((stream, bot_id), ResourceReport(bot_id, stream))
-        tables.start(stored_states(resource_state, bot_ids))
+        for bot_id, days in tables.ranges.items():
+            self.reports.setdefault((stream, bot_id), ResourceReport(bot_id, stream, *days))
 
     def package(
         self, stream: str, resource_state: dict[str, Any], limit: LoadLimit | None
@@ -104,8 +102,8 @@ class Run:
     @property
     def interrupted_before(self) -> list[int]:
         """Bots whose interrupted sync this run has brought to its end."""
-        conversations = self.tables.get(CONVERSATIONS.name)
-        return conversations.interrupted_before if conversations else []
+        tables = self.tables.get(CONVERSATIONS.name)
+        return tables.interrupted_before if isinstance(tables, ConversationTables) else []
 
     def finish(self) -> BaseException | None:
         """Fill in how each part ended; the error that ends the whole run, if there is one."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from chatislav_source.streams.conversations.state import State
+from chatislav_source.streams.state import State
 from chatislav_source.streams.partition import Partition
 
 

@@ -11,10 +11,9 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from chatislav_source.streams import planning
-from chatislav_source.streams.conversations import state
-from chatislav_source.streams.conversations.state import State
+from chatislav_source.streams.conversations import plan, state
 from chatislav_source.streams.date_window import DateWindow
+from chatislav_source.streams.state import State
 from tests.exactness.model import API, BOT_ID, START, ModelApi, options_at, seeded
 from tests.exactness.warehouse import Disturbance, Warehouse, run_sync
 
@@ -128,9 +127,9 @@ def test_a_state_from_elsewhere_or_of_the_future_is_said_and_everything_is_read_
     assert known
     options = options_at(START, (START - timedelta(days=40)).date())
 
-    job = planning.conversations_job(other(known, change), BOT_ID, options)
+    partition = plan.conversations_partition(other(known, change), BOT_ID, options)
 
-    progress = job.reading.state["progress"]
+    progress = partition.state["progress"]
     first = min(window.first_day for window in state.parsed(progress["todo"]))
     assert first == options.start_date
     assert "Everything is read again" in caplog.text
@@ -168,11 +167,11 @@ def test_two_syncs_leave_no_day_between_them(
 ) -> None:
     start = (now - timedelta(days=start_days)).date()
     fresh = state.fresh(BOT_ID, API)
-    first = planning.begun_sync(fresh, options_at(now, start, lookbacks[0]))
+    first = plan.begun_sync(fresh, options_at(now, start, lookbacks[0]))
     loaded = state.finished({**first, "date_filter": verdict}, density, [])
     later = now + since
 
-    second = planning.begun_sync(loaded, options_at(later, start, lookbacks[1]))
+    second = plan.begun_sync(loaded, options_at(later, start, lookbacks[1]))
 
     assert covers(first["progress"], start, now.date())
     not_settled = date.fromisoformat(first["progress"]["settled_before"])
@@ -195,11 +194,11 @@ def test_a_start_date_moved_back_adds_the_days_before(under_way: bool) -> None:
     assert known
     earlier = (START - timedelta(days=60)).date()
 
-    job = planning.conversations_job(known, BOT_ID, options_at(START, earlier))
+    partition = plan.conversations_partition(known, BOT_ID, options_at(START, earlier))
 
-    todo = state.parsed(job.reading.state["progress"]["todo"])
+    todo = state.parsed(partition.state["progress"]["todo"])
     assert any(window.contains(earlier) for window in todo)
-    assert job.reading.state["loaded_from"] == str(earlier)
+    assert partition.state["loaded_from"] == str(earlier)
 
 
 def test_windows_left_to_the_next_sync_are_in_it() -> None:
@@ -207,8 +206,8 @@ def test_windows_left_to_the_next_sync_are_in_it() -> None:
     assert known
     left = {**known, "again": ["2026-05-25/2026-05-26"]}
 
-    job = planning.conversations_job(left, BOT_ID, options_at(START, START.date()))
+    partition = plan.conversations_partition(left, BOT_ID, options_at(START, START.date()))
 
-    todo = state.parsed(job.reading.state["progress"]["todo"])
+    todo = state.parsed(partition.state["progress"]["todo"])
     assert any(window.contains(date(2026, 5, 25)) for window in todo)
     assert DateWindow.parse("2026-05-25/2026-05-26") in todo

@@ -12,10 +12,11 @@ from chatislav_source.api.client import ApiResponse
 from chatislav_source.config import Options
 from chatislav_source.errors import ChatislavError, RetriesExhaustedError
 from chatislav_source.runner.change_filter import ChangeFilter, written
-from chatislav_source.runner.worker_pool import ExtractedPage, Job
+from chatislav_source.runner.worker_pool import ExtractedPage
 from chatislav_source.streams.conversations import state
 from chatislav_source.streams.conversations.page import PATH, Page, PageRequest
-from chatislav_source.streams.planning import conversations_job
+from chatislav_source.streams.conversations.partition import ConversationsPartition
+from chatislav_source.streams.conversations.plan import conversations_partition
 from tests.exactness.model import BOT_ID, ModelApi, options_at
 
 
@@ -36,13 +37,13 @@ class Warehouse:
         """The options of a sync that starts now."""
         return options_at(self.api.now, self.start, self.lookback_days)
 
-    def begin(self, trusted: bool = True) -> tuple[Job, ChangeFilter]:
-        """The job of a new run, from what is stored."""
+    def begin(self, trusted: bool = True) -> tuple[ConversationsPartition, ChangeFilter]:
+        """The partition of a new run, from what is stored."""
         known, problem = state.opened(json.loads(json.dumps(self.stored)))
         assert problem is None
-        job = conversations_job(known, BOT_ID, self.options(), trusted)
+        partition = conversations_partition(known, BOT_ID, self.options(), trusted)
         self.pieces = []
-        return job, ChangeFilter.of_sync(job.reading.state, self.api.now.date())
+        return partition, ChangeFilter.of_sync(partition.state, self.api.now.date())
 
     def commit(self, writing: ChangeFilter) -> None:
         """One load: the rows of the pieces so far, and the state after them."""
@@ -87,7 +88,7 @@ def run_sync(
 ) -> bool:
     """One run, step by step; whether it got to the end."""
     api = warehouse.api
-    job, writing = warehouse.begin()
+    partition, writing = warehouse.begin()
     chunk = random.randint(1, 8)
     waiting: list[PageRequest] = []
     touched: set[str] = set()
@@ -97,24 +98,28 @@ def run_sync(
         api.now += timedelta(seconds=1)
         if random.random() < disturbance.mutation:
             mutate(api, random, touched, disturbance.quiet_days)
-        request = job.reading.next_request() if len(waiting) < in_flight else None
+        request = partition.next_request() if len(waiting) < in_flight else None
         if request is not None:
             waiting.append(request)
         if waiting and (request is None or random.random() < 0.5):
             taken = waiting.pop(random.randrange(len(waiting)))
-            warehouse.pieces.append(answered(job, taken, api, random, disturbance.failure))
+            warehouse.pieces.append(answered(partition, taken, api, random, disturbance.failure))
         elif request is None:
-            assert job.reading.done or job.reading.error, "nothing to do, yet not at the end"
+            assert partition.done or partition.error, "nothing to do, yet not at the end"
             warehouse.commit(writing)
-            warehouse.problem = job.reading.error
-            return bool(job.reading.done)
+            warehouse.problem = partition.error
+            return bool(partition.done)
         if len(warehouse.pieces) >= chunk:
             warehouse.commit(writing)
     raise AssertionError("it does not end")
 
 
 def answered(
-    job: Job, request: PageRequest, api: ModelApi, random: Random, failure: float
+    partition: ConversationsPartition,
+    request: PageRequest,
+    api: ModelApi,
+    random: Random,
+    failure: float,
 ) -> ExtractedPage:
     """What became of a request, told to the reading."""
     error: ChatislavError | None = None
@@ -124,11 +129,11 @@ def answered(
     else:
         try:
             answer = ApiResponse(api.page(request), b"", False, 1, api.now)
-            result = job.reader.parse(request, answer)  # type: ignore[attr-defined]
-            return ExtractedPage(BOT_ID, request, result, job.reading.answered(request, result))
+            result = partition.reader.parse(request, answer)
+            return ExtractedPage(BOT_ID, request, result, partition.on_page(request, result))
         except ChatislavError as problem:
             error = problem
-    return ExtractedPage(BOT_ID, request, None, job.reading.failed(request, error))
+    return ExtractedPage(BOT_ID, request, None, partition.on_error(request, error))
 
 
 def mutate(api: ModelApi, random: Random, touched: set[str], quiet_days: int) -> None:

@@ -28,7 +28,7 @@ from chatislav_source.runner.worker_pool import (
     refusals_told_apart,
 )
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
-from chatislav_source.streams.conversations.state import State
+from chatislav_source.streams.state import State
 from tests.soon import soon
 
 FAILED = RetriesExhaustedError("/conversations", "bot 1", 8, "HTTP 500")
@@ -48,6 +48,7 @@ class Steps:
 
     def __init__(self, bot_id: int, steps: int, at_once: int = 99) -> None:
         self.bot_id = bot_id
+        self.reader: Reads | Posts = Reads()
         self.state: State = {"answered": 0, "failed": 0}
         self.error: ChatislavError | None = None
         self.warnings: list[str] = []
@@ -61,16 +62,19 @@ class Steps:
         self._in_flight += 1
         return self._todo.pop(0)
 
-    def answered(self, request: int, result: Result) -> State:
+    def read(self, request: int, client: Any) -> Result:
+        return self.reader.read(request, client)
+
+    def on_page(self, request: int, result: Result) -> State:
         assert request == result.number
         return self._told("answered")
 
-    def failed(self, request: int, error: ChatislavError) -> State:
+    def on_error(self, request: int, error: ChatislavError) -> State:
         assert request < self._steps
         self.warnings.append(str(error))
         return self._told("failed")
 
-    def stop(self, error: ChatislavError) -> None:
+    def abort(self, error: ChatislavError) -> None:
         self.error = error
 
     def _told(self, what: str) -> State:
@@ -101,6 +105,12 @@ def raising(error: BaseException, at: int = 0) -> Reads:
             raise error
 
     return Reads(act)
+
+
+def job_of(steps: Steps, reader: Reads | Posts) -> Job:
+    """A job whose requests `reader` fetches."""
+    steps.reader = reader
+    return Job(steps)
 
 
 @pytest.fixture(autouse=True)
@@ -134,7 +144,7 @@ def pieces(crawl: WorkerPool) -> list[ExtractedPage]:
 def test_every_request_gives_one_piece_and_then_it_is_over(
     begin: Callable[..., WorkerPool],
 ) -> None:
-    crawl = begin(Job(Steps(1, 30), Reads()), Job(Steps(2, 20), Reads()))
+    crawl = begin(job_of(Steps(1, 30), Reads()), job_of(Steps(2, 20), Reads()))
 
     taken = pieces(crawl)
 
@@ -148,21 +158,21 @@ def test_every_request_gives_one_piece_and_then_it_is_over(
 
 
 def test_a_crawl_without_work_is_over_at_once(begin: Callable[..., WorkerPool]) -> None:
-    assert pieces(begin(Job(Steps(1, 0), Reads()))) == []
+    assert pieces(begin(job_of(Steps(1, 0), Reads()))) == []
     assert pieces(begin()) == []
 
 
 def test_each_piece_carries_the_state_after_it_in_the_order_of_the_answers(
     begin: Callable[..., WorkerPool],
 ) -> None:
-    taken = pieces(begin(Job(Steps(1, 50), Reads())))
+    taken = pieces(begin(job_of(Steps(1, 50), Reads())))
 
     assert [piece.state["answered"] for piece in taken] == list(range(1, 51))
 
 
 def test_what_is_not_taken_stays_within_the_buffer(begin: Callable[..., WorkerPool]) -> None:
     reader = Reads()
-    crawl = begin(Job(Steps(1, 100), reader), workers=3, buffer_bytes=4 * SIZE)
+    crawl = begin(job_of(Steps(1, 100), reader), workers=3, buffer_bytes=4 * SIZE)
 
     assert soon(lambda: len(reader.read_so_far) >= 4)
     at_rest = len(reader.read_so_far)
@@ -180,7 +190,7 @@ def test_how_long_each_piece_was_waited_for_is_told(
     monkeypatch.setattr(company.Company, "took", lambda _, asked, got: told.append((asked, got)))
     started = time.monotonic()
 
-    pieces(begin(Job(Steps(1, 5), Reads())))
+    pieces(begin(job_of(Steps(1, 5), Reads())))
 
     moments = [moment for pair in told for moment in pair]
     assert len(told) == 6  # the last finds that there are no more
@@ -194,7 +204,7 @@ def test_how_much_of_the_buffer_is_filled_is_told_of_each_answer(
     told: list[float] = []
     monkeypatch.setattr(company.Company, "worked", lambda *given: told.append(given[-1]))
 
-    begin(Job(Steps(1, 100), Reads()), workers=1, buffer_bytes=4 * SIZE)
+    begin(job_of(Steps(1, 100), Reads()), workers=1, buffer_bytes=4 * SIZE)
 
     assert soon(lambda: len(told) == 4)
     assert told == [0.25, 0.5, 0.75, 1.0]
@@ -202,7 +212,7 @@ def test_how_much_of_the_buffer_is_filled_is_told_of_each_answer(
 
 def test_the_buffer_is_filled_again_as_pieces_are_taken(begin: Callable[..., WorkerPool]) -> None:
     reader = Reads()
-    crawl = begin(Job(Steps(1, 100), reader), workers=1, buffer_bytes=2 * SIZE)
+    crawl = begin(job_of(Steps(1, 100), reader), workers=1, buffer_bytes=2 * SIZE)
     assert soon(lambda: len(reader.read_so_far) == 2)
 
     crawl.take()
@@ -212,7 +222,7 @@ def test_the_buffer_is_filled_again_as_pieces_are_taken(begin: Callable[..., Wor
 
 def test_no_piece_by_the_deadline_is_none_and_not_the_end(begin: Callable[..., WorkerPool]) -> None:
     may_go = threading.Event()
-    crawl = begin(Job(Steps(1, 1), Reads(lambda _: assert_true(may_go.wait(20)))))
+    crawl = begin(job_of(Steps(1, 1), Reads(lambda _: assert_true(may_go.wait(20)))))
 
     early = crawl.take(time.monotonic() - 1)
     was_over = crawl.is_over
@@ -232,7 +242,7 @@ def test_requests_are_read_at_once_by_as_many_workers_as_there_are(
 ) -> None:
     together = threading.Barrier(4, timeout=20)
 
-    taken = pieces(begin(Job(Steps(1, 8), Reads(lambda _: assert_true(together.wait() >= 0)))))
+    taken = pieces(begin(job_of(Steps(1, 8), Reads(lambda _: assert_true(together.wait() >= 0)))))
 
     assert len(taken) == 8
 
@@ -240,7 +250,7 @@ def test_requests_are_read_at_once_by_as_many_workers_as_there_are(
 def test_no_bot_waits_while_another_has_much_to_do(begin: Callable[..., WorkerPool]) -> None:
     together = threading.Barrier(4, timeout=20)
     meet = Reads(lambda request: assert_true(request > 0 or together.wait() >= 0))
-    jobs = [Job(Steps(bot_id, 5), meet) for bot_id in range(4)]
+    jobs = [job_of(Steps(bot_id, 5), meet) for bot_id in range(4)]
 
     taken = pieces(begin(*jobs))
 
@@ -258,7 +268,7 @@ def test_workers_begin_with_one_request_of_each_bot(begin: Callable[..., WorkerP
 
         return act
 
-    jobs = [Job(Steps(bot_id, 4), Reads(begun_together(bot_id))) for bot_id in range(4)]
+    jobs = [job_of(Steps(bot_id, 4), Reads(begun_together(bot_id))) for bot_id in range(4)]
     pieces(begin(*jobs))
 
     assert sorted(begun[:4]) == [0, 1, 2, 3]
@@ -269,10 +279,10 @@ def test_a_crawl_leaves_the_turns_to_the_one_before_it(begin: Callable[..., Work
     first_reads = Reads(lambda _: assert_true(may_end.wait(20)))
     together = threading.Barrier(5, timeout=20)
     next_reads = Reads(lambda _: assert_true(together.wait() >= 0))
-    first = begin(Job(Steps(1, 4), first_reads), workers=4)
+    first = begin(job_of(Steps(1, 4), first_reads), workers=4)
     assert soon(lambda: first.jobs[0].in_flight == 4)
 
-    second = begin(Job(Steps(1, 4), next_reads), workers=4, before=first)
+    second = begin(job_of(Steps(1, 4), next_reads), workers=4, before=first)
     waited = second.take(time.monotonic() + 0.05)
     in_flight = second.jobs[0].in_flight
     may_end.set()
@@ -287,10 +297,10 @@ def test_a_crawl_takes_the_turns_that_the_one_before_it_has_no_use_for(
 ) -> None:
     may_end = threading.Event()
     wait = Reads(lambda _: assert_true(may_end.wait(20)))
-    first = begin(Job(Steps(1, 1), wait), workers=4)
+    first = begin(job_of(Steps(1, 1), wait), workers=4)
     assert soon(lambda: first.jobs[0].in_flight == 1)
 
-    second = begin(Job(Steps(1, 6), wait), workers=4, before=first)
+    second = begin(job_of(Steps(1, 6), wait), workers=4, before=first)
     assert soon(lambda: second.jobs[0].in_flight == 3)
     waited = second.take(time.monotonic() + 0.05)
     in_flight = second.jobs[0].in_flight
@@ -305,10 +315,10 @@ def test_together_with_the_one_before_it_a_crawl_has_no_more_requests_than_may_b
 ) -> None:
     may_end = threading.Event()
     wait = Reads(lambda _: assert_true(may_end.wait(20)))
-    first = begin(Job(Steps(1, 1), wait), workers=company.workers_for(8))
+    first = begin(job_of(Steps(1, 1), wait), workers=company.workers_for(8))
     assert soon(lambda: first.jobs[0].in_flight == 1)
 
-    second = begin(Job(Steps(1, 20), wait), workers=company.workers_for(8), before=first)
+    second = begin(job_of(Steps(1, 20), wait), workers=company.workers_for(8), before=first)
     assert soon(lambda: second.jobs[0].in_flight == 7)
     waited = second.take(time.monotonic() + 0.05)
     in_flight = second.jobs[0].in_flight
@@ -321,13 +331,13 @@ def test_together_with_the_one_before_it_a_crawl_has_no_more_requests_than_may_b
 def test_after_the_crawl_before_it_a_crawl_has_all_its_workers(
     begin: Callable[..., WorkerPool],
 ) -> None:
-    first = begin(Job(Steps(1, 1), Reads()), workers=4)
+    first = begin(job_of(Steps(1, 1), Reads()), workers=4)
     first.company.size = 1  # as if it had been busy
     assert len(pieces(first)) == 1
     together = threading.Barrier(4, timeout=20)
 
     second = begin(
-        Job(Steps(1, 4), Reads(lambda _: assert_true(together.wait() >= 0))),
+        job_of(Steps(1, 4), Reads(lambda _: assert_true(together.wait() >= 0))),
         workers=4,
         before=first,
     )
@@ -349,7 +359,7 @@ def test_one_answer_that_makes_several_requests_possible_has_all_workers_at_work
         assert may_end.wait(20)
         steps._at_once = 5
 
-    crawl = begin(Job(steps, Reads(act)), workers=4)
+    crawl = begin(job_of(steps, Reads(act)), workers=4)
     assert soon(lambda: len(crawl._idle._waiters) == 3)  # type: ignore[attr-defined]
     may_end.set()
 
@@ -363,9 +373,9 @@ def test_a_defect_in_one_crawl_leaves_the_next_its_turns(begin: Callable[..., Wo
         assert may_fail.wait(20)
         raise ZeroDivisionError
 
-    first = begin(Job(Steps(1, 3), Reads(act)), workers=1)
+    first = begin(job_of(Steps(1, 3), Reads(act)), workers=1)
     assert soon(lambda: first.jobs[0].in_flight == 1)
-    second = begin(Job(Steps(1, 3), Reads()), workers=1, before=first)
+    second = begin(job_of(Steps(1, 3), Reads()), workers=1, before=first)
     assert soon(lambda: len(second._idle._waiters) == 1)  # type: ignore[attr-defined]
     may_fail.set()
 
@@ -380,7 +390,7 @@ def test_answers_are_not_waited_for_as_long_as_one_is_there(
     may_end = threading.Event()
     reads = Reads(lambda number: assert_true(number == 0 or may_end.wait(20)))
 
-    crawl = begin(Job(Steps(1, 2), reads), workers=8)
+    crawl = begin(job_of(Steps(1, 2), reads), workers=8)
     assert soon(lambda: bool(crawl._pieces))
     at_first = (crawl.waits, crawl.is_slow)
     crawl.take()
@@ -397,10 +407,10 @@ def test_a_crawl_is_slow_while_it_has_few_requests_to_send(
     may_end = threading.Event()
     wait = Reads(lambda _: assert_true(may_end.wait(20)))
 
-    idle = begin(Job(Steps(1, 1), wait), workers=8)
-    busy = begin(Job(Steps(1, 9), wait), workers=8)
+    idle = begin(job_of(Steps(1, 1), wait), workers=8)
+    busy = begin(job_of(Steps(1, 9), wait), workers=8)
     monkeypatch.setattr(company, "FEWEST", 7)
-    quick = begin(Job(Steps(1, 1), wait), workers=8)  # for all it knows, it is busy
+    quick = begin(job_of(Steps(1, 1), wait), workers=8)  # for all it knows, it is busy
 
     assert soon(lambda: idle.is_slow)
     assert soon(lambda: busy.jobs[0].in_flight == 8)
@@ -422,7 +432,7 @@ def test_what_is_in_flight_when_a_bot_is_stopped_is_still_handed_on(
             raise AuthenticationError(403)
         stopped.wait(20)
 
-    crawl = begin(Job(reading, Reads(act)), workers=2)
+    crawl = begin(job_of(reading, Reads(act)), workers=2)
     first = crawl.take(time.monotonic() + 20)
     was_over = crawl.is_over
     stopped.set()
@@ -434,7 +444,7 @@ def test_what_is_in_flight_when_a_bot_is_stopped_is_still_handed_on(
 def test_a_failing_bot_does_not_stop_the_others(begin: Callable[..., WorkerPool]) -> None:
     bad, good = Steps(1, 5), Steps(2, 5)
 
-    taken = pieces(begin(Job(bad, raising(FAILED)), Job(good, Reads())))
+    taken = pieces(begin(job_of(bad, raising(FAILED)), job_of(good, Reads())))
 
     assert [piece.result for piece in taken if piece.bot_id == 1] == [None] * 5
     assert sum(piece.result is not None for piece in taken) == 5
@@ -446,27 +456,27 @@ def test_an_answer_that_the_reading_refuses_counts_as_failed(
 ) -> None:
     reading = Steps(1, 3)
     problem = UnexpectedResponseError("/conversations", "bot 1", "the page token came before")
-    reading.answered = failing(reading.answered, problem)  # type: ignore[method-assign]
+    reading.on_page = failing(reading.on_page, problem)  # type: ignore[method-assign]
 
-    taken = pieces(begin(Job(reading, Reads())))
+    taken = pieces(begin(job_of(reading, Reads())))
 
     assert [piece.result for piece in taken] == [None] * 3
     assert reading.warnings == [str(problem)] * 3
 
 
-@pytest.mark.parametrize("where", ["read", "next_request", "answered", "failed"])
+@pytest.mark.parametrize("where", ["read", "next_request", "on_page", "on_error"])
 def test_a_defect_ends_the_run_with_itself(begin: Callable[..., WorkerPool], where: str) -> None:
     defect = ZeroDivisionError("a slip")
     reading = Steps(1, 50)
     reader = Reads()
     if where == "read":
         reader = raising(defect, at=10)
-    elif where == "failed":
+    elif where == "on_error":
         reader = raising(FAILED, at=10)
     if where != "read":
         setattr(reading, where, failing(getattr(reading, where), defect))
 
-    crawl = begin(Job(reading, reader), Job(Steps(2, 10**6), Reads()), workers=2)
+    crawl = begin(job_of(reading, reader), job_of(Steps(2, 10**6), Reads()), workers=2)
     pieces(crawl)
 
     assert crawl.fatal is defect
@@ -486,7 +496,7 @@ def failing(method: Callable[..., Any], defect: Exception) -> Callable[..., Any]
 def test_one_refused_bot_is_stopped_and_the_others_go_on(begin: Callable[..., WorkerPool]) -> None:
     refused, good = Steps(1, 5, at_once=1), Steps(2, 5)
     readable = Readable()
-    jobs = [Job(refused, raising(AuthenticationError(403))), Job(good, Reads())]
+    jobs = [job_of(refused, raising(AuthenticationError(403))), job_of(good, Reads())]
 
     crawl = begin(*jobs, readable=readable)
     taken = pieces(crawl)
@@ -500,7 +510,7 @@ def test_one_refused_bot_is_stopped_and_the_others_go_on(begin: Callable[..., Wo
 
 def test_a_key_that_no_bot_accepts_is_refused(begin: Callable[..., WorkerPool]) -> None:
     readable, refusal = Readable(), AuthenticationError(401)
-    jobs = [Job(Steps(bot_id, 5), raising(refusal)) for bot_id in (1, 2)]
+    jobs = [job_of(Steps(bot_id, 5), raising(refusal)) for bot_id in (1, 2)]
 
     pieces(begin(*jobs, readable=readable))
 
@@ -511,7 +521,7 @@ def test_a_key_that_is_revoked_midway_ends_the_run(begin: Callable[..., WorkerPo
     revoked = AuthenticationError(401)
 
     crawl = begin(
-        Job(Steps(1, 10, at_once=1), raising(revoked, at=3)), Job(Steps(2, 10**6), Reads())
+        job_of(Steps(1, 10, at_once=1), raising(revoked, at=3)), job_of(Steps(2, 10**6), Reads())
     )
     taken = pieces(crawl)
 
@@ -525,7 +535,7 @@ def test_a_bot_that_another_crawl_could_read_tells_of_a_revoked_key(
     revoked, readable = AuthenticationError(401), Readable()
     readable.add(1)
 
-    crawl = begin(Job(Steps(1, 5), raising(revoked)), readable=readable)
+    crawl = begin(job_of(Steps(1, 5), raising(revoked)), readable=readable)
     pieces(crawl)
 
     assert crawl.fatal is revoked
@@ -536,7 +546,7 @@ def test_a_bot_that_is_forbidden_to_one_crawl_only_ends_that_one(
 ) -> None:
     readable, reading = Readable(), Steps(1, 5)
     readable.add(1)
-    job = Job(reading, raising(AuthenticationError(403)))
+    job = job_of(reading, raising(AuthenticationError(403)))
 
     crawl = begin(job, readable=readable)
     pieces(crawl)
@@ -549,7 +559,7 @@ def test_a_bot_that_is_forbidden_to_one_crawl_only_ends_that_one(
 
 def test_after_closing_no_request_is_begun(begin: Callable[..., WorkerPool]) -> None:
     reader = Reads()
-    crawl = begin(Job(Steps(1, 10**6), reader), workers=2, buffer_bytes=SIZE)
+    crawl = begin(job_of(Steps(1, 10**6), reader), workers=2, buffer_bytes=SIZE)
 
     crawl.close()
     read = len(reader.read_so_far)
@@ -559,7 +569,7 @@ def test_after_closing_no_request_is_begun(begin: Callable[..., WorkerPool]) -> 
 
 
 def test_threads_that_are_stopped_leave_without_a_piece(begin: Callable[..., WorkerPool]) -> None:
-    crawl = begin(Job(Steps(1, 3, at_once=1), raising(Cancelled())), workers=1)
+    crawl = begin(job_of(Steps(1, 3, at_once=1), raising(Cancelled())), workers=1)
     assert soon(lambda: crawl.jobs[0].in_flight == 0)
 
     crawl.close()
@@ -582,7 +592,7 @@ def test_closing_does_not_wait_for_a_server_that_hangs() -> None:
     with Sandbox(World.generate(bot_ids=(1,), conversations=1)) as api:
         api.configure(faults={"hang": 1.0})
         client = ChatislavClient(api.base_url, (SANDBOX_KEY,), RateLimiter(8, stop), stop)
-        crawl = WorkerPool([Job(Steps(1, 9), Posts())], client, Readable(), workers=2)
+        crawl = WorkerPool([job_of(Steps(1, 9), Posts())], client, Readable(), workers=2)
         assert soon(lambda: api.max_in_flight == 2)
 
         began = time.monotonic()
@@ -601,7 +611,7 @@ def test_a_thread_that_cannot_be_let_go_is_left_behind(
 ) -> None:
     monkeypatch.setattr("chatislav_source.runner.worker_pool.CLOSE_SECONDS", 0.05)
     may_go = threading.Event()
-    crawl = begin(Job(Steps(1, 1), Reads(lambda _: assert_true(may_go.wait(20)))), workers=1)
+    crawl = begin(job_of(Steps(1, 1), Reads(lambda _: assert_true(may_go.wait(20)))), workers=1)
     assert soon(lambda: crawl.jobs[0].in_flight == 1)
 
     crawl.close()

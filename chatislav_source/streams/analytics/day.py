@@ -15,7 +15,6 @@ from chatislav_source.api.client import ANALYTICS_PATH, ApiResponse, ChatislavCl
 from chatislav_source.errors import ChatislavError
 from chatislav_source.records.convert import cleaned
 from chatislav_source.records.tolerant_rows import DayTotals, digest_of
-from chatislav_source.streams.conversations.state import State
 from chatislav_source.streams.date_window import (
     ONE_DAY,
     DateWindow,
@@ -24,6 +23,7 @@ from chatislav_source.streams.date_window import (
     missing_days,
     without,
 )
+from chatislav_source.streams.state import State
 
 PATH = ANALYTICS_PATH
 VERSION = 1
@@ -206,6 +206,7 @@ class AnalyticsPartition:
         self,
         bot_state: State,
         requests: Sequence[DayRequest],
+        reader: DayReader,
         note: Callable[[State, DayRequest, str], State],
         finish: Callable[[State], State],
     ) -> None:
@@ -214,6 +215,7 @@ class AnalyticsPartition:
         self.error: ChatislavError | None = None
         self.warnings: list[str] = []
         self.done = not requests
+        self.reader = reader
         self._note = note
         self._finish = finish
         self._todo = list(requests)
@@ -230,14 +232,22 @@ class AnalyticsPartition:
         self._in_flight += 1
         return self._todo.pop()
 
-    def answered(self, request: DayRequest, day: Day) -> State:
+    def read(self, request: DayRequest, client: ChatislavClient) -> Day:
+        """The day's totals, fetched.
+
+        Raises:
+            ChatislavError: as `ChatislavClient.post` says.
+        """
+        return self.reader.read(request, client)
+
+    def on_page(self, request: DayRequest, day: Day) -> State:
         """The bot's state after `day`."""
         self._in_flight -= 1
         self._failed_in_a_row = 0
         self.state = self._note(self.state, request, day.digest)
         return self._settle()
 
-    def failed(self, request: DayRequest, error: ChatislavError) -> State:
+    def on_error(self, request: DayRequest, error: ChatislavError) -> State:
         """The bot's state after a day could not be read; the other days are still tried."""
         del request  # it is not noted, so the next run finds it missing
         self._in_flight -= 1
@@ -247,7 +257,7 @@ class AnalyticsPartition:
             self.error = error
         return self._settle()
 
-    def stop(self, error: ChatislavError) -> None:
+    def abort(self, error: ChatislavError) -> None:
         """Read no more of this bot in this run."""
         self.error = error
         self.state = {**self.state, "error": str(error)}

@@ -13,7 +13,7 @@ from chatislav_source.streams.date_window import DateWindow
 
 
 class NewestDays:
-    """Readings of the newest days: what is left of the one under way, and how the last one ended."""
+    """Readings of the newest days: what is left of one under way, and how the last one ended."""
 
     def __init__(self, window: DateWindow) -> None:
         self.window = window

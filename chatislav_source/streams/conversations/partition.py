@@ -19,7 +19,7 @@ from chatislav_source.streams.conversations import state
 from chatislav_source.streams.conversations.newest_days import NewestDays
 from chatislav_source.streams.conversations.open_window import OpenWindow
 from chatislav_source.streams.conversations.page import Page, PageReader, PageRequest
-from chatislav_source.streams.conversations.state import State
+from chatislav_source.streams.state import State
 from chatislav_source.streams.conversations.verification import Verification
 from chatislav_source.streams.conversations.window_queue import WindowQueue
 from chatislav_source.streams.conversations.window_retries import (
@@ -52,13 +52,13 @@ class ConversationsPartition:
     else in the state.
     """
 
-    def __init__(self, bot_state: State, slot: str, reader: PageReader, at_once: int) -> None:
+    def __init__(self, bot_state: State, slot: str, at_once: int, reader: PageReader) -> None:
         progress = bot_state[slot]
         self.bot_id: int = bot_state["bot_id"]
         self.state = bot_state
         self.error: ChatislavError | None = None
         self.warnings: list[str] = []
-        self._reader = reader
+        self.reader = reader
         self._slot = slot
         self._newest = NewestDays(DateWindow.parse(progress["tail"]))
         self._open = resumed_windows(progress)
@@ -99,7 +99,7 @@ class ConversationsPartition:
         Raises:
             ChatislavError: as `ChatislavClient.post` says.
         """
-        return self._reader.read(request, client)
+        return self.reader.read(request, client)
 
     def _begin(self) -> OpenWindow | None:
         if self._open and self._retries.one_at_a_time:

@@ -26,12 +26,11 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from chatislav_source.streams.date_window import DateWindow, merged, utc_instant, utc_text
+from chatislav_source.streams.state import State
 
 LOOKBACK_DAYS_BY_ACTIVITY = 2  # days; enough once from/to are proven to filter on activity
 LOOKBACK_DAYS = 30  # days; a conversation may be changed this long after it was created
 CLOCK_MARGIN_SECONDS = 900  # seconds; how far our clock and the API's may be apart
-
-State = dict[str, Any]
 
 VERSION = 1
 SEAL = "seal"

@@ -58,3 +58,8 @@ def days_for(rows_per_day: float) -> int:
     """Days whose conversations make up a window."""
     most = MAX_WINDOW_DAYS
     return max(1, min(most, int(ROWS_PER_WINDOW / rows_per_day))) if rows_per_day else most
+
+
+def fits_one_window(rows_per_day: float | None, days: int) -> bool:
+    """Whether so many days hold at most a window's conversations; no if it is not known."""
+    return rows_per_day is not None and rows_per_day * days <= ROWS_PER_WINDOW

@@ -34,7 +34,7 @@ from chatislav_source.streams.analytics.day import (
     sync_requests,
     with_day,
 )
-from chatislav_source.streams.conversations.state import State
+from chatislav_source.streams.state import State
 
 API = "https://chatislav.ai/api/v1"
 TODAY = date(2026, 6, 23)
@@ -279,7 +279,9 @@ def noted_in_series(state: State, request: DayRequest, digest: str) -> State:
 
 def reading_of(state: State, requests: list[DayRequest]) -> AnalyticsPartition:
     """The reading of a sync."""
-    return AnalyticsPartition(state, requests, noted_in_series, lambda finished: finished)
+    return AnalyticsPartition(
+        state, requests, DayReader({}), noted_in_series, lambda finished: finished
+    )
 
 
 def run(state: State, today: date, failing: set[date], at_once: int = 3) -> AnalyticsPartition:
@@ -293,9 +295,9 @@ def run(state: State, today: date, failing: set[date], at_once: int = 3) -> Anal
         elif in_flight:
             oldest = in_flight.pop(0)
             if oldest.day in failing:
-                reading.failed(oldest, FAILED)
+                reading.on_error(oldest, FAILED)
             else:
-                reading.answered(oldest, Day(None, f"{oldest.day}", 0, 10, 1))
+                reading.on_page(oldest, Day(None, f"{oldest.day}", 0, 10, 1))
         else:
             return reading
 
@@ -378,9 +380,9 @@ def test_a_stopped_reading_asks_no_more_and_keeps_what_it_has() -> None:
     reading = reading_of(fresh(123, API), requests_of(fresh(123, API)))
     first = reading.next_request()
     assert first is not None
-    reading.answered(first, Day(None, "aa", 0, 10, 1))
+    reading.on_page(first, Day(None, "aa", 0, 10, 1))
 
-    reading.stop(RequestRejectedError("/analytics", "bot 123", 404, "no such bot"))
+    reading.abort(RequestRejectedError("/analytics", "bot 123", 404, "no such bot"))
 
     assert reading.next_request() is None
     assert reading.state["series"]["UTC|all"]["digests"] == {"2026-06-23": "aa"}

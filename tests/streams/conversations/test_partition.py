@@ -16,16 +16,16 @@ def test_windows_under_way_are_read_in_turn(monkeypatch: pytest.MonkeyPatch) -> 
     for days in range(30):
         for minute in range(20):
             api.add(START - timedelta(days=days, minutes=minute))
-    job, _ = Warehouse(api, (START - timedelta(days=40)).date()).begin()
-    first, second = job.reading.next_request(), job.reading.next_request()
+    partition, _ = Warehouse(api, (START - timedelta(days=40)).date()).begin()
+    first, second = partition.next_request(), partition.next_request()
     for request in (first, second):
-        answered(job, request, api, seeded(2), failure=0)
+        answered(partition, request, api, seeded(2), failure=0)
 
     windows = []
     for _ in range(4):
-        request = job.reading.next_request()
+        request = partition.next_request()
         windows.append(request.window)
-        answered(job, request, api, seeded(2), failure=0)
+        answered(partition, request, api, seeded(2), failure=0)
 
     assert first.window != second.window
     assert windows == [first.window, second.window] * 2

@@ -1,30 +1,26 @@
-"""Where a run begins: from the options and the stored state, the jobs of each bot."""
+"""Where a run of one bot's conversations begins, from the options and the stored state."""
 
 from __future__ import annotations
 
-import logging
 from datetime import date, timedelta
 
 from chatislav_source.config import ZONE_MARGIN_DAYS, Options
-from chatislav_source.runner.worker_pool import Job
-from chatislav_source.streams.analytics import day as analytics
-from chatislav_source.streams.analytics.day import AnalyticsPartition, DayReader
-from chatislav_source.streams.conversations import state
+from chatislav_source.streams.conversations import state, window_sizer
 from chatislav_source.streams.conversations.page import PageReader
 from chatislav_source.streams.conversations.partition import ConversationsPartition
-from chatislav_source.streams.conversations.state import State
-from chatislav_source.streams.conversations.window_sizer import ROWS_PER_WINDOW
 from chatislav_source.streams.date_window import ONE_DAY, DateWindow, merged, utc_instant
+from chatislav_source.streams.state import State, warn_unused
 
-logger = logging.getLogger(__name__)
 
-
-def conversations_job(
+def conversations_partition(
     stored: State | None, bot_id: int, options: Options, trusted: bool = True
-) -> Job:
-    """The job that brings one bot's conversations up to date, or goes on with it."""
+) -> ConversationsPartition:
+    """The partition that brings one bot's conversations up to date, or continues to.
+
+    Where the state is not `trusted`, it is not believed about which rows the tables hold.
+    """
     known, problem = state.restored(stored, bot_id, options.base_url, options.now)
-    say_unused(problem, bot_id)
+    warn_unused(problem, bot_id)
     if options.is_backfill:
         slot = "backfill"
         if known[slot] is None or known[slot]["range"] != options.backfill_range:
@@ -33,7 +29,6 @@ def conversations_job(
         slot = "progress"
         known = known if trusted else {**known, "digests": ""}
         known = begun_sync(known, options) if known[slot] is None else _extended(known, options)
-    reading = ConversationsPartition(known, slot, options.max_concurrency)
     progress = known[slot]
     settled_before = state.day_of(progress["settled_before"])
     reader = PageReader(
@@ -44,17 +39,7 @@ def conversations_job(
         # what the last sync remembered is compared, however old it is
         date.min if settled_before and known["digests"] else settled_before,
     )
-    return Job(reading, reader)
-
-
-def say_unused(problem: str | None, bot_id: int) -> None:
-    """Tell why a stored state is not believed, if there is a reason."""
-    if problem:
-        logger.warning(
-            "Bot %s: the stored state is not used, because %s. Everything is read again.",
-            bot_id,
-            problem,
-        )
+    return ConversationsPartition(known, slot, options.max_concurrency, reader)
 
 
 def begun_sync(known: State, options: Options) -> State:
@@ -123,9 +108,8 @@ def _extended(known: State, options: Options) -> State:
 
 
 def _is_small(known: State, first_day: date, last_day: date) -> bool:
-    density = known["rows_per_day"]
     days = (last_day - first_day).days + 1
-    return density is not None and density * days <= ROWS_PER_WINDOW
+    return window_sizer.fits_one_window(known["rows_per_day"], days)
 
 
 def begun_backfill(known: State, options: Options) -> State:
@@ -137,66 +121,3 @@ def begun_backfill(known: State, options: Options) -> State:
     todo = [DateWindow(options.start_date, last_day)]
     progress = state.begun(options.now, todo, tail)
     return {**known, "backfill": {**progress, "range": options.backfill_range}}
-
-
-def analytics_job(stored: State | None, bot_id: int, options: Options, trusted: bool = True) -> Job:
-    """The job that reads every day of one bot's analytics that is not final."""
-    known, problem = analytics.restored(stored, bot_id, options.base_url, options.today)
-    say_unused(problem, bot_id)
-    if options.is_backfill:
-        return _analytics_backfill_job(known, options)
-    if not trusted:
-        series = {name: {**days, "digests": {}} for name, days in known["series"].items()}
-        known = {**known, "series": series}
-    first_day = first_day_of_analytics(known, options)
-    requests = analytics.sync_requests(
-        known,
-        options.analytics_channels,
-        options.timezone,
-        (first_day, options.today),
-        options.today,
-        options.analytics_lookback_days,
-    )
-    loaded = {name: series["digests"] for name, series in known["series"].items()}
-    reading = AnalyticsPartition(known, requests, _note_in_series, lambda finished: finished)
-    return Job(reading, DayReader(loaded))
-
-
-def first_day_of_analytics(known: State, options: Options) -> date:
-    """The start date; where none is given, the first day that was ever loaded."""
-    days = [
-        DateWindow.parse(text).first_day
-        for series in known["series"].values()
-        for text in series["final"]
-    ]
-    return min([options.start_date, *days]) if not options.start_date_given else options.start_date
-
-
-def _note_in_series(known: State, request: analytics.DayRequest, digest: str) -> State:
-    series = analytics.with_day(known["series"].get(request.series), request, digest)
-    return {**known, "series": {**known["series"], request.series: series}}
-
-
-def _analytics_backfill_job(known: State, options: Options) -> Job:
-    backfill = known["backfill"]
-    if backfill is None or backfill["range"] != options.backfill_range:
-        backfill = {"range": options.backfill_range, "series": {}}
-    begun = {**known, "backfill": backfill}
-    requests = analytics.sync_requests(
-        {**begun, "series": backfill["series"]},
-        options.analytics_channels,
-        options.timezone,
-        (options.start_date, options.end_date or options.today),
-        options.today,
-        options.analytics_lookback_days,
-    )
-    reading = AnalyticsPartition(
-        begun, requests, _note_in_backfill, lambda finished: {**finished, "backfill": None}
-    )
-    return Job(reading, DayReader({}))
-
-
-def _note_in_backfill(known: State, request: analytics.DayRequest, digest: str) -> State:
-    backfill = known["backfill"]
-    noted = _note_in_series({"series": backfill["series"]}, request, digest)
-    return {**known, "backfill": {**backfill, "series": noted["series"]}}
