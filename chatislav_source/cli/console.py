@@ -19,7 +19,7 @@ from rich.table import Table
 from chatislav_source.cli.check import CheckResult
 from chatislav_source.cli.status import BotStatus
 from chatislav_source.runner.report import ResourceReport, SyncReport
-from chatislav_source.runner.worker_pool import ExtractedPage
+from chatislav_source.runner.stream_queue import ExtractedPage
 from chatislav_source.streams.date_window import utc_instant
 
 logger = logging.getLogger(__name__)
@@ -46,23 +46,23 @@ def log_to_stderr(debug: bool) -> None:
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str, ExtractedPage], None]]:
+def progress() -> Iterator[Callable[[str, ExtractedPage[Any, Any]], None]]:
     """Show what is loaded so far: live on a terminal, now and then as a log line elsewhere."""
     counts = {"conversations": 0, "analytics": 0, "pieces": 0}
 
     def text() -> str:
         return f"{counts['conversations']:,} conversations and {counts['analytics']:,} days read"
 
-    def count(resource: str, piece: ExtractedPage) -> None:
+    def count(resource: str, page: ExtractedPage[Any, Any]) -> None:
         counts["pieces"] += 1
-        if piece.result is not None:
+        if page.item is not None:
             is_page = resource == "conversations"
-            counts[resource] += len(piece.result.keys) if is_page else 1
+            counts[resource] += len(page.item.keys) if is_page else 1
 
     if not err.is_terminal:
 
-        def log(resource: str, piece: ExtractedPage) -> None:
-            count(resource, piece)
+        def log(resource: str, page: ExtractedPage[Any, Any]) -> None:
+            count(resource, page)
             if counts["pieces"] % PIECES_PER_LINE == 0:
                 logger.info("%s", text())
 
@@ -72,8 +72,8 @@ def progress() -> Iterator[Callable[[str, ExtractedPage], None]]:
     with Progress(*columns, console=err, transient=True) as shown:
         task = shown.add_task("Connecting", total=None)
 
-        def show(resource: str, piece: ExtractedPage) -> None:
-            count(resource, piece)
+        def show(resource: str, page: ExtractedPage[Any, Any]) -> None:
+            count(resource, page)
             shown.update(task, description=text())
 
         yield show

@@ -44,7 +44,9 @@ def fingerprint(pipeline: dlt.Pipeline) -> str:
     return hashlib.blake2b(repr(place).encode(), digest_size=16).hexdigest()
 
 
-def stored_states(resource_state: dict[str, Any], bot_ids: Iterable[int]) -> dict[int, State | None]:
+def stored_states(
+    resource_state: dict[str, Any], bot_ids: Iterable[int]
+) -> dict[int, State | None]:
     """By bot, its state as it was stored; None if there is none, or none that can be used."""
     bots = resource_state.get("bots")
     known = bots if isinstance(bots, dict) else {}

@@ -22,8 +22,8 @@ from chatislav_source.runner.row_digests import CommitMarker
 from chatislav_source.streams.conversations import state as states
 from chatislav_source.streams.conversations.partition import ConversationsPartition
 from chatislav_source.streams.conversations.plan import conversations_partition
-from chatislav_source.streams.state import State
 from chatislav_source.streams.date_window import utc_text
+from chatislav_source.streams.state import State
 
 STREAM = CONVERSATIONS.name
 
@@ -123,7 +123,7 @@ class ConversationTables:
     ) -> list[RecordBatch]:
         """The rows of `pages` that must be written; the state then says that they are."""
         read = [page for page in pages if page.item is not None]
-        batches = built(dedup.items_of(read))
+        batches = [page.rows for page in built(dedup.items_of(read))]
         rows = changed_rows(self._filters, read, batches, is_whole_run)
         states = newest_states(pages)
         noted = {bot_id: self._filters[bot_id].noted_in(states[bot_id]) for bot_id in states}

@@ -28,8 +28,27 @@ class RedactRowsFilter(logging.Filter):
         return True
 
 
-def hide_rows() -> None:
-    """Put the filter on dlt's logger, once."""
+class ExpectedWarningsFilter(logging.Filter):
+    """Drops warnings that dlt gives with every load about what is done here on purpose."""
+
+    INTENDED = (
+        # Arrow has no JSON type, so a json column comes as text; dlt keeps our type, as it should
+        "when merging arrow schema with dlt schema",
+        # what is appended has nothing to clear, and what is merged needs the mark
+        'The "hard_delete" column hint for column',
+        # rows for Postgres; dlt's faster ways make null of empty texts
+        "A ArrowToInsertValuesWriter writer is used",
+    )
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is about anything else."""
+        message = record.getMessage()
+        return not any(part in message for part in self.INTENDED)
+
+
+def install_log_filters() -> None:
+    """Put both filters on dlt's logger; once, however often this is called."""
     dlt_logger = logging.getLogger("dlt")
-    if not any(isinstance(known, RedactRowsFilter) for known in dlt_logger.filters):
-        dlt_logger.addFilter(RedactRowsFilter())
+    for kind in (RedactRowsFilter, ExpectedWarningsFilter):
+        if not any(isinstance(known, kind) for known in dlt_logger.filters):
+            dlt_logger.addFilter(kind())

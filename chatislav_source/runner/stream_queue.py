@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from chatislav_source.streams.state import State
 from chatislav_source.streams.partition import Partition
+from chatislav_source.streams.state import State
 
 
 class Sized(Protocol):

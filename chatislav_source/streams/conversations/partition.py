@@ -19,7 +19,6 @@ from chatislav_source.streams.conversations import state
 from chatislav_source.streams.conversations.newest_days import NewestDays
 from chatislav_source.streams.conversations.open_window import OpenWindow
 from chatislav_source.streams.conversations.page import Page, PageReader, PageRequest
-from chatislav_source.streams.state import State
 from chatislav_source.streams.conversations.verification import Verification
 from chatislav_source.streams.conversations.window_queue import WindowQueue
 from chatislav_source.streams.conversations.window_retries import (
@@ -29,6 +28,7 @@ from chatislav_source.streams.conversations.window_retries import (
 )
 from chatislav_source.streams.conversations.window_sizer import WindowSizer
 from chatislav_source.streams.date_window import DateWindow, merged
+from chatislav_source.streams.state import State
 
 
 class Phase(Enum):

@@ -1,0 +1,113 @@
+"""The dlt resources, and the scopes of the run that feeds them: one package, or all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
+
+import dlt
+from dlt.extract import DltResource, DltSource
+
+from chatislav_source.config import Options
+from chatislav_source.destinations.ddl import watch_loads
+from chatislav_source.destinations.dlt_internals import active_pipeline
+from chatislav_source.destinations.duckdb import Appending
+from chatislav_source.destinations.staging import private_staging
+from chatislav_source.destinations.writers import landing
+from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS
+from chatislav_source.runner.load_limit import LoadLimit
+from chatislav_source.runner.redaction import install_log_filters
+from chatislav_source.runner.run import Run
+
+
+class RunScope(Protocol):
+    """Opens the run that a load package takes its rows from.
+
+    Without `appending` every package is merged, so that dlt can repeat it.
+    """
+
+    @property
+    def appending(self) -> Appending | None: ...
+
+    def open(self, resource: str) -> AbstractContextManager[tuple[Run, LoadLimit | None]]:
+        """The run and the limit of the package; no limit means everything."""
+        ...
+
+
+class WholeRunScope:
+    """Each resource of a plain pipeline run has a run of its own, which is complete or fails."""
+
+    appending = None  # dlt repeats an interrupted package
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+
+    @contextmanager
+    def open(self, resource: str) -> Iterator[tuple[Run, LoadLimit | None]]:
+        """A run that ends with the resource.
+
+        Raises:
+            ChatislavError: something could not be read; dlt then loads nothing.
+        """
+        with Run(self._options) as run:
+            yield run, None
+            fatal = run.finish()
+            if fatal:
+                raise fatal
+            for partition in run.tables[resource].partitions:
+                if partition.error:
+                    raise partition.error
+
+
+class PackageScope:
+    """Each load package takes the next rows of one run, up to a limit."""
+
+    def __init__(self, run: Run, limit: LoadLimit, appending: Appending) -> None:
+        self.appending = appending  # such packages are never repeated, see `load_package`
+        self._run = run
+        self._limit = limit
+
+    @contextmanager
+    def open(self, resource: str) -> Iterator[tuple[Run, LoadLimit | None]]:
+        """The run, with the worker pools of both resources started."""
+        del resource
+        for name in (CONVERSATIONS.name, ANALYTICS.name):
+            self._run.start(name, dlt.current.resource_state(name))
+        yield self._run, self._limit
+
+
+def package_source(run: Run, limit: LoadLimit, appending: Appending) -> DltSource:
+    """A dlt source whose one load package holds the next rows of `run`."""
+
+    @dlt.source(name="chatislav", section="chatislav", max_table_nesting=0)
+    def chatislav() -> object:
+        return resources(PackageScope(run, limit, appending))
+
+    return chatislav()
+
+
+def resources(scope: RunScope) -> Sequence[DltResource]:
+    """The resources `conversations` and `analytics`, fed by the run that `scope` opens."""
+    install_log_filters()
+    watch_loads()
+    staging = private_staging()
+
+    def rows_of(name: str) -> Iterator[Any]:
+        staging.claim(active_pipeline())
+        with scope.open(name) as (run, limit), landing(scope.appending) as landed:
+            for table, rows in run.package(name, dlt.current.resource_state(), limit):
+                yield from landed.items(table, rows)
+            yield from landed.rest()
+
+    @dlt.resource(name=CONVERSATIONS.name)
+    def conversations() -> Iterator[Any]:
+        """Conversations, each once in its newest version, and their messages as a child table."""
+        yield from rows_of(CONVERSATIONS.name)
+
+    @dlt.resource(name=ANALYTICS.name)
+    def analytics() -> Iterator[Any]:
+        """Totals by bot, day and channel."""
+        yield from rows_of(ANALYTICS.name)
+
+    return conversations, analytics
