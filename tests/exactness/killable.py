@@ -18,9 +18,9 @@ from typing import Any
 
 from chatislav_source.destinations import duckdb
 from chatislav_source.runner import load_limit, worker_pool
-from chatislav_source.streams.conversations import partition, window_sizer
+from chatislav_source.streams.conversations import window_retries, window_sizer
 
-partition.MAX_PAGE_SIZE = 10
+window_retries.MAX_PAGE_SIZE = 10
 window_sizer.FIRST_WINDOW_DAYS = 1
 window_sizer.ROWS_PER_WINDOW = 40
 load_limit.PACKAGE_BYTES = 60_000

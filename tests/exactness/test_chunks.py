@@ -26,7 +26,7 @@ def made(tmp_path: Path) -> Iterator[Bench]:
 def test_newest_days_that_are_read_twice_fit_into_one_load(
     made: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatislav_source.runner.run.GROUP_BYTES", 16_000)  # some pages
+    monkeypatch.setattr("chatislav_source.runner.page_groups.GROUP_BYTES", 16_000)  # some pages
 
     report = made.sync(lookback_days=1)
 
@@ -89,7 +89,7 @@ def test_the_next_load_is_sized_by_how_long_the_last_one_took(
 def tiny_merged_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where rows may be replaced, each group of a few pages is a load."""
     monkeypatch.setattr("chatislav_source.runner.load_limit.MERGED_PACKAGE_BYTES", 1)
-    monkeypatch.setattr("chatislav_source.runner.run.GROUP_BYTES", 8_000)
+    monkeypatch.setattr("chatislav_source.runner.page_groups.GROUP_BYTES", 8_000)
 
 
 @pytest.mark.usefixtures("tiny_merged_chunks")
@@ -107,7 +107,7 @@ def test_a_backfill_is_loaded_in_the_smaller_loads(
     made: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # so that nothing is read twice
-    monkeypatch.setattr("chatislav_source.streams.conversations.partition.MAX_PAGE_SIZE", 100)
+    monkeypatch.setattr("chatislav_source.streams.conversations.window_retries.MAX_PAGE_SIZE", 100)
 
     report = made.sync(end_date=days_ago(3))
 

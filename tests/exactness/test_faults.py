@@ -141,7 +141,7 @@ def test_a_bot_that_is_forbidden_at_one_endpoint_is_complete_at_the_other(made: 
 def test_pages_that_are_too_large_are_read_in_smaller_ones(
     made: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatislav_source.streams.conversations.partition.MAX_PAGE_SIZE", 100)
+    monkeypatch.setattr("chatislav_source.streams.conversations.window_retries.MAX_PAGE_SIZE", 100)
     made.api.configure(largest_good_limit=50)
 
     report = made.sync()

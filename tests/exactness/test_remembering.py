@@ -98,7 +98,7 @@ def test_a_version_that_comes_back_after_the_folder_was_lost_is_written(made: Be
 def test_a_second_sync_writes_nothing_where_nothing_changed_however_many_pages_it_reads(
     made: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatislav_source.streams.conversations.partition.MAX_PAGE_SIZE", 4)
+    monkeypatch.setattr("chatislav_source.streams.conversations.window_retries.MAX_PAGE_SIZE", 4)
     monkeypatch.setattr("chatislav_source.streams.conversations.window_sizer.ROWS_PER_WINDOW", 8)
 
     reports = [made.sync() for _ in range(3)]
@@ -130,7 +130,7 @@ def test_a_backfill_leaves_the_incremental_state_as_it_is(made: Bench) -> None:
 def test_a_backfill_goes_on_where_it_was_interrupted(
     made: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatislav_source.streams.conversations.partition.MAX_PAGE_SIZE", 4)
+    monkeypatch.setattr("chatislav_source.streams.conversations.window_retries.MAX_PAGE_SIZE", 4)
     monkeypatch.setattr("chatislav_source.streams.conversations.window_sizer.ROWS_PER_WINDOW", 8)
     monkeypatch.setattr("chatislav_source.runner.load_limit.PACKAGE_BYTES", 6_000)
     seen: list[Any] = []
@@ -198,8 +198,8 @@ def test_plain_runs_and_syncs_share_their_state_and_are_exact(made: Bench) -> No
 def test_a_plain_run_leaves_what_changed_under_it_to_the_next_run(
     made: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatislav_source.streams.conversations.partition.MAX_PAGE_SIZE", 4)
-    monkeypatch.setattr("chatislav_source.runner.run.GROUP_BYTES", 4_000)
+    monkeypatch.setattr("chatislav_source.streams.conversations.window_retries.MAX_PAGE_SIZE", 4)
+    monkeypatch.setattr("chatislav_source.runner.page_groups.GROUP_BYTES", 4_000)
     made.api.configure(churn={"new_message": 0.7, "new_conversation": 0.3}, churn_limit=15)
     plain_run(made, lookback_days=0)
     made.api.configure(churn={})

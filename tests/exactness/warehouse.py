@@ -11,8 +11,8 @@ from typing import Any
 from chatislav_source.api.client import ApiResponse
 from chatislav_source.config import Options
 from chatislav_source.errors import ChatislavError, RetriesExhaustedError
-from chatislav_source.runner.change_filter import ChangeFilter, written
-from chatislav_source.runner.worker_pool import ExtractedPage
+from chatislav_source.runner.change_filter import ChangeFilter, changed_rows
+from chatislav_source.runner.stream_queue import ExtractedPage
 from chatislav_source.streams.conversations import state
 from chatislav_source.streams.conversations.page import PATH, Page, PageRequest
 from chatislav_source.streams.conversations.partition import ConversationsPartition
@@ -30,7 +30,7 @@ class Warehouse:
         self.stored: dict[str, Any] | None = None
         self.comments: dict[str, str] = {}
         self.messages: dict[str, list[int]] = {}
-        self.pieces: list[ExtractedPage] = []
+        self.pages: list[ExtractedPage[PageRequest, Page]] = []
         self.problem: ChatislavError | None = None
 
     def options(self) -> Options:
@@ -42,15 +42,16 @@ class Warehouse:
         known, problem = state.opened(json.loads(json.dumps(self.stored)))
         assert problem is None
         partition = conversations_partition(known, BOT_ID, self.options(), trusted)
-        self.pieces = []
+        self.pages = []
         return partition, ChangeFilter.of_sync(partition.state, self.api.now.date())
 
     def commit(self, writing: ChangeFilter) -> None:
-        """One load: the rows of the pieces so far, and the state after them."""
-        if not self.pieces:
+        """One load: the rows of the pages so far, and the state after them."""
+        if not self.pages:
             return
-        read = [piece for piece in self.pieces if piece.result is not None]
-        rows = written({BOT_ID: writing}, read, is_whole_run=False)
+        read = [page for page in self.pages if page.item is not None]
+        batches = [page.item.rows for page in read if page.item is not None]
+        rows = changed_rows({BOT_ID: writing}, read, batches, is_whole_run=False)
         for page in rows:
             for row in page.conversations.select(["session_id", "feedback_comment"]).to_pylist():
                 self.comments[row["session_id"]] = row["feedback_comment"]
@@ -59,8 +60,8 @@ class Warehouse:
             self.messages[session_id] = [
                 row["message_index"] for row in sent if row["session_id"] == session_id
             ]
-        self.stored = state.sealed(writing.noted_in(self.pieces[-1].state))
-        self.pieces = []
+        self.stored = state.sealed(writing.noted_in(self.pages[-1].checkpoint))
+        self.pages = []
 
     def differences(self) -> list[str]:
         """What is missing or stale; a removed conversation may stay."""
@@ -103,13 +104,13 @@ def run_sync(
             waiting.append(request)
         if waiting and (request is None or random.random() < 0.5):
             taken = waiting.pop(random.randrange(len(waiting)))
-            warehouse.pieces.append(answered(partition, taken, api, random, disturbance.failure))
+            warehouse.pages.append(answered(partition, taken, api, random, disturbance.failure))
         elif request is None:
             assert partition.done or partition.error, "nothing to do, yet not at the end"
             warehouse.commit(writing)
             warehouse.problem = partition.error
             return bool(partition.done)
-        if len(warehouse.pieces) >= chunk:
+        if len(warehouse.pages) >= chunk:
             warehouse.commit(writing)
     raise AssertionError("it does not end")
 
@@ -120,7 +121,7 @@ def answered(
     api: ModelApi,
     random: Random,
     failure: float,
-) -> ExtractedPage:
+) -> ExtractedPage[PageRequest, Page]:
     """What became of a request, told to the reading."""
     error: ChatislavError | None = None
     result: Page | None = None

@@ -22,7 +22,7 @@ def pipeline(tmp_path: Path) -> dlt.Pipeline:
 
 def is_believed(resource_state: dict[str, Any]) -> bool:
     """Whether a run that begins from this state believes it."""
-    return CommitMarker("conversations", deepcopy(resource_state)).covers(BOT_ID)
+    return CommitMarker("conversations", deepcopy(resource_state)).is_committed(BOT_ID)
 
 
 def test_a_load_is_believed_until_another_one_begins_to_hand_out_rows() -> None:
@@ -30,13 +30,13 @@ def test_a_load_is_believed_until_another_one_begins_to_hand_out_rows() -> None:
     committed: dict[str, Any] = {}
     trust.begin_load()
     for _ in range(2):
-        trust.renew(committed, [BOT_ID], known=True)
+        trust.advance(committed, [BOT_ID], known=True)
     trust.begin_load()
 
     assert is_believed(committed)
 
     lost: dict[str, Any] = {}
-    trust.renew(lost, [BOT_ID], known=True)
+    trust.advance(lost, [BOT_ID], known=True)
 
     assert not is_believed(committed)
     assert is_believed(lost)

@@ -10,7 +10,7 @@ from typing import Any
 import dlt
 import pytest
 
-from chatislav_source.runner.company import Company
+from chatislav_source.runner.conversation_tables import ConversationTables
 from chatislav_source.runner.load_limit import LoadLimit
 from chatislav_source.runner.run import Run
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox
@@ -23,9 +23,9 @@ def test_conversations_that_are_ready_to_be_loaded_do_not_wait_for_analytics(api
 
     with Run(options) as run:
         run.start("conversations", {})  # nothing of them is taken, so there is more to come
-        tables = list(run.analytics({}, LoadLimit.starting(time.monotonic())))
+        tables = list(run.package("analytics", {}, LoadLimit.starting(time.monotonic())))
 
-    assert [table.num_rows for table in tables] == [0]
+    assert [rows.num_rows for _, rows in tables] == [0]
 
 
 def test_conversations_that_are_of_the_next_load_do_not_wait_for_analytics(api: Sandbox) -> None:
@@ -33,32 +33,31 @@ def test_conversations_that_are_of_the_next_load_do_not_wait_for_analytics(api: 
     options = resolved_options(bot_ids=[101], api_key=SANDBOX_KEY, base_url=api.base_url)
 
     with Run(options) as run:
-        crawl = run.start("conversations", {})
-        while (piece := crawl.take()) is not None:
-            run._held_back.append(piece)
-        tables = list(run.analytics({}, LoadLimit.starting(time.monotonic())))
+        run.start("conversations", {})
+        conversations = run.tables["conversations"]
+        assert isinstance(conversations, ConversationTables)
+        while (page := run.pool.take("conversations")) is not None:
+            conversations._held_back.append(page)
+        tables = list(run.package("analytics", {}, LoadLimit.starting(time.monotonic())))
 
-    assert crawl.is_over
-    assert [table.num_rows for table in tables] == [0]
+    assert run.pool.is_over("conversations")
+    assert [rows.num_rows for _, rows in tables] == [0]
 
 
 @pytest.mark.parametrize("resource", ["conversations", "analytics"])
 def test_each_load_is_marked_anew(
     resource: str, api: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatislav_source.runner.run.GROUP_BYTES", 1)
+    monkeypatch.setattr("chatislav_source.runner.page_groups.GROUP_BYTES", 1)
     dlt.pipeline("p", pipelines_dir=str(tmp_path), destination="duckdb")
     options = resolved_options(bot_ids=[101], api_key=SANDBOX_KEY, base_url=api.base_url)
-    chunk = replace(LoadLimit.starting(time.monotonic()), size=1)
+    limit = replace(LoadLimit.starting(time.monotonic()), size=1)
     state: dict[str, Any] = {}
     marks = []
-    begun: list[float] = []
-    monkeypatch.setattr(Company, "load_began", lambda _, now: begun.append(now))
 
     with Run(options) as run:
         while not marks or not run.is_over:
-            list(getattr(run, resource)(state, chunk))
+            list(run.package(resource, state, limit))
             marks.append(state["trusted"]["mark"])
 
     assert len(set(marks)) == len(marks) > 1
-    assert len(begun) == len(marks)

@@ -11,7 +11,7 @@ from tests.exactness.warehouse import Warehouse, answered
 
 
 def test_windows_under_way_are_read_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatislav_source.streams.conversations.partition.MAX_PAGE_SIZE", 4)
+    monkeypatch.setattr("chatislav_source.streams.conversations.window_retries.MAX_PAGE_SIZE", 4)
     api = ModelApi(seeded(1))
     for days in range(30):
         for minute in range(20):

@@ -50,7 +50,7 @@ def test_a_known_bot_begins_with_windows_of_about_ten_pages(rows: float) -> None
 def test_after_a_window_the_next_is_at_most_four_times_as_long(rows: int, days: int) -> None:
     density = WindowSizer(None, 90, 8)
 
-    density.closed(rows, days)
+    density.observe_window(rows, days)
 
     assert density.window_days == min(days_for(rows / days), 4 * days)
 
@@ -59,7 +59,7 @@ def test_after_a_window_the_next_is_at_most_four_times_as_long(rows: int, days: 
 def test_a_window_that_goes_on_never_makes_the_next_longer(rows: int, days: int) -> None:
     density = WindowSizer(None, 90, 8)
 
-    density.goes_on(rows, days)
+    density.observe_first_page(rows, days)
 
     assert density.window_days == min(FIRST_WINDOW_DAYS, days_for(rows / days))
 
@@ -68,7 +68,7 @@ def test_a_window_that_goes_on_never_makes_the_next_longer(rows: int, days: int)
 def test_density_is_high_where_a_day_is_as_much_as_a_window(rows: int, is_high: bool) -> None:
     density = WindowSizer(None, 90, 8)
 
-    density.goes_on(rows, 1)
+    density.observe_first_page(rows, 1)
 
     assert density.is_high is is_high
 
@@ -77,7 +77,7 @@ def test_the_average_is_of_all_windows_and_none_before_the_first() -> None:
     density = WindowSizer(5.0, 90, 8)
     assert density.rows_per_day is None
 
-    density.closed(10, 4)
-    density.closed(50, 8)
+    density.observe_window(10, 4)
+    density.observe_window(50, 8)
 
     assert density.rows_per_day == 5.0

@@ -12,10 +12,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from chatislav_source.api.client import ApiResponse
-from chatislav_source.runner import dedup as batch
-from chatislav_source.runner.change_filter import ChangeFilter, PackageKeys, written
+from chatislav_source.records.tolerant_rows import RecordBatch
+from chatislav_source.runner import dedup
+from chatislav_source.runner.change_filter import ChangeFilter, changed_rows
+from chatislav_source.runner.dedup import ConversationsPage, PackageKeys
 from chatislav_source.runner.row_digests import RowDigests
-from chatislav_source.runner.worker_pool import ExtractedPage
+from chatislav_source.runner.stream_queue import ExtractedPage
 from chatislav_source.streams.conversations.page import Page, PageReader, PageRequest
 from chatislav_source.streams.date_window import DateWindow
 from tests.exactness.model import BOT_ID, START, seeded
@@ -73,7 +75,7 @@ def test_the_newest_copy_wins_with_the_newest_messages_that_are_known(
     marks = iter(range(100))
     made = [page_of(items, marks) for items in pages]
 
-    parents, messages = batch.joined(batch.newest(made))
+    parents, messages = dedup.joined(dedup.latest_versions([page.rows for page in made]))
 
     everything = [item for items in pages for item in items]
     found = {row["session_id"]: row["feedback_comment"] for row in parents.to_pylist()}
@@ -112,14 +114,14 @@ def test_each_message_row_belongs_to_a_row_that_is_written_with_it(seed: int, wh
             for _ in range(random.randrange(3))
         ]
         marks = iter(range(random.randrange(3), 100))
-        pieces = [
+        pages_read = [
             ExtractedPage(BOT_ID, PageRequest(BOT_ID, WINDOW, None, 100), page_of(part, marks), {})
             for part in items
         ]
 
-        rows = written({BOT_ID: writing}, pieces, whole)
+        rows = written({BOT_ID: writing}, pages_read, whole)
 
-        parents, messages = batch.joined(rows)
+        parents, messages = dedup.joined(rows)
         names = parents["session_id"].to_pylist()
         assert set(messages["session_id"].to_pylist()) <= set(names)
         assert len(names) == len(set(names))
@@ -128,26 +130,33 @@ def test_each_message_row_belongs_to_a_row_that_is_written_with_it(seed: int, wh
         assert len(handed_out) == len(set(handed_out))
 
 
+def written(
+    filters: dict[int, ChangeFilter], pages: Sequence[ConversationsPage], is_whole_run: bool
+) -> list[RecordBatch]:
+    """The rows that a load package of these pages writes."""
+    return changed_rows(filters, pages, [p.item.rows for p in pages if p.item], is_whole_run)
+
+
 def load(
     writing: ChangeFilter, comments: Sequence[str], whole: bool = False, window: DateWindow = WINDOW
 ) -> list[str]:
     """One load of one conversation, read as many times as there are comments; what is written."""
-    rows = written({BOT_ID: writing}, pieces_of(comments, window=window), whole)
+    rows = written({BOT_ID: writing}, pages_of(comments, window=window), whole)
     return [text for page in rows for text in page.conversations["feedback_comment"].to_pylist()]
 
 
-def pieces_of(
+def pages_of(
     comments: Sequence[str], name: str = "a", window: DateWindow = WINDOW
-) -> list[ExtractedPage]:
+) -> list[ConversationsPage]:
     """One conversation, read as many times as there are comments."""
-    pieces = []
+    pages_read = []
     for comment in comments:
         item = {"sessionId": name, "feedbackComment": comment, "messages": []}
         value = {"conversations": [item], "pagination": {"hasMore": False}}
         request = PageRequest(BOT_ID, window, None, 100)
         page = READER.parse(request, ApiResponse(value, b"", False, 1, START))
-        pieces.append(ExtractedPage(BOT_ID, request, page, {}))
-    return pieces
+        pages_read.append(ExtractedPage(BOT_ID, request, page, {}))
+    return pages_read
 
 
 @pytest.mark.parametrize(
@@ -184,24 +193,24 @@ def test_a_load_takes_a_conversation_again_only_if_it_is_not_written_again(
 ) -> None:
     writings = {BOT_ID: ChangeFilter(RowDigests(), START.date())}
     handed_out = PackageKeys(writings)
-    first = pieces_of(["A"])
+    first = pages_of(["A"])
     assert handed_out.takes(first)
     written(writings, first, is_whole_run=False)
 
-    assert handed_out.takes(pieces_of(again)) is takes
+    assert handed_out.takes(pages_of(again)) is takes
     if takes:
-        rows = written(writings, pieces_of(again), is_whole_run=False)
+        rows = written(writings, pages_of(again), is_whole_run=False)
         assert {page.conversations.num_rows for page in rows} == {0}
 
 
 def test_a_load_does_not_forget_what_it_was_given_before_the_last_pages() -> None:
     writings = {BOT_ID: ChangeFilter(RowDigests(), START.date())}
     handed_out = PackageKeys(writings)
-    for pieces in (pieces_of(["A"]), pieces_of(["A"], "another"), pieces_of(["A"], "a third")):
-        assert handed_out.takes(pieces)
-        written(writings, pieces, is_whole_run=False)
+    for pages_read in (pages_of(["A"]), pages_of(["A"], "another"), pages_of(["A"], "a third")):
+        assert handed_out.takes(pages_read)
+        written(writings, pages_read, is_whole_run=False)
 
-    assert not handed_out.takes(pieces_of(["B"]))
+    assert not handed_out.takes(pages_of(["B"]))
 
 
 def test_a_load_does_not_take_a_page_that_has_a_conversation_again_and_twice() -> None:
@@ -269,11 +278,11 @@ def test_what_a_load_takes_again_is_not_forgotten_before_it_is_looked_at(
     monkeypatch.setattr("chatislav_source.runner.row_digests.MAX_DIGESTS", 1)
     writings = {BOT_ID: ChangeFilter(RowDigests(), START.date())}
     handed_out = PackageKeys(writings)
-    first = pieces_of(["A"])
+    first = pages_of(["A"])
     assert handed_out.takes(first)
     written(writings, first, is_whole_run=False)
 
-    read = [*pieces_of(["A"], "another"), *pieces_of(["A"])]
+    read = [*pages_of(["A"], "another"), *pages_of(["A"])]
     assert handed_out.takes(read)
     rows = written(writings, read, is_whole_run=False)
 
