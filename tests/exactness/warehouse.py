@@ -14,7 +14,7 @@ from chatislav_source.errors import ChatislavError, RetriesExhaustedError
 from chatislav_source.runner.change_filter import ChangeFilter, written
 from chatislav_source.runner.worker_pool import ExtractedPage, Job
 from chatislav_source.streams.conversations import state
-from chatislav_source.streams.conversations.page import PATH, Page, PageRequest
+from chatislav_source.streams.conversations.page import PATH, Page, PageBody, PageRequest
 from chatislav_source.streams.planning import conversations_job
 from tests.exactness.model import BOT_ID, ModelApi, options_at
 
@@ -123,7 +123,7 @@ def answered(
         error = RetriesExhaustedError(PATH, str(request), 4, "HTTP 500", random.random() < 0.5)
     else:
         try:
-            answer = ApiResponse(api.page(request), b"", False, 1, api.now)
+            answer = ApiResponse(PageBody(api.page(request), b"", False), 0, 1, api.now)
             result = job.reader.parse(request, answer)  # type: ignore[attr-defined]
             return ExtractedPage(BOT_ID, request, result, job.reading.answered(request, result))
         except ChatislavError as problem:
