@@ -83,6 +83,18 @@ class RetriesExhaustedError(ChatislavError):
         )
 
 
+class WrongShapeError(Exception):
+    """A body is JSON, but not in the documented shape; `problem` says what is wrong with it.
+
+    A `parse` given to `ChatislavClient.post` raises it. The client tries the request again, and
+    raises `UnexpectedResponseError` after the last try.
+    """
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+        super().__init__(problem)
+
+
 class UnexpectedResponseError(ChatislavError):
     """The API answered 2xx, but not in the documented shape."""
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -28,8 +28,8 @@ from chatislav_source.errors import (
     RequestRejectedError,
     RetriesExhaustedError,
     UnexpectedResponseError,
+    WrongShapeError,
 )
-from chatislav_source.records.json_decoder import decode
 
 CONVERSATIONS_PATH = "/conversations"
 ANALYTICS_PATH = "/analytics"
@@ -41,6 +41,7 @@ LONGEST_WAIT_SECONDS = 20.0
 logger = logging.getLogger(__name__)
 
 Row = dict[str, Any]
+T = TypeVar("T")
 EXCERPT_CHARACTERS = 200
 PASSING_STATUSES = frozenset({408, 425, 429, 500, 501, 502, 503, 504, 507, 508, 509, 520, 521, 522})
 RATE_STATUSES = frozenset({429, 503})
@@ -53,22 +54,17 @@ HEADERS = {
 
 
 @dataclass(frozen=True)
-class ApiResponse:
-    """A good answer: the JSON object, its size in bytes, what it cost and when it came.
+class ApiResponse(Generic[T]):
+    """A good response: what `parse` made of the body, and what the request cost.
 
-    `value` is what a `Shortcut` made of the body, where one was given and took it.
+    `size` is the length of the uncompressed body in bytes, `tries` counts requests from 1, and
+    `read_at` is the time in UTC at which the body was complete.
     """
 
-    value: Any = field(repr=False)  # people's words, and so is the body
-    body: bytes = field(repr=False)
-    needs_cleaning: bool
+    value: T = field(repr=False)  # holds personal data
+    size: int
     tries: int
     read_at: datetime
-
-    @property
-    def size(self) -> int:
-        """Bytes of JSON."""
-        return len(self.body)
 
 
 class RetriableError(Exception):
@@ -78,13 +74,6 @@ class RetriableError(Exception):
         self.reason = reason
         self.size_may_be_why = size_may_be_why
         super().__init__(reason)
-
-
-Check = Callable[[Row], str | None]
-"""Says what is wrong with the shape of an answer; None if nothing is."""
-
-Shortcut = Callable[[bytes], Any]
-"""Decodes and checks a body at once; None if it must go the usual way."""
 
 
 class ChatislavClient:
@@ -126,21 +115,23 @@ class ChatislavClient:
         self,
         path: str,
         query: Row,
-        about: str,
-        check: Check,
+        label: str,
+        parse: Callable[[bytes], T],
+        *,
         tries: int = TRIES,
-        shortcut: Shortcut = lambda _: None,
         tries_if_large: int = TRIES,
-    ) -> ApiResponse:
-        """The answer to `query`; `about` names it in errors, without anybody's words.
+    ) -> ApiResponse[T]:
+        """The response to `query`; `label` names the request in errors and logs.
 
-        After `tries_if_large` it is given up where the size of the answer may be what is wrong.
+        `parse` makes a value of the body of a 2xx response. It raises `ValueError` where the body
+        is no JSON, and `WrongShapeError` where the JSON is not as documented; both are retried.
+        After `tries_if_large` the request fails where the size of the response may be the cause.
 
         Raises:
             AuthenticationError: 401 or 403 for every key.
             RequestRejectedError: any other 4xx that will not pass.
             RetriesExhaustedError: no good answer within `tries`, or the API asks to wait too long.
-            UnexpectedResponseError: the last of `tries` was 2xx, but `check` found it wrong.
+            UnexpectedResponseError: the last of `tries` was 2xx, but in a wrong shape.
             Cancelled: the run ended.
         """
         retrying = Retrying(
@@ -148,7 +139,7 @@ class ChatislavClient:
             wait=wait_random_exponential(multiplier=FIRST_WAIT_SECONDS, max=LONGEST_WAIT_SECONDS),
             retry=retry_if_exception_type((RetriableError, UnexpectedResponseError)),
             sleep=self._sleep,
-            before_sleep=_log_retry(path, about),
+            before_sleep=_log_retry(path, label),
             reraise=True,
         )
         number = 0
@@ -156,37 +147,34 @@ class ChatislavClient:
             for attempt in retrying:
                 with attempt:
                     number = attempt.retry_state.attempt_number
-                    return self._once(path, query, about, check, shortcut, number)
+                    return self._once(path, query, label, parse, number)
         except RetriableError as error:
             raise RetriesExhaustedError(
-                path, about, number, error.reason, error.size_may_be_why
+                path, label, number, error.reason, error.size_may_be_why
             ) from error
         except RetryAfterTooLong as held:
             sent = max(1, number - 1)  # the last was not: the next one would not be either
-            raise RetriesExhaustedError(path, about, sent, str(held)) from None
+            raise RetriesExhaustedError(path, label, sent, str(held)) from None
         raise AssertionError("tenacity returns or raises")
 
     def _once(
-        self, path: str, query: Row, about: str, check: Check, shortcut: Shortcut, tries: int
-    ) -> ApiResponse:
+        self, path: str, query: Row, label: str, parse: Callable[[bytes], T], tries: int
+    ) -> ApiResponse[T]:
         response, key = self._send(path, query)
         if response.status_code in KEY_STATUSES:
             response = self._with_other_key(path, query, key, response)
         if not response.is_success:
-            raise self._refusal(response, path, about)
+            raise self._refusal(response, path, label)
         body = response.content
-        if (value := shortcut(body)) is not None:
-            return ApiResponse(value, body, False, tries, datetime.now(UTC))
+        read_at = datetime.now(UTC)
         try:
-            value, needs_cleaning = decode(body)
+            return ApiResponse(parse(body), len(body), tries, read_at)
+        except WrongShapeError as error:
+            raise UnexpectedResponseError(path, label, error.problem) from None
         except ValueError:
             kind = self._without_keys(response.headers.get("content-type", "no content type"))
             reason = f"the body is not JSON ({kind[:EXCERPT_CHARACTERS]})"
             raise RetriableError(reason, size_may_be_why=True) from None
-        problem = check(value) if isinstance(value, dict) else "the body is not an object"
-        if problem:
-            raise UnexpectedResponseError(path, about, problem)
-        return ApiResponse(value, body, needs_cleaning, tries, datetime.now(UTC))
 
     def _send(self, path: str, query: Row, key: str | None = None) -> tuple[httpx.Response, str]:
         with self._throttle.slot() as began:
@@ -233,12 +221,12 @@ class ChatislavClient:
                 return response
         raise AuthenticationError(refusal.status_code)
 
-    def _refusal(self, response: httpx.Response, path: str, about: str) -> Exception:
+    def _refusal(self, response: httpx.Response, path: str, label: str) -> Exception:
         status = response.status_code
         if status in PASSING_STATUSES or status >= 500:
             return RetriableError(f"HTTP {status}", size_may_be_why=status not in RATE_STATUSES)
         text = self._redirect(response) if response.has_redirect_location else ""
-        return RequestRejectedError(path, about, status, text or self._excerpt(response))
+        return RequestRejectedError(path, label, status, text or self._excerpt(response))
 
     def _redirect(self, response: httpx.Response) -> str:
         to = urlsplit(self._without_keys(response.headers["location"]))
@@ -271,10 +259,10 @@ def _out_of_tries(tries: int, tries_if_large: int) -> Callable[[RetryCallState],
     return stop
 
 
-def _log_retry(path: str, about: str) -> Callable[[RetryCallState], None]:
+def _log_retry(path: str, label: str) -> Callable[[RetryCallState], None]:
     def log(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         reason = error.problem if isinstance(error, UnexpectedResponseError) else error
-        logger.info("POST %s for %s: %s; try %s failed", path, about, reason, state.attempt_number)
+        logger.info("POST %s for %s: %s; try %s failed", path, label, reason, state.attempt_number)
 
     return log

@@ -19,8 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatislav_source.api import rate_limiter as throttle
-from chatislav_source.api.client import ApiResponse as Answered
-from chatislav_source.api.client import ChatislavClient, Row
+from chatislav_source.api.client import ApiResponse, ChatislavClient, Row
 from chatislav_source.api.rate_limiter import Cancelled, RateLimiter
 from chatislav_source.api.retry import retry_after
 from chatislav_source.api.transport import Transport
@@ -31,10 +30,11 @@ from chatislav_source.errors import (
     RequestRejectedError,
     RetriesExhaustedError,
     UnexpectedResponseError,
+    WrongShapeError,
 )
+from chatislav_source.records.json_decoder import decode
 from chatislav_source.sandbox import SANDBOX_KEY, Answer, Sandbox, World
 from chatislav_source.sandbox.settings import FAULT_KINDS
-from chatislav_source.streams.conversations.page import envelope_problem
 
 PATH = "/conversations"
 QUERY: Row = {"bot_id": 101, "limit": 2, "channel": "all"}
@@ -128,9 +128,26 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[httpx.Request]:
     return kept
 
 
-def post(client: ChatislavClient, path: str = PATH, tries: int = 8, **query: Any) -> Answered:
+def parse(body: bytes) -> Row:
+    """The JSON object of a page."""
+    value, _ = decode(body)
+    if not isinstance(value, dict):
+        raise WrongShapeError("the body is not an object")
+    if not isinstance(value.get("conversations"), list):
+        raise WrongShapeError("`conversations` is not a list")
+    pagination = value.get("pagination")
+    if not isinstance(pagination, dict) or not isinstance(pagination.get("hasMore"), bool):
+        raise WrongShapeError("`pagination` is not as documented")
+    if pagination["hasMore"] and not isinstance(pagination.get("nextCursor"), str):
+        raise WrongShapeError("`hasMore`, but no `nextCursor`")
+    return value
+
+
+def post(
+    client: ChatislavClient, path: str = PATH, tries: int = 8, **query: Any
+) -> ApiResponse[Row]:
     """One request, of a page if nothing else is said."""
-    return client.post(path, QUERY | query, ABOUT, envelope_problem, tries)
+    return client.post(path, QUERY | query, ABOUT, parse, tries=tries)
 
 
 def test_a_good_answer_has_the_object_and_what_it_cost(client: ChatislavClient) -> None:
@@ -139,8 +156,8 @@ def test_a_good_answer_has_the_object_and_what_it_cost(client: ChatislavClient) 
     answer = post(client)
 
     assert [row["botId"] for row in answer.value["conversations"]] == [101, 101]
-    assert (answer.tries, answer.needs_cleaning) == (1, False)
-    assert answer.size == len(answer.body) > 100
+    assert answer.tries == 1
+    assert answer.size > 100
     assert before <= answer.read_at <= datetime.now(UTC)
 
 
@@ -251,7 +268,7 @@ def test_only_what_a_smaller_page_may_cure_is_given_up_early(
     api.configure(faults={last: 1.0})
 
     with pytest.raises((RetriesExhaustedError, UnexpectedResponseError)):
-        client.post(PATH, QUERY, ABOUT, envelope_problem, 5, tries_if_large=2)
+        client.post(PATH, QUERY, ABOUT, parse, tries=5, tries_if_large=2)
 
     assert api.count(PATH) == tries
 
@@ -513,22 +530,30 @@ def test_lone_surrogates_are_read_and_marked_for_cleaning(
         Answer(200, b'{"conversations": [{"x": "\\ud800"}], "pagination": {"hasMore": false}}')
     )
 
-    answer = post(client)
+    answer = client.post(PATH, QUERY, ABOUT, decode)
 
-    assert answer.needs_cleaning
-    assert answer.value["conversations"] == [{"x": "\ud800"}]
-
-
-def test_a_shortcut_that_takes_the_body_saves_decoding_it(client: ChatislavClient) -> None:
-    answer = client.post(PATH, QUERY, ABOUT, lambda _: "never asked", shortcut=len)
-
-    assert answer.value == answer.size
+    value, needs_cleaning = answer.value
+    assert needs_cleaning
+    assert value["conversations"] == [{"x": "\ud800"}]
 
 
-def test_a_shortcut_that_does_not_leaves_it_to_the_usual_way(client: ChatislavClient) -> None:
-    answer = client.post(PATH, QUERY, ABOUT, envelope_problem, shortcut=lambda _: None)
+def test_the_value_is_what_parse_makes_of_the_body(client: ChatislavClient) -> None:
+    answer = client.post(PATH, QUERY, ABOUT, bytes)
 
-    assert len(answer.value["conversations"]) == 2
+    assert len(answer.value) == answer.size
+    assert len(parse(answer.value)["conversations"]) == 2
+
+
+def test_an_error_of_parse_that_is_not_about_the_body_is_raised_at_once(
+    api: Sandbox, client: ChatislavClient
+) -> None:
+    def broken(body: bytes) -> None:
+        raise LookupError(len(body))
+
+    with pytest.raises(LookupError):
+        client.post(PATH, QUERY, ABOUT, broken)
+
+    assert api.count() == 1
 
 
 def test_an_address_that_is_none_is_a_matter_of_configuration(

@@ -18,7 +18,7 @@ from chatislav_source.runner.change_filter import ChangeFilter, changed_rows
 from chatislav_source.runner.dedup import ConversationsPage, PackageKeys
 from chatislav_source.runner.row_digests import RowDigests
 from chatislav_source.runner.stream_queue import ExtractedPage
-from chatislav_source.streams.conversations.page import Page, PageReader, PageRequest
+from chatislav_source.streams.conversations.page import Page, PageBody, PageReader, PageRequest
 from chatislav_source.streams.date_window import DateWindow
 from tests.exactness.model import BOT_ID, START, seeded
 
@@ -56,7 +56,7 @@ def page_of(items: Sequence[dict[str, Any]], marks: Any) -> Page:
         item["mark"] = str(mark)
     value = {"conversations": rendered, "pagination": {"hasMore": False}}
     request = PageRequest(BOT_ID, WINDOW, None, 100)
-    return READER.parse(request, ApiResponse(value, b"", False, 1, START))
+    return READER.parse(request, ApiResponse(PageBody(value, b"", False), 0, 1, START))
 
 
 def best(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def pages_of(
         item = {"sessionId": name, "feedbackComment": comment, "messages": []}
         value = {"conversations": [item], "pagination": {"hasMore": False}}
         request = PageRequest(BOT_ID, window, None, 100)
-        page = READER.parse(request, ApiResponse(value, b"", False, 1, START))
+        page = READER.parse(request, ApiResponse(PageBody(value, b"", False), 0, 1, START))
         pages_read.append(ExtractedPage(BOT_ID, request, page, {}))
     return pages_read
 

@@ -14,7 +14,7 @@ from chatislav_source.errors import ChatislavError, RetriesExhaustedError
 from chatislav_source.runner.change_filter import ChangeFilter, changed_rows
 from chatislav_source.runner.stream_queue import ExtractedPage
 from chatislav_source.streams.conversations import state
-from chatislav_source.streams.conversations.page import PATH, Page, PageRequest
+from chatislav_source.streams.conversations.page import PATH, Page, PageBody, PageRequest
 from chatislav_source.streams.conversations.partition import ConversationsPartition
 from chatislav_source.streams.conversations.plan import conversations_partition
 from tests.exactness.model import BOT_ID, ModelApi, options_at
@@ -129,7 +129,7 @@ def answered(
         error = RetriesExhaustedError(PATH, str(request), 4, "HTTP 500", random.random() < 0.5)
     else:
         try:
-            answer = ApiResponse(api.page(request), b"", False, 1, api.now)
+            answer = ApiResponse(PageBody(api.page(request), b"", False), 0, 1, api.now)
             result = partition.reader.parse(request, answer)
             return ExtractedPage(BOT_ID, request, result, partition.on_page(request, result))
         except ChatislavError as problem:

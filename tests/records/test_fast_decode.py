@@ -26,7 +26,7 @@ from chatislav_source.records.fast_decode import (
 from chatislav_source.records.fast_rows import typed_rows
 from chatislav_source.records.json_decoder import decode
 from chatislav_source.records.tolerant_rows import RecordBatch, page_rows, session_id_of
-from chatislav_source.streams.conversations.page import Page, PageReader, PageRequest
+from chatislav_source.streams.conversations.page import Page, PageBody, PageReader, PageRequest
 from chatislav_source.streams.date_window import DateWindow
 
 READ_AT = datetime(2026, 6, 30, 12, tzinfo=UTC)
@@ -273,7 +273,8 @@ def read_page(body: bytes, number: int = 0, is_careful: bool = False) -> Page:
     """A page as the reader gives it."""
     typed = None if is_careful else typed_page(body, BOT_ID)
     value, needs_cleaning = (typed, False) if typed else decode(body)
-    answer = ApiResponse(value, body, needs_cleaning, 1, READ_AT + timedelta(seconds=number))
+    decoded = PageBody(value, body, needs_cleaning)
+    answer = ApiResponse(decoded, len(body), 1, READ_AT + timedelta(seconds=number))
     request = PageRequest(BOT_ID, DateWindow(date(2026, 6, 1), None), None, 100)
     return PageReader(BOT_ID, UTC, READ_AT, READ_AT.date(), None).parse(request, answer)
 

@@ -12,8 +12,9 @@ from datetime import date, timedelta
 from typing import Any
 
 from chatislav_source.api.client import ANALYTICS_PATH, ApiResponse, ChatislavClient, Row
-from chatislav_source.errors import ChatislavError
+from chatislav_source.errors import ChatislavError, WrongShapeError
 from chatislav_source.records.convert import cleaned
+from chatislav_source.records.json_decoder import decode
 from chatislav_source.records.tolerant_rows import DayTotals, digest_of
 from chatislav_source.streams.date_window import (
     ONE_DAY,
@@ -51,8 +52,23 @@ class DayRequest:
             "timezone": self.timezone,
         }
 
-    def problem(self, value: Row) -> str | None:
+    def decode(self, body: bytes) -> tuple[Row, bool]:
+        """The JSON object in `body`, and whether texts in it need `cleaned`.
+
+        Raises:
+            ValueError: the body is no JSON.
+            WrongShapeError: its totals may be another day's.
+        """
+        value, needs_cleaning = decode(body)
+        problem = self.problem(value)
+        if problem:
+            raise WrongShapeError(problem)
+        return value, needs_cleaning
+
+    def problem(self, value: Any) -> str | None:
         """What is wrong with an answer, so that its totals may be another day's; else None."""
+        if not isinstance(value, dict):
+            return "the body is not an object"
         day = self.day.isoformat()
         if str(value.get("botId")) != str(self.bot_id):
             return "`botId` is not the one asked for"
@@ -96,13 +112,12 @@ class DayReader:
         Raises:
             ChatislavError: as `ChatislavClient.post` says.
         """
-        return self.parse(
-            request, client.post(PATH, request.query(), str(request), request.problem)
-        )
+        return self.parse(request, client.post(PATH, request.query(), str(request), request.decode))
 
-    def parse(self, request: DayRequest, answer: ApiResponse) -> Day:
+    def parse(self, request: DayRequest, answer: ApiResponse[tuple[Row, bool]]) -> Day:
         """The totals that `answer` holds."""
-        value, replaced = cleaned(answer.value) if answer.needs_cleaning else (answer.value, 0)
+        value, needs_cleaning = answer.value
+        value, replaced = cleaned(value) if needs_cleaning else (value, 0)
         digest = digest_of({"answer": value, "is_final": request.is_final}).hex()
         known = self.loaded.get(request.series, {}).get(request.day.isoformat())
         own = {

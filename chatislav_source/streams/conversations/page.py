@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from chatislav_source.api.client import CONVERSATIONS_PATH, TRIES, ApiResponse, ChatislavClient, Row
-from chatislav_source.errors import UnexpectedResponseError
+from chatislav_source.errors import UnexpectedResponseError, WrongShapeError
 from chatislav_source.records.convert import cleaned
 from chatislav_source.records.fast_decode import (
     Decoded,
@@ -80,6 +80,15 @@ class PageRequest:
         return f"bot {self.bot_id}, {self.window}"
 
 
+@dataclass(frozen=True)
+class PageBody:
+    """A decoded body: typed if it is as documented, else JSON values, which may need `cleaned`."""
+
+    value: Row | TypedPage = field(repr=False)  # personal data, and so is the body
+    body: bytes = field(repr=False)
+    needs_cleaning: bool
+
+
 Digests = Callable[[], dict[str, bytes]]
 
 
@@ -135,39 +144,48 @@ class PageReader:
             PATH,
             request.query(),
             str(request),
-            envelope_problem,
-            shortcut=self._typed,
+            self.decode,
             tries_if_large=(TRIES_BEFORE_SMALLER_PAGES if smaller_helps else TRIES),
         )
         return self.parse(request, answer)
 
-    def _typed(self, body: bytes) -> TypedPage | None:
-        # in another zone, instants without an offset need a careful look each
-        return typed_page(body, self.bot_id) if self.zone is UTC else None
+    def decode(self, body: bytes) -> PageBody:
+        """The decoded body.
 
-    def parse(self, request: PageRequest, answer: ApiResponse) -> Page:
+        Raises:
+            ValueError: it is no JSON.
+            WrongShapeError: its envelope is not as documented.
+        """
+        # in another zone, instants without an offset need a careful look each
+        typed = typed_page(body, self.bot_id) if self.zone is UTC else None
+        if typed is not None:
+            return PageBody(typed, body, False)
+        return PageBody(*decode_envelope(body))
+
+    def parse(self, request: PageRequest, answer: ApiResponse[PageBody]) -> Page:
         """The page that `answer` holds.
 
         Raises:
             UnexpectedResponseError: a conversation has no id, or is another bot's.
         """
-        if not isinstance(answer.value, TypedPage):
+        decoded = answer.value
+        if not isinstance(decoded.value, TypedPage):
             with PARSING:
-                return self._careful_parse(request, answer, answer.value, answer.needs_cleaning)
-        page = self._typed_parse(request, answer, answer.value)
+                return self._careful_parse(request, answer, decoded.value, decoded.needs_cleaning)
+        page = self._typed_parse(request, answer, decoded.value)
         if page is not None:
             return page
         with PARSING:
-            return self._careful_parse(request, answer, *decode(answer.body))
+            return self._careful_parse(request, answer, *decode(decoded.body))
 
     def _typed_parse(
-        self, request: PageRequest, answer: ApiResponse, typed: TypedPage
+        self, request: PageRequest, answer: ApiResponse[PageBody], typed: TypedPage
     ) -> Page | None:
         items, pagination = typed.conversations, typed.pagination
         moments = typed_times(items)
         if moments is None:
             return None
-        decoded = Decoded(items, answer.body, self.bot_id, answer.read_at, *moments)
+        decoded = Decoded(items, answer.value.body, self.bot_id, answer.read_at, *moments)
         tells = PageObservations(
             decoded.session_ids, *moments, lambda number: days_of_messages(items[number])
         )
@@ -184,7 +202,7 @@ class PageReader:
         )
 
     def _careful_parse(
-        self, request: PageRequest, answer: ApiResponse, value: Row, needs_cleaning: bool
+        self, request: PageRequest, answer: ApiResponse[PageBody], value: Row, needs_cleaning: bool
     ) -> Page:
         items: list[Row] = value["conversations"]
         session_ids = self._session_ids(request, items)
@@ -207,7 +225,11 @@ class PageReader:
         )
 
     def _page(
-        self, request: PageRequest, answer: ApiResponse, rows: RecordBatch, tells: PageObservations
+        self,
+        request: PageRequest,
+        answer: ApiResponse[PageBody],
+        rows: RecordBatch,
+        tells: PageObservations,
     ) -> Page:
         active = [moment for moment in tells.active if moment is not None]
         return Page(
@@ -248,8 +270,24 @@ def _digests(
     return dict(zip(session_ids, map(digest, items), strict=True))
 
 
-def envelope_problem(value: Row) -> str | None:
+def decode_envelope(body: bytes) -> tuple[Row, bytes, bool]:
+    """The JSON object of a page, its body, and whether texts in it need `cleaned`.
+
+    Raises:
+        ValueError: the body is no JSON.
+        WrongShapeError: its envelope is not as documented.
+    """
+    value, needs_cleaning = decode(body)
+    problem = envelope_problem(value)
+    if problem:
+        raise WrongShapeError(problem)
+    return value, body, needs_cleaning
+
+
+def envelope_problem(value: Any) -> str | None:
     """What is wrong with a page's envelope, so that believing it would lose rows; else None."""
+    if not isinstance(value, dict):
+        return "the body is not an object"
     if not isinstance(value.get("conversations"), list):
         return "`conversations` is not a list"
     pagination = value.get("pagination")

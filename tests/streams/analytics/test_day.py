@@ -55,9 +55,11 @@ def day(number: int) -> date:
     return date(2026, 6, number)
 
 
-def answered(value: dict[str, Any], needs_cleaning: bool = False) -> ApiResponse:
+def answered(
+    value: dict[str, Any], needs_cleaning: bool = False
+) -> ApiResponse[tuple[dict[str, Any], bool]]:
     """An answer as the client gives it."""
-    return ApiResponse(value, b"{}", needs_cleaning, tries=2, read_at=READ_AT)
+    return ApiResponse((value, needs_cleaning), size=2, tries=2, read_at=READ_AT)
 
 
 def test_a_day_is_asked_for_from_itself_to_itself() -> None:
