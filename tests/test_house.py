@@ -20,9 +20,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "records": set(),
     "streams": {"api", "records"},
     "destinations": {"records"},
-    "runner": {"streams", "destinations", "records", "api"},
+    "extract": {"streams", "api"},
+    "runner": {"extract", "streams", "destinations", "records", "api"},
     "source": {"runner"},
-    "cli": {"source", "runner", "streams", "destinations", "records", "api", "sandbox"},
+    "cli": {"source", "runner", "extract", "streams", "destinations", "records", "api", "sandbox"},
 }
 """The rooms that each room may import, besides `config` and `errors`, which all may."""
 
@@ -33,7 +34,7 @@ ALONE_IN: dict[str, set[str]] = {
     "httpx": {"api"},
     "tenacity": {"api"},
     "msgspec": {"records"},
-    "threading": {"api", "runner"},
+    "threading": {"api", "extract", "runner", "cli"},
     "dlt": {"source", "runner", "destinations", "cli"},
 }
 """The only rooms that may import a library."""

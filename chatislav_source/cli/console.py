@@ -18,8 +18,8 @@ from rich.table import Table
 
 from chatislav_source.cli.check import CheckResult
 from chatislav_source.cli.status import BotStatus
+from chatislav_source.extract.stream_queue import ExtractedPage
 from chatislav_source.runner.report import ResourceReport, SyncReport
-from chatislav_source.runner.stream_queue import ExtractedPage
 from chatislav_source.streams.date_window import utc_instant
 
 logger = logging.getLogger(__name__)

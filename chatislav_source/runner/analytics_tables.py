@@ -8,13 +8,14 @@ from typing import Any
 import pyarrow as pa
 
 from chatislav_source.config import Options
+from chatislav_source.extract.load_limit import LoadLimit
+from chatislav_source.extract.page_groups import PageGroups
+from chatislav_source.extract.stream_queue import ExtractedPage
 from chatislav_source.records.schema import ANALYTICS, Table
 from chatislav_source.records.tolerant_rows import analytics_rows
 from chatislav_source.runner.checkpoint import newest_states, remember
-from chatislav_source.runner.load_limit import LoadLimit
-from chatislav_source.runner.page_groups import PageGroups
+from chatislav_source.runner.report import Reports
 from chatislav_source.runner.row_digests import CommitMarker
-from chatislav_source.runner.stream_queue import ExtractedPage
 from chatislav_source.streams.analytics.day import AnalyticsPartition, Day, DayRequest
 from chatislav_source.streams.analytics.plan import analytics_partition
 from chatislav_source.streams.state import State
@@ -25,11 +26,14 @@ STREAM = ANALYTICS.name
 class AnalyticsTables:
     """Makes the tables of analytics, and notes the days they hold in the state."""
 
-    def __init__(self, config: Options, groups: PageGroups, marker: CommitMarker) -> None:
+    def __init__(
+        self, config: Options, groups: PageGroups, marker: CommitMarker, reports: Reports
+    ) -> None:
         self.partitions: list[AnalyticsPartition] = []
         self._config = config
         self._groups = groups
         self._marker = marker
+        self._reports = reports
 
     def start(self, stored: dict[int, State | None]) -> None:
         """Begin to fetch the days that the bots' stored states leave to be read."""
@@ -79,7 +83,7 @@ class AnalyticsTables:
         self._marker.advance(resource_state, states, known=not self._config.is_backfill)
         for page in pages:
             if page.item is not None:
-                report = self._groups.reports[STREAM, page.bot_id]
+                report = self._reports[STREAM, page.bot_id]
                 report.rows += page.item.totals is not None
                 report.unchanged += page.item.totals is None
         # together, as to make a column takes as long for one row as for a hundred

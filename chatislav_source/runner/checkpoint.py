@@ -14,7 +14,7 @@ from typing import Any
 
 import dlt
 
-from chatislav_source.runner.stream_queue import ExtractedPage
+from chatislav_source.extract.stream_queue import ExtractedPage
 from chatislav_source.streams.conversations import state
 from chatislav_source.streams.state import State, warn_unused
 

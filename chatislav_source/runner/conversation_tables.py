@@ -9,6 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from chatislav_source.config import Options
+from chatislav_source.extract.load_limit import LoadLimit
+from chatislav_source.extract.page_groups import PageGroups
 from chatislav_source.records.build import built
 from chatislav_source.records.schema import CONVERSATIONS, DELETED, MESSAGES, Table
 from chatislav_source.records.tolerant_rows import RecordBatch
@@ -16,8 +18,7 @@ from chatislav_source.runner import dedup
 from chatislav_source.runner.change_filter import ChangeFilter, changed_rows
 from chatislav_source.runner.checkpoint import newest_states, remember
 from chatislav_source.runner.dedup import ConversationsPage, PackageKeys
-from chatislav_source.runner.load_limit import LoadLimit
-from chatislav_source.runner.page_groups import PageGroups
+from chatislav_source.runner.report import Reports
 from chatislav_source.runner.row_digests import CommitMarker
 from chatislav_source.streams.conversations import state as states
 from chatislav_source.streams.conversations.partition import ConversationsPartition
@@ -31,11 +32,14 @@ STREAM = CONVERSATIONS.name
 class ConversationTables:
     """Makes the tables of conversations and messages, and notes what they hold in the state."""
 
-    def __init__(self, config: Options, groups: PageGroups, marker: CommitMarker) -> None:
+    def __init__(
+        self, config: Options, groups: PageGroups, marker: CommitMarker, reports: Reports
+    ) -> None:
         self.partitions: list[ConversationsPartition] = []
         self._config = config
         self._groups = groups
         self._marker = marker
+        self._reports = reports
         self._filters: dict[int, ChangeFilter] = {}
         self._held_back: list[ConversationsPage] = []
         self._resumed: set[int] = set()
@@ -136,6 +140,6 @@ class ConversationTables:
         for batch in rows:
             if batch.conversations.num_rows:
                 bot_id = batch.conversations["bot_id"][0].as_py()
-                report = self._groups.reports[STREAM, bot_id]
+                report = self._reports[STREAM, bot_id]
                 report.rows += batch.conversations.num_rows
                 report.messages += batch.messages[DELETED].null_count

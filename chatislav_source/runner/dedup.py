@@ -14,9 +14,9 @@ from typing import Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from chatislav_source.extract.stream_queue import ExtractedPage
 from chatislav_source.records.schema import CONVERSATIONS, MESSAGES
 from chatislav_source.records.tolerant_rows import RecordBatch
-from chatislav_source.runner.stream_queue import ExtractedPage
 from chatislav_source.streams.conversations.page import Page, PageRequest, kept_rows
 
 ConversationsPage = ExtractedPage[PageRequest, Page]

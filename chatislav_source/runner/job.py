@@ -21,10 +21,10 @@ from filelock import FileLock, Timeout
 from chatislav_source.destinations.duckdb import Appending
 from chatislav_source.destinations.staging import private_staging
 from chatislav_source.errors import PipelineLockedError
+from chatislav_source.extract.load_limit import LoadLimit
+from chatislav_source.extract.page_groups import OnPage
 from chatislav_source.runner.checkpoint import keep_to_destination
-from chatislav_source.runner.load_limit import LoadLimit
 from chatislav_source.runner.load_package import load, load_pending
-from chatislav_source.runner.page_groups import OnPage
 from chatislav_source.runner.report import Reports, SyncReport
 from chatislav_source.runner.resources import package_source
 from chatislav_source.runner.run import Run

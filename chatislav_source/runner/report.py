@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from chatislav_source.extract.stream_queue import ExtractedPage
 from chatislav_source.streams.date_window import utc_text
 
 
@@ -33,12 +34,14 @@ class ResourceReport:
     error: str | None = None
     state: dict[str, Any] = field(default_factory=dict)
 
-    def count_request(self, tries: int, replaced_characters: int) -> None:
-        """Count a request that got a good answer after so many tries."""
-        self.pages += 1
-        self.requests += tries
-        self.retries += tries - 1
-        self.replaced_characters += replaced_characters
+    def count(self, page: ExtractedPage[Any, Any]) -> None:
+        """Count the request of a page, and keep the checkpoint after it."""
+        self.state = page.checkpoint
+        if page.item is not None:
+            self.pages += 1
+            self.requests += page.item.tries
+            self.retries += page.item.tries - 1
+            self.replaced_characters += page.item.replaced_characters
 
     def end(self, done: bool, error: BaseException | None, state: dict[str, Any]) -> None:
         """Note how the resource ended; `state` only where none was noted with a page."""

@@ -15,8 +15,8 @@ from chatislav_source.destinations.dlt_internals import active_pipeline
 from chatislav_source.destinations.duckdb import Appending
 from chatislav_source.destinations.staging import private_staging
 from chatislav_source.destinations.writers import landing
+from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS
-from chatislav_source.runner.load_limit import LoadLimit
 from chatislav_source.runner.redaction import install_log_filters
 from chatislav_source.runner.run import Run
 

@@ -12,16 +12,17 @@ import pyarrow as pa
 from chatislav_source.api.client import ChatislavClient
 from chatislav_source.api.rate_limiter import RateLimiter
 from chatislav_source.config import Options
+from chatislav_source.extract.key_access import KeyAccess
+from chatislav_source.extract.load_limit import LoadLimit
+from chatislav_source.extract.page_groups import OnPage, PageGroups
+from chatislav_source.extract.stream_queue import ExtractedPage
+from chatislav_source.extract.worker_pool import WorkerPool, workers_for
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, Table
 from chatislav_source.runner.analytics_tables import AnalyticsTables
 from chatislav_source.runner.checkpoint import stored_states
 from chatislav_source.runner.conversation_tables import ConversationTables
-from chatislav_source.runner.key_access import KeyAccess
-from chatislav_source.runner.load_limit import LoadLimit
-from chatislav_source.runner.page_groups import OnPage, PageGroups
 from chatislav_source.runner.report import Reports, ResourceReport
 from chatislav_source.runner.row_digests import CommitMarker
-from chatislav_source.runner.worker_pool import WorkerPool, workers_for
 from chatislav_source.streams.partition import Partition
 
 Tables = ConversationTables | AnalyticsTables
@@ -52,7 +53,8 @@ class Run:
         rate_limiter = RateLimiter(config.max_concurrency, stop)
         self._client = ChatislavClient(config.base_url, config.keys, rate_limiter, stop)
         self.pool = WorkerPool(self._client, self._access, workers_for(config.max_concurrency))
-        self._groups = PageGroups(self.pool, self.reports, on_page)
+        self._on_page = on_page
+        self._groups = PageGroups(self.pool, self._count)
         self.tables: dict[str, Tables] = {}
 
     def __enter__(self) -> Run:
@@ -71,11 +73,16 @@ class Run:
         """Begin to fetch a stream from its stored state, if that is not under way."""
         if stream in self.tables:
             return
-        tables = TABLES[stream](self.config, self._groups, CommitMarker(stream, resource_state))
+        marker = CommitMarker(stream, resource_state)
+        tables = TABLES[stream](self.config, self._groups, marker, self.reports)
         tables.start(stored_states(resource_state, self.config.bot_ids))
         self.tables[stream] = tables
         for bot_id, days in tables.ranges.items():
             self.reports.setdefault((stream, bot_id), ResourceReport(bot_id, stream, *days))
+
+    def _count(self, stream: str, page: ExtractedPage[Any, Any]) -> None:
+        self.reports[stream, page.bot_id].count(page)
+        self._on_page(stream, page)
 
     def package(
         self, stream: str, resource_state: dict[str, Any], limit: LoadLimit | None

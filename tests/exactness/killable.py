@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from chatislav_source.destinations import duckdb
-from chatislav_source.runner import load_limit, worker_pool
+from chatislav_source.extract import load_limit, worker_pool
 from chatislav_source.streams.conversations import window_retries, window_sizer
 
 window_retries.MAX_PAGE_SIZE = 10

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.runner import company
-from chatislav_source.runner.load_limit import LoadLimit
 from chatislav_source.sandbox import World
 from tests.exactness.truth import TODAY, Bench, bench, days_ago
 
@@ -26,7 +26,7 @@ def made(tmp_path: Path) -> Iterator[Bench]:
 def test_newest_days_that_are_read_twice_fit_into_one_load(
     made: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatislav_source.runner.page_groups.GROUP_BYTES", 16_000)  # some pages
+    monkeypatch.setattr("chatislav_source.extract.page_groups.GROUP_BYTES", 16_000)  # some pages
 
     report = made.sync(lookback_days=1)
 
@@ -40,8 +40,8 @@ def test_newest_days_that_are_read_twice_fit_into_one_load(
 def test_while_few_requests_are_left_what_is_there_is_loaded(
     made: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatislav_source.runner.worker_pool.LULL_SECONDS", 0.0)
-    monkeypatch.setattr("chatislav_source.runner.load_limit.LEAST_PACKAGE_BYTES", 1)
+    monkeypatch.setattr("chatislav_source.extract.worker_pool.LULL_SECONDS", 0.0)
+    monkeypatch.setattr("chatislav_source.extract.load_limit.LEAST_PACKAGE_BYTES", 1)
     monkeypatch.setattr(company, "FEWEST", 99)  # it is known from the start that answers are slow
     made.api.settings.latency_seconds = 0.02
 
@@ -54,9 +54,9 @@ def test_while_few_requests_are_left_what_is_there_is_loaded(
 def test_while_answers_are_waited_for_what_is_there_is_loaded(
     made: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatislav_source.runner.worker_pool.LULL_SECONDS", 99.0)
-    monkeypatch.setattr("chatislav_source.runner.load_limit.READ_PER_LOAD", 0.0)
-    monkeypatch.setattr("chatislav_source.runner.load_limit.LEAST_PACKAGE_BYTES", 1)
+    monkeypatch.setattr("chatislav_source.extract.worker_pool.LULL_SECONDS", 99.0)
+    monkeypatch.setattr("chatislav_source.extract.load_limit.READ_PER_LOAD", 0.0)
+    monkeypatch.setattr("chatislav_source.extract.load_limit.LEAST_PACKAGE_BYTES", 1)
     monkeypatch.setattr(company, "FEWEST", 99)
     made.api.settings.latency_seconds = 0.3  # reading takes longer than a load on any machine
 
@@ -88,8 +88,8 @@ def test_the_next_load_is_sized_by_how_long_the_last_one_took(
 @pytest.fixture
 def tiny_merged_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where rows may be replaced, each group of a few pages is a load."""
-    monkeypatch.setattr("chatislav_source.runner.load_limit.MERGED_PACKAGE_BYTES", 1)
-    monkeypatch.setattr("chatislav_source.runner.page_groups.GROUP_BYTES", 8_000)
+    monkeypatch.setattr("chatislav_source.extract.load_limit.MERGED_PACKAGE_BYTES", 1)
+    monkeypatch.setattr("chatislav_source.extract.page_groups.GROUP_BYTES", 8_000)
 
 
 @pytest.mark.usefixtures("tiny_merged_chunks")

@@ -12,12 +12,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from chatislav_source.api.client import ApiResponse
+from chatislav_source.extract.stream_queue import ExtractedPage
 from chatislav_source.records.tolerant_rows import RecordBatch
 from chatislav_source.runner import dedup
 from chatislav_source.runner.change_filter import ChangeFilter, changed_rows
 from chatislav_source.runner.dedup import ConversationsPage, PackageKeys
 from chatislav_source.runner.row_digests import RowDigests
-from chatislav_source.runner.stream_queue import ExtractedPage
 from chatislav_source.streams.conversations.page import Page, PageBody, PageReader, PageRequest
 from chatislav_source.streams.date_window import DateWindow
 from tests.exactness.model import BOT_ID, START, seeded

@@ -132,7 +132,7 @@ def test_a_backfill_goes_on_where_it_was_interrupted(
 ) -> None:
     monkeypatch.setattr("chatislav_source.streams.conversations.window_retries.MAX_PAGE_SIZE", 4)
     monkeypatch.setattr("chatislav_source.streams.conversations.window_sizer.ROWS_PER_WINDOW", 8)
-    monkeypatch.setattr("chatislav_source.runner.load_limit.PACKAGE_BYTES", 6_000)
+    monkeypatch.setattr("chatislav_source.extract.load_limit.PACKAGE_BYTES", 6_000)
     seen: list[Any] = []
 
     def stop_late(resource: str, _: Any) -> None:
@@ -199,7 +199,7 @@ def test_a_plain_run_leaves_what_changed_under_it_to_the_next_run(
     made: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chatislav_source.streams.conversations.window_retries.MAX_PAGE_SIZE", 4)
-    monkeypatch.setattr("chatislav_source.runner.page_groups.GROUP_BYTES", 4_000)
+    monkeypatch.setattr("chatislav_source.extract.page_groups.GROUP_BYTES", 4_000)
     made.api.configure(churn={"new_message": 0.7, "new_conversation": 0.3}, churn_limit=15)
     plain_run(made, lookback_days=0)
     made.api.configure(churn={})

@@ -136,7 +136,7 @@ def crashing(step: str, late: bool, number: int) -> Iterator[None]:
 def test_whatever_happens_in_whatever_order_the_tables_are_exact_in_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("chatislav_source.runner.load_limit.PACKAGE_BYTES", 20_000)
+    monkeypatch.setattr("chatislav_source.extract.load_limit.PACKAGE_BYTES", 20_000)
     monkeypatch.setattr("chatislav_source.destinations.duckdb.APPEND_FROM_ROWS", 10)
     default = settings.default or settings()
     is_default = default.max_examples == settings.get_profile("default").max_examples

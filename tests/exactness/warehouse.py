@@ -11,8 +11,8 @@ from typing import Any
 from chatislav_source.api.client import ApiResponse
 from chatislav_source.config import Options
 from chatislav_source.errors import ChatislavError, RetriesExhaustedError
+from chatislav_source.extract.stream_queue import ExtractedPage
 from chatislav_source.runner.change_filter import ChangeFilter, changed_rows
-from chatislav_source.runner.stream_queue import ExtractedPage
 from chatislav_source.streams.conversations import state
 from chatislav_source.streams.conversations.page import PATH, Page, PageBody, PageRequest
 from chatislav_source.streams.conversations.partition import ConversationsPartition

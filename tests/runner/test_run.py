@@ -10,8 +10,8 @@ from typing import Any
 import dlt
 import pytest
 
+from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.runner.conversation_tables import ConversationTables
-from chatislav_source.runner.load_limit import LoadLimit
 from chatislav_source.runner.run import Run
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox
 from chatislav_source.source import resolved_options
@@ -48,7 +48,7 @@ def test_conversations_that_are_of_the_next_load_do_not_wait_for_analytics(api: 
 def test_each_load_is_marked_anew(
     resource: str, api: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatislav_source.runner.page_groups.GROUP_BYTES", 1)
+    monkeypatch.setattr("chatislav_source.extract.page_groups.GROUP_BYTES", 1)
     dlt.pipeline("p", pipelines_dir=str(tmp_path), destination="duckdb")
     options = resolved_options(bot_ids=[101], api_key=SANDBOX_KEY, base_url=api.base_url)
     limit = replace(LoadLimit.starting(time.monotonic()), size=1)

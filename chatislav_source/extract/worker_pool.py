@@ -16,8 +16,8 @@ from typing import Any
 from chatislav_source.api.client import ChatislavClient
 from chatislav_source.api.rate_limiter import Cancelled
 from chatislav_source.errors import AuthenticationError, ChatislavError
-from chatislav_source.runner.key_access import KeyAccess
-from chatislav_source.runner.stream_queue import ExtractedPage, StreamQueue
+from chatislav_source.extract.key_access import KeyAccess
+from chatislav_source.extract.stream_queue import ExtractedPage, StreamQueue
 from chatislav_source.streams.partition import Partition
 from chatislav_source.streams.state import State
 

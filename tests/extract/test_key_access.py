@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chatislav_source.errors import AuthenticationError, BotAccessError
-from chatislav_source.runner.key_access import KeyAccess
-from chatislav_source.runner.worker_pool import WorkerPool
+from chatislav_source.extract.key_access import KeyAccess
+from chatislav_source.extract.worker_pool import WorkerPool
 
 from .steps import Steps, raising, taken
 

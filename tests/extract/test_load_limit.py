@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatislav_source.runner.load_limit import (
+from chatislav_source.extract.load_limit import (
     LEAST_PACKAGE_BYTES,
     MERGED_PACKAGE_BYTES,
     PACKAGE_BYTES,

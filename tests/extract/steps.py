@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chatislav_source.errors import ChatislavError, RetriesExhaustedError
-from chatislav_source.runner.key_access import KeyAccess
-from chatislav_source.runner.stream_queue import ExtractedPage
-from chatislav_source.runner.worker_pool import WorkerPool
+from chatislav_source.extract.key_access import KeyAccess
+from chatislav_source.extract.stream_queue import ExtractedPage
+from chatislav_source.extract.worker_pool import WorkerPool
 from chatislav_source.streams.state import State
 
 FAILED = RetriesExhaustedError("/conversations", "bot 1", 8, "HTTP 500")

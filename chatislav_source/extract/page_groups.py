@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from chatislav_source.runner.load_limit import LoadLimit
-from chatislav_source.runner.report import Reports
-from chatislav_source.runner.stream_queue import ExtractedPage
-from chatislav_source.runner.worker_pool import WorkerPool
+from chatislav_source.extract.load_limit import LoadLimit
+from chatislav_source.extract.stream_queue import ExtractedPage
+from chatislav_source.extract.worker_pool import WorkerPool
 
 GROUP_BYTES = 8 * 1024 * 1024  # of JSON made into one Arrow table
 
@@ -18,11 +17,10 @@ OnPage = Callable[[str, ExtractedPage[Any, Any]], None]
 
 
 class PageGroups:
-    """Takes groups of pages, counts them in the reports and tells `on_page` of each."""
+    """Takes groups of pages and calls `on_page` with each."""
 
-    def __init__(self, pool: WorkerPool, reports: Reports, on_page: OnPage) -> None:
+    def __init__(self, pool: WorkerPool, on_page: OnPage) -> None:
         self.pool = pool
-        self.reports = reports
         self._on_page = on_page
 
     def take(
@@ -42,7 +40,6 @@ class PageGroups:
                 break
             pages.append(page)
             size += page.size
-            self._count(stream, page)
             self._on_page(stream, page)
         return pages
 
@@ -51,9 +48,3 @@ class PageGroups:
         return limit is not None and limit.may_flush(
             size, time.monotonic(), self.pool.is_waiting(stream), self.pool.is_slow(stream)
         )
-
-    def _count(self, stream: str, page: ExtractedPage[Any, Any]) -> None:
-        report = self.reports[stream, page.bot_id]
-        report.state = page.checkpoint
-        if page.item is not None:
-            report.count_request(page.item.tries, page.item.replaced_characters)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chatislav_source.runner.worker_pool import WorkerPool
+from chatislav_source.extract.worker_pool import WorkerPool
 
 from .steps import Steps, pool_of
 

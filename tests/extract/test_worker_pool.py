@@ -12,8 +12,8 @@ import pytest
 from chatislav_source.api.client import ChatislavClient
 from chatislav_source.api.rate_limiter import Cancelled, RateLimiter
 from chatislav_source.errors import AuthenticationError, UnexpectedResponseError
-from chatislav_source.runner.key_access import KeyAccess
-from chatislav_source.runner.worker_pool import WorkerPool, workers_for
+from chatislav_source.extract.key_access import KeyAccess
+from chatislav_source.extract.worker_pool import WorkerPool, workers_for
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 from tests.soon import soon
 
@@ -204,7 +204,7 @@ def test_one_response_that_makes_several_requests_possible_has_all_workers_at_wo
 def test_responses_are_not_waited_for_as_long_as_a_page_is_there(
     begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatislav_source.runner.worker_pool.LULL_SECONDS", 0.0)
+    monkeypatch.setattr("chatislav_source.extract.worker_pool.LULL_SECONDS", 0.0)
     may_end = threading.Event()
     reads = Reads(lambda number: assert_true(number == 0 or may_end.wait(20)))
 
@@ -221,7 +221,7 @@ def test_responses_are_not_waited_for_as_long_as_a_page_is_there(
 def test_a_stream_is_slow_while_it_has_few_requests_to_send(
     begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatislav_source.runner.worker_pool.LULL_SECONDS", 0.0)
+    monkeypatch.setattr("chatislav_source.extract.worker_pool.LULL_SECONDS", 0.0)
     may_end = threading.Event()
     few, many = (Steps(1, count, waiting_for(may_end)) for count in (1, 9))
 
@@ -369,7 +369,7 @@ def test_closing_does_not_wait_for_a_server_that_hangs() -> None:
 def test_a_thread_that_cannot_be_interrupted_is_left_behind(
     begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatislav_source.runner.worker_pool.CLOSE_SECONDS", 0.05)
+    monkeypatch.setattr("chatislav_source.extract.worker_pool.CLOSE_SECONDS", 0.05)
     may_go = threading.Event()
     partition = Steps(1, 1, waiting_for(may_go))
     pool = begin(partition, workers=1)

@@ -1,0 +1,1 @@
+"""Fetching: worker threads that read partitions, and when a load package ends."""
