@@ -227,7 +227,9 @@ def demo(database: Path, conversations: int, debug: bool) -> None:
     "--bot-id", "bot_ids", type=int, multiple=True, default=(101, 102, 103), show_default=True
 )
 @click.option("--conversations", default=200, show_default=True, help="Per bot.")
-@click.option("--days", default=60, show_default=True, help="Over which they spread, until today.")
+@click.option("--days", default=60, show_default=True, help="Over which they spread.")
+@click.option("--last-day", type=click.DateTime(["%Y-%m-%d"]), help="UTC.  [default: today]")
+@click.option("--messages", type=int, help="In each conversation.  [default: 0 to 40]")
 @click.option("--seed", default=1, show_default=True)
 @click.option("--set", "switches", multiple=True, metavar="NAME=JSON", help="Switch; repeatable.")
 def sandbox(
@@ -235,6 +237,8 @@ def sandbox(
     bot_ids: tuple[int, ...],
     conversations: int,
     days: int,
+    last_day: datetime | None,
+    messages: int | None,
     seed: int,
     switches: tuple[str, ...],
 ) -> None:
@@ -245,11 +249,15 @@ def sandbox(
     chatislav sandbox --set latency_seconds=0.05 --set 'faults={"503": 0.1}'
     """
     from chatislav_source.sandbox import SANDBOX_KEY, Settings, World
-    from chatislav_source.sandbox.__main__ import serve
+    from chatislav_source.sandbox.serve import serve
 
-    today = datetime.now(UTC).date()
     world = World.generate(
-        bot_ids=bot_ids, conversations=conversations, days=days, last_day=today, seed=seed
+        bot_ids=bot_ids,
+        conversations=conversations,
+        days=days,
+        last_day=last_day.date() if last_day else None,
+        seed=seed,
+        messages=messages,
     )
     settings = Settings()
     try:

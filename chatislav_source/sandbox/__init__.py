@@ -1,12 +1,13 @@
 """A local Chatislav API with made-up data, for demos and tests: no key, no network.
 
-It follows the vendor's documentation strictly, and can be switched wherever that is silent.
+It follows the vendor's documentation strictly. Where the documentation is silent, a setting chooses
+the behaviour.
 """
 
-from .faults import Answer
-from .log import RequestRecord
-from .server import SANDBOX_KEY, Sandbox
-from .settings import Settings
-from .world import World
+from chatislav_source.sandbox.server.answer import Answer
+from chatislav_source.sandbox.server.request_log import RequestRecord
+from chatislav_source.sandbox.server.sandbox import SANDBOX_KEY, Sandbox
+from chatislav_source.sandbox.settings import Settings
+from chatislav_source.sandbox.world.world import World
 
 __all__ = ["SANDBOX_KEY", "Answer", "RequestRecord", "Sandbox", "Settings", "World"]

@@ -1,4 +1,4 @@
-"""Every switch of the sandbox: what the API's documentation leaves open, and what can go wrong."""
+"""Every setting of the sandbox: what the API's documentation leaves open, and faults."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo
 
-from .rendering import Shape, shape_of
+from chatislav_source.sandbox.rendering.shape import Shape, shape_of
+from chatislav_source.sandbox.world.mutations import MUTATION_KINDS
 
 FAULT_KINDS = (
     "429",
@@ -26,26 +27,15 @@ FAULT_KINDS = (
     "invalid_json",
     "empty_body",
     "html_200",
-    "wrong_shape",  # valid JSON of another shape, in rotation
+    "wrong_shape",  # valid JSON of another structure, in rotation
     "slow",  # `slow_seconds`, then a good answer
     "hang",  # `hang_seconds`, then the connection closes without an answer
-)
-
-MUTATION_KINDS = (
-    "new_conversation",
-    "new_message",
-    "resolution",
-    "resolution_touch",
-    "rating",
-    "summary",
-    "remove_message",
-    "remove_conversation",
 )
 
 
 @dataclass
 class Settings:
-    """How the sandbox behaves; every field can be assigned while it serves.
+    """How the sandbox behaves; fields can be assigned while it serves, `prerender` before that.
 
     Times are seconds, probabilities 0 to 1, statuses HTTP statuses. Assigning an unknown name
     raises AttributeError, a value that is not allowed ValueError.
@@ -165,6 +155,8 @@ class Settings:
     churn_limit: int | None = None
     # Seconds that the sandbox's clock is ahead for what changes now; may be negative.
     clock_offset_seconds: float = 0.0
+    # Whether all conversations are rendered before the start, about 2 kB each, for benchmarks.
+    prerender: bool = False
     # Requests that are kept for `requests`, the latest ones; counters go on without limit.
     max_request_log: int = 100_000
 
@@ -194,7 +186,7 @@ class Settings:
             setattr(self, name, getattr(trial, name))
 
     def shape(self) -> Shape:
-        """How rows are written."""
+        """The form in which rows are written."""
         return shape_of(self.timestamps, self.naive_timezone, self.extra_fields, self.messages_mode)
 
     def as_dict(self) -> dict[str, Any]:

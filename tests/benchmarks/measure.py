@@ -146,14 +146,15 @@ def served(
     conversations: int, days: int = 90, messages: int = 8, bots: Sequence[int] = (BOTS[0],)
 ) -> Iterator[Served]:
     """Serve `conversations` per bot, written out before the first request comes."""
-    command = [sys.executable, "-m", "chatislav_source.sandbox"]
-    command += ["--conversations", str(conversations), "--days", str(days), "--prerender"]
-    command += ["--bots", ",".join(map(str, bots)), "--messages", str(messages)]
+    command = [CHATISLAV, "sandbox", "--port", "0", "--set", "prerender=true"]
+    command += ["--conversations", str(conversations), "--days", str(days)]
+    command += ["--messages", str(messages), *(f"--bot-id={bot}" for bot in bots)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         if server.stdout is None:
             raise RuntimeError("the sandbox has no output")
-        line = server.stdout.readline()
+        server.stdout.readline()  # a heading; the address follows
+        address = server.stdout.readline()
         try:
-            yield Served(line.removeprefix("listening on ").strip())
+            yield Served(address.partition("=")[2].strip())
         finally:
             server.terminate()

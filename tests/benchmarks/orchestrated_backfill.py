@@ -42,8 +42,8 @@ Days = tuple[date, date]
 def rows() -> Iterator[Row]:
     """The time of one process, and of several with its ratio."""
     world = World.generate(bot_ids=BOTS, conversations=CONVERSATIONS, days=DAYS, last_day=LAST_DAY)
-    settings = Settings(latency_seconds=LATENCY_SECONDS)
-    with Sandbox(world, settings, prerender=True) as api:
+    settings = Settings(latency_seconds=LATENCY_SECONDS, prerender=True)
+    with Sandbox(world, settings) as api:
         alone = seconds_of([("year", list(BOTS), (FIRST_DAY, LAST_DAY))], 1, api, world)
         longest_first = sorted(months(), key=lambda days: days[0] - days[1])
         tasks = [(f"{b}_{days[0]:%Y_%m}", [b], days) for days in longest_first for b in BOTS]

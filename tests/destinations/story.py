@@ -7,7 +7,7 @@ from typing import Any
 
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Table, snake_case
 from chatislav_source.sandbox import World
-from chatislav_source.sandbox.analytics import totals_of
+from chatislav_source.sandbox.api.analytics import totals_of
 
 from .warehouses import Row
 

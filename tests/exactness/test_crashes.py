@@ -16,8 +16,7 @@ from typing import Any
 
 import pytest
 
-from chatislav_source.sandbox import World
-from chatislav_source.sandbox.log import RequestRecord
+from chatislav_source.sandbox import RequestRecord, World
 from tests.exactness.model import seeded
 from tests.exactness.truth import TODAY, Bench, bench, days_ago
 

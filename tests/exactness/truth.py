@@ -17,7 +17,7 @@ from chatislav_source import sync
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Table, snake_case
 from chatislav_source.runner.report import SyncReport
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
-from chatislav_source.sandbox.analytics import totals_of
+from chatislav_source.sandbox.api.analytics import totals_of
 
 Row = dict[str, Any]
 Rows = dict[tuple[Any, ...], Row]

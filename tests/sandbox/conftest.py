@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from sandbox_caller import Caller
+from sandbox_caller import LAST_DAY, Caller
 
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 
 
 @pytest.fixture
 def world() -> World:
-    return World.generate(bot_ids=(101, 102), conversations=60, days=20)
+    return World.generate((101, 102), conversations=60, days=20, last_day=LAST_DAY)
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
-"""A client that talks to a sandbox over a real socket, with its key."""
+"""What the tests of the sandbox share: a client over a real socket, and a conversation."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from typing import Any
 
 import httpx
@@ -10,6 +12,12 @@ import httpx
 from chatislav_source.sandbox import Sandbox
 
 Row = dict[str, Any]
+
+LAST_DAY = date(2026, 6, 30)
+"""The last day of the generated conversations, in the past, so that they are always the same."""
+
+NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
+"""Later than all generated conversations."""
 
 
 class Caller:
@@ -42,3 +50,17 @@ class Caller:
     def all_ids(self, **body: Any) -> list[str]:
         """The session ids of all pages, in the order they came."""
         return [row["sessionId"] for page in self.pages(**body) for row in page["conversations"]]
+
+
+def served(call: Caller, session_id: str, bot_id: int = 101) -> Row:
+    """One conversation as the API sends it; lone surrogates and huge numbers are read, too."""
+    answer = call.post(bot_id=bot_id, session_id=session_id)
+    (row,) = json.loads(answer.content)["conversations"]
+    return dict(row)
+
+
+def conversation(session_id: str = "s", **fields: Any) -> Row:
+    """A conversation of bot 101 at noon; `fields` replace or extend its own."""
+    message = {"id": "m", "createdAt": NOON, "role": "user", "content": "Zdravo"}
+    row = {"sessionId": session_id, "botId": 101, "createdAt": NOON, "lastActivity": NOON}
+    return row | {"messages": [message]} | fields

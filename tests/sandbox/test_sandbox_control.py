@@ -17,7 +17,7 @@ from sandbox_caller import Caller
 
 import chatislav_source.sandbox
 from chatislav_source.sandbox import SANDBOX_KEY, Answer, Sandbox, Settings, World
-from chatislav_source.sandbox.sockets import Connection
+from chatislav_source.sandbox.server.http_server import Connection
 
 DAY = {"from": "2026-06-20", "to": "2026-06-20"}
 
@@ -183,12 +183,13 @@ def test_it_can_be_stopped_and_started_on_the_same_port(world: World) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_command_says_where_it_listens_and_ends_in_order(number: signal.Signals) -> None:
-    arguments = ["--bots", "7,8", "--conversations", "5", "--set", "page_order=session_id"]
-    command = [sys.executable, "-m", "chatislav_source.sandbox", "--port", "0", *arguments]
+    arguments = ["--bot-id=7", "--bot-id=8", "--conversations=5", "--set=page_order=session_id"]
+    arguments += ["--last-day=2026-06-30", "--days=2", "--messages=3", "--set=prerender=true"]
+    command = [sys.executable, "-m", "chatislav_source", "sandbox", "--port", "0", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        line = process.stdout.readline()
-        url = line.removeprefix("listening on ").strip()
+        said = [process.stdout.readline() for _ in range(4)]
+        url = said[1].partition("BASE_URL=")[2].strip()
         page = httpx.post(
             f"{url}/conversations", json={"bot_id": 8}, headers={"X-API-Key": SANDBOX_KEY}
         ).json()
@@ -196,36 +197,40 @@ def test_the_command_says_where_it_listens_and_ends_in_order(number: signal.Sign
         rest = process.stdout.read()
 
     ids = [row["sessionId"] for row in page["conversations"]]
-    assert line.startswith("listening on http://127.0.0.1:")
+    assert url.startswith("http://127.0.0.1:")
     assert len(ids) == 5
     assert ids == sorted(ids)
+    assert {row["createdAt"][:10] for row in page["conversations"]} <= {"2026-06-29", "2026-06-30"}
+    assert {len(row["messages"]) for row in page["conversations"]} == {3}
     assert (rest, process.returncode) == ("", 0)
 
 
 def test_the_command_refuses_a_wrong_setting_in_plain_words() -> None:
-    command = [sys.executable, "-m", "chatislav_source.sandbox", "--set", "page_order=upwards"]
+    command = [sys.executable, "-m", "chatislav_source", "sandbox", "--set", "page_order=upwards"]
 
     done = subprocess.run(command, capture_output=True, text=True, check=False)
 
-    assert done.returncode == 1
-    assert done.stderr.startswith("--set: page_order cannot be 'upwards'")
+    assert done.returncode == 2  # as for every wrong use of the command line
+    assert done.stderr.startswith("Error: --set: page_order cannot be 'upwards'")
 
 
 def test_the_sandbox_needs_only_the_standard_library_and_orjson() -> None:
     folder = Path(chatislav_source.sandbox.__file__).parent
     imported = {
-        name.split(".")[0]
-        for file in folder.glob("*.py")
+        name
+        for file in folder.rglob("*.py")
         for node in ast.walk(ast.parse(file.read_text("utf-8")))
         for name in _imports(node)
     }
 
-    assert imported - set(sys.stdlib_module_names) == {"orjson"}
+    own = {name for name in imported if f"{name}.".startswith("chatislav_source.sandbox.")}
+    others = {name.split(".")[0] for name in imported - own}
+    assert others - set(sys.stdlib_module_names) == {"orjson"}
 
 
 def _imports(node: ast.AST) -> list[str]:
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     if isinstance(node, ast.ImportFrom):
-        return ["beyond the sandbox"] if node.level > 1 else [node.module or ""] * (not node.level)
+        return ["a relative import"] if node.level else [node.module or ""]
     return []

@@ -14,7 +14,8 @@ import pytest
 from sandbox_caller import Caller
 
 from chatislav_source.sandbox import Answer, Sandbox, Settings, World
-from chatislav_source.sandbox.faults import WRONG_SHAPES, Faults, RateLimit
+from chatislav_source.sandbox.server.faults import WRONG_SHAPES, Faults
+from chatislav_source.sandbox.server.rate_limit import RateLimit
 from chatislav_source.sandbox.settings import FAULT_KINDS
 
 

@@ -9,10 +9,10 @@ import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sandbox_caller import Caller
+from sandbox_caller import LAST_DAY, Caller
 
 from chatislav_source.sandbox import Sandbox, Settings, World
-from chatislav_source.sandbox.paging import BadTokenError, decode
+from chatislav_source.sandbox.api.page_tokens import BadTokenError, decode
 
 KINDS = get_args(get_type_hints(Settings)["page_token"])
 ORDERS = [order for order in get_args(get_type_hints(Settings)["page_order"]) if order != "random"]
@@ -22,7 +22,7 @@ HARMLESS_SWITCHES = ("empty_last_page", "empty_middle_pages", "short_pages", "to
 @pytest.fixture(scope="module")
 def shared_call(http: httpx.Client) -> Iterator[Caller]:
     """One still world for all examples; each sets what it needs."""
-    world = World.generate(bot_ids=(101,), conversations=37, days=5, messages=1)
+    world = World.generate((101,), conversations=37, days=5, last_day=LAST_DAY, messages=1)
     with Sandbox(world) as api:
         yield Caller(api, http)
 

@@ -10,7 +10,7 @@ import pytest
 from sandbox_caller import Caller
 
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
-from chatislav_source.sandbox.requests import analytics_query, conversations_query
+from chatislav_source.sandbox.api.requests import analytics_query, conversations_query
 
 DAY = "2026-06-20"
 

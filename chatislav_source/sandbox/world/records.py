@@ -1,14 +1,11 @@
-"""A conversation as the sandbox keeps it: what is needed to find, order and count it."""
+"""The record of a conversation: what is needed to find, order and count it."""
 
 from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .rendering import Shape
+from typing import Any
 
 Row = dict[str, Any]
 
@@ -28,7 +25,8 @@ RATED_HELPFUL = 32
 class Record:
     """One conversation; `row` is None while it is as generated and can be made again from `seed`.
 
-    `created` and `activity` are microseconds since 1970-01-01 UTC.
+    `created` and `activity` are microseconds since 1970-01-01 UTC. `body` is the cached JSON, and
+    `body_shape` identifies the form it was rendered in; None if nothing is cached.
     """
 
     session_id: str
@@ -45,7 +43,7 @@ class Record:
     seed: int
     row: Row | None = None
     body: bytes | None = None
-    body_shape: Shape | None = None
+    body_shape: object = None
 
 
 def text_number(text: str) -> int:
@@ -77,7 +75,7 @@ def record_of(row: Row, guardrail_flagged: bool, now: int) -> Record:
     """The record that keeps `row`, which is not copied.
 
     A date that is missing or unreadable is replaced by the other one, then by `now` (microseconds),
-    so that hostile rows are still found by date filters.
+    so that date filters find malformed rows too.
     """
     created = instant_in(row.get("createdAt"))
     activity = instant_in(row.get("lastActivity"))

@@ -1,4 +1,4 @@
-"""The /analytics endpoint: totals of the conversations that began in a range."""
+"""The /analytics endpoint: a checked query in, totals of the conversations that began in it out."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
-from .bots import Bot
-from .extra_fields import analytics_with_extra_fields
-from .records import (
+from chatislav_source.sandbox.api.requests import AnalyticsQuery
+from chatislav_source.sandbox.rendering.extra_fields import analytics_with_extra_fields
+from chatislav_source.sandbox.rendering.json_bytes import json_bytes
+from chatislav_source.sandbox.settings import Settings
+from chatislav_source.sandbox.world.bot import Bot
+from chatislav_source.sandbox.world.records import (
     COMMENTED,
     GUARDRAIL,
     LEAD_COLLECTED,
@@ -18,9 +21,6 @@ from .records import (
     Record,
     Row,
 )
-from .rendering import json_bytes
-from .requests import AnalyticsQuery
-from .settings import Settings
 
 SECOND = 1_000_000  # microseconds
 VOICE_MINUTE_CREDITS = 1.5
@@ -39,7 +39,7 @@ def answer(query: AnalyticsQuery, bot: Bot, settings: Settings) -> bytes:
 
 
 def totals_of(records: Sequence[Record], is_voice: bool) -> Row:
-    """The `analytics` object for these conversations; credits are made up from what was said."""
+    """The `analytics` object for these conversations; credits are invented, by message counts."""
     return {
         "isVoiceBot": is_voice,
         "conversations": _conversations(records),

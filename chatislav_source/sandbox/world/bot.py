@@ -1,4 +1,4 @@
-"""The conversations of one bot, found by id and by date."""
+"""The conversations of one bot, indexed by session id and by date."""
 
 from __future__ import annotations
 
@@ -7,21 +7,20 @@ from collections.abc import Hashable
 from operator import attrgetter
 from typing import Any, Literal
 
-from .records import Record
+from chatislav_source.sandbox.world.records import Record
 
 DateField = Literal["created", "activity"]
 
-MAX_CACHED_ANSWERS = 512  # listings and analytics; a sync asks for the same windows page after page
+MAX_CACHED_ANSWERS = 512  # lists and analytics; a sync requests the same window page after page
 
 
 class Bot:
-    """Records by session id, and sorted by either date once somebody asks; not thread-safe."""
+    """Records by session id, with an index by either date from its first use; not thread-safe."""
 
     def __init__(self, bot_id: int, is_voice: bool = False) -> None:
         self.id = bot_id
         self.is_voice = is_voice
         self.records: dict[str, Record] = {}
-        self.version = 0
         self._sorted: dict[DateField, list[Record]] = {}
         self._cache: dict[Hashable, Any] = {}
 
@@ -52,23 +51,22 @@ class Bot:
         return ordered[first:last]
 
     def ordered(self, field: DateField) -> list[Record]:
-        """All records, oldest first; the list itself, to be read only."""
+        """All records, oldest first; the index itself, do not modify it."""
         if field not in self._sorted:
             self._sorted[field] = sorted(self.records.values(), key=_key(field))
         return self._sorted[field]
 
     def cached(self, key: Hashable) -> Any:
-        """What was kept under `key` since the last change, else None."""
+        """The answer kept under `key` since the last change; None if there is none."""
         return self._cache.get(key)
 
     def keep(self, key: Hashable, answer: Any) -> None:
-        """Keep `answer` until the next change of this bot."""
+        """Cache `answer` until the next change of this bot."""
         if len(self._cache) >= MAX_CACHED_ANSWERS:
             self._cache.pop(next(iter(self._cache)))
         self._cache[key] = answer
 
     def _forget(self, session_id: str) -> None:
-        self.version += 1
         self._cache.clear()
         record = self.records.pop(session_id, None)
         if record is None:

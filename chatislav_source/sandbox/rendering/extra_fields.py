@@ -1,10 +1,10 @@
-"""Fields the documentation does not know, for clients that must neither lose nor trip over them."""
+"""Undocumented fields, to test that a client neither loses them nor fails on them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .records import Row, text_number
+from chatislav_source.sandbox.world.records import Row, text_number
 
 CHANGING_VALUES: tuple[Any, ...] = (
     7,
@@ -32,7 +32,7 @@ COLLIDING_FIELDS: Row = {
 
 
 def with_extra_fields(row: Row, kind: str) -> Row:
-    """A conversation with the unknown fields that `Settings.extra_fields` = `kind` adds to it."""
+    """The conversation with the undocumented fields that `Settings.extra_fields` = `kind` adds."""
     if kind == "none":
         return row
     number = text_number(str(row.get("sessionId")))
@@ -50,7 +50,7 @@ def with_extra_fields(row: Row, kind: str) -> Row:
 
 
 def analytics_with_extra_fields(analytics: Row, kind: str, number: int) -> Row:
-    """The `analytics` object with unknown fields in itself and in each of its groups."""
+    """The `analytics` object with undocumented fields in itself and in each of its groups."""
     if kind == "none":
         return analytics
     groups = {

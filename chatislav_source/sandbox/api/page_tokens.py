@@ -1,20 +1,78 @@
-"""Page tokens as the sandbox hands them out and takes them back: uses, age, bindings, snapshots."""
+"""Page tokens: opaque text with a checksum, refused by number of uses, age and binding."""
 
 from __future__ import annotations
 
+import json
 import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from bisect import bisect_right
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import astuple, dataclass, replace
 from itertools import count
+from zlib import crc32
 
-from .paging import BadTokenError, PageToken, decode
-from .records import Record, text_number
-from .requests import ConversationsQuery, RequestError
-from .settings import Settings
+from chatislav_source.sandbox.api.page_order import RecordKey, SortKey
+from chatislav_source.sandbox.api.requests import ConversationsQuery, RequestError
+from chatislav_source.sandbox.settings import Settings
+from chatislav_source.sandbox.world.records import Record, text_number
 
-MAX_SNAPSHOTS = 1_000  # frozen lists; the oldest is forgotten, and its tokens expire with it
+CHECKSUM_BYTES = 4
+MAX_SNAPSHOTS = 1_000  # frozen lists; the oldest is dropped, and its tokens expire with it
 MAX_COUNTED_TOKENS = 100_000  # tokens whose uses are remembered
+
+
+class BadTokenError(Exception):
+    """A page token that this sandbox did not issue, or that was damaged."""
+
+
+@dataclass(frozen=True)
+class PageToken:
+    """The position of the next page, and what the token is bound to.
+
+    `position` is a number of rows (offset and snapshot), `key` the sort key of the last row
+    (keyset), `snapshot` the number of a frozen list; `issued_at` is in seconds of the Unix clock.
+    """
+
+    kind: str
+    page: int
+    position: int
+    key: SortKey | None
+    snapshot: int
+    filters: int
+    limit: int
+    issued_request: int
+    issued_at: float
+    serial: int
+
+    def first_row(self, rows: Sequence[Record], key: RecordKey) -> int:
+        """Index in `rows` of the first row of the page; for a keyset, after the last row's key."""
+        if self.kind == "keyset" and self.key is not None:
+            return bisect_right(rows, self.key, key=key)
+        return self.position
+
+    def encode(self) -> str:
+        """The token as URL-safe text with a checksum."""
+        content = json.dumps(astuple(self)).encode()
+        checked = crc32(content).to_bytes(CHECKSUM_BYTES) + content
+        return urlsafe_b64encode(checked).rstrip(b"=").decode()
+
+
+def decode(text: str) -> PageToken:
+    """Read a token back.
+
+    Raises:
+        BadTokenError: it is malformed or its checksum is wrong.
+    """
+    try:
+        checked = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
+        content = checked[CHECKSUM_BYTES:]
+        if crc32(content).to_bytes(CHECKSUM_BYTES) != checked[:CHECKSUM_BYTES]:
+            raise BadTokenError("wrong checksum")
+        kind, page, position, key, *rest = json.loads(content)
+        return PageToken(kind, page, position, key and (key[0], key[1]), *rest)
+    except (ValueError, TypeError) as error:
+        raise BadTokenError("malformed") from error
 
 
 class PageTokens:
@@ -55,7 +113,7 @@ class PageTokens:
         return token
 
     def freeze(self, rows: Sequence[Record]) -> int:
-        """Keep `rows` as they are ordered now; the number to get them back by."""
+        """Keep `rows` in their present order; gives the number of the frozen list."""
         number = next(self._serials)
         self._snapshots[number] = rows
         if len(self._snapshots) > MAX_SNAPSHOTS:
@@ -63,7 +121,7 @@ class PageTokens:
         return number
 
     def snapshot(self, number: int) -> Sequence[Record]:
-        """The frozen list of that number."""
+        """The frozen list with that number."""
         return self._snapshots[number]
 
     def _problem(
@@ -97,5 +155,5 @@ class PageTokens:
 
 
 def fingerprint(query: ConversationsQuery) -> int:
-    """The same number for the same filters; `limit` and `cursor` are not filters."""
+    """A number that is equal for equal filters; `limit` and `cursor` are not filters."""
     return text_number(repr(replace(query, limit=0, cursor=None)))

@@ -1,4 +1,4 @@
-"""What may be asked, checked strictly by the documentation. Pure: a JSON object in, a query out."""
+"""Checks requests strictly against the documentation. Pure: a JSON object in, a query out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from .records import Row, as_utc, to_microseconds
+from chatislav_source.sandbox.world.records import Row, as_utc, to_microseconds
 
 CONVERSATION_CHANNELS = (
     "all",
@@ -31,7 +31,7 @@ _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d
 
 
 class RequestError(Exception):
-    """A request that is answered with an error status and a JSON body that says why."""
+    """A request to refuse: the status, and the reason for the JSON body."""
 
     def __init__(self, status: int, message: str) -> None:
         self.status = status
@@ -57,7 +57,10 @@ class ConversationsQuery:
 
 @dataclass(frozen=True)
 class AnalyticsQuery:
-    """A checked request for analytics; the texts `first` and `last` are echoed as they came."""
+    """A checked request for analytics; `start` included, `end` excluded, microseconds.
+
+    `first` and `last` are `from` and `to` as received, to be echoed.
+    """
 
     bot_id: int
     start: int
@@ -115,7 +118,7 @@ def analytics_query(body: Row, to_inclusive: bool = True) -> AnalyticsQuery:
 
 
 class _Fields:
-    """The fields of a request; remembers which were asked for, to refuse all others."""
+    """The fields of a request; notes which names were read, to refuse all others."""
 
     def __init__(self, body: Row) -> None:
         self._body = body

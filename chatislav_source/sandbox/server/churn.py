@@ -1,25 +1,25 @@
-"""Changes of the data between two answers, as if people were chatting meanwhile."""
+"""Changes of the data between two answers, as in a workspace in use."""
 
 from __future__ import annotations
 
 from random import Random
 
-from .settings import Settings
-from .world import World
+from chatislav_source.sandbox.settings import Settings
+from chatislav_source.sandbox.world.world import World
 
 
 class Churn:
-    """Mutates a bot by the probabilities in the settings; the world must be locked."""
+    """Changes a bot by the probabilities in the settings; the world must be locked."""
 
     def __init__(self, world: World, settings: Settings) -> None:
         self._world = world
         self._settings = settings
         self._seed: int | None = None
-        self._random = Random()  # noqa: S311 - made-up changes, the same for the same seed
+        self._random = Random()  # noqa: S311 - repeatable test data
         self._changes = 0
 
     def after_answer(self, bot_id: int) -> None:
-        """Let each kind of change happen or not, up to `churn_limit` in total."""
+        """Make each kind of change with its probability, up to `churn_limit` in total."""
         settings = self._settings
         if self._seed != settings.churn_seed:
             self._seed = settings.churn_seed

@@ -1,4 +1,4 @@
-"""The sandbox's HTTP server: reads a request, hands it over, sends the answer in one piece."""
+"""The HTTP server: reads a request, calls `respond`, sends an answer in one piece."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread, current_thread
 from typing import Any
 
-from .faults import JSON, Answer
+from chatislav_source.sandbox.server.answer import JSON, Answer
 
 MAX_BODY_BYTES = 1024 * 1024  # of a request
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER that makes close() send RST
@@ -21,7 +21,7 @@ MISSING_BYTES = 1_000  # by which a truncated answer is shorter than its Content
 
 @dataclass(frozen=True)
 class Incoming:
-    """A request as it was read."""
+    """A request as received."""
 
     method: str
     path: str
@@ -70,22 +70,22 @@ class Connection(BaseHTTPRequestHandler):
         self.request.sendall(self._bytes(answer, len(answer.content)))
 
     def send_truncated(self, answer: Answer) -> None:
-        """Announce more than is sent, then close."""
+        """Send half of an answer, shorter than its Content-Length, then close."""
         half = answer.content[: len(answer.content) // 2]
         self.close_connection = True
         self.request.sendall(self._bytes(answer, len(half) + MISSING_BYTES, half))
 
     def reset(self) -> None:
-        """Cut the connection without an answer, so that the client sees a reset."""
+        """Reset the connection without an answer."""
         self.close_connection = True
         self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
 
     def close(self) -> None:
-        """Close the connection in order, without an answer."""
+        """Close the connection with a FIN, without an answer."""
         self.close_connection = True
 
     def stays_for(self, seconds: float) -> bool:
-        """Wait that long; False at once if the client leaves or the sandbox stops."""
+        """Wait that long; False at once if the client disconnects or the sandbox stops."""
         if seconds <= 0:
             return True
         self.request.settimeout(seconds)
@@ -109,7 +109,7 @@ class Connection(BaseHTTPRequestHandler):
         return head + (answer.content if content is None else content)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - name is http.server's
-        """Stay silent: the request log tells."""
+        """Write nothing: the request log has it."""
 
 
 def _reason(status: int) -> str:
@@ -120,7 +120,7 @@ def _reason(status: int) -> str:
 
 
 class Server(ThreadingHTTPServer):
-    """Listens on loopback only; knows its connections, to close them when it stops."""
+    """Listens on loopback only; keeps its connections, to close them when it stops."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -154,14 +154,14 @@ class Server(ThreadingHTTPServer):
                 del self._connections[current_thread()]
 
     def shutdown_request(self, request: Any) -> None:
-        # A FIN before the RST would tell the client of an orderly end.
+        # With a FIN before the RST the client would see an orderly end.
         if request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(RESET)) == RESET:
             self.close_request(request)
         else:
             super().shutdown_request(request)
 
     def close_connections(self, seconds: float) -> None:
-        """End every connection and wait that long, each, for its thread to end."""
+        """Close every connection; wait up to that many seconds for the thread of each."""
         with self._connections_lock:
             connections = dict(self._connections)
         for connection in connections.values():

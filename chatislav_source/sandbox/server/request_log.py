@@ -1,4 +1,4 @@
-"""What was asked: counters without limit, and the latest requests."""
+"""The log of requests: counters without limit, and the latest requests."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import asdict, dataclass, field
 from threading import Lock
 from typing import Any
 
-from .records import Row
+from chatislav_source.sandbox.world.records import Row
 
-KEY_PREFIX_LENGTH = 14  # characters, as the table of keys in the vendor's profile page shows some
+KEY_PREFIX_LENGTH = 14  # characters, as shown in the table of keys on the vendor's profile page
 
 
 @dataclass(slots=True)
 class RequestRecord:
-    """One request as it came, and how it was answered.
+    """One request as received, and how it was answered.
 
     `status` is None if the connection was cut without a whole answer; `started_at` is in seconds of
-    the monotonic clock; `in_flight` counts the requests under way when it started, with itself.
+    the monotonic clock; `in_flight` counts the open requests when it started, itself included.
     """
 
     number: int
@@ -33,7 +33,7 @@ class RequestRecord:
 
 
 class RequestLog:
-    """Counts requests from many threads."""
+    """Counts and keeps requests; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -53,7 +53,7 @@ class RequestLog:
     def start(
         self, path: str, body: Row | None, key: str | None, most_records: int
     ) -> RequestRecord:
-        """Note a request that has just been read."""
+        """Record a request that has just been read."""
         bot_id = body.get("bot_id") if body else None
         bot = bot_id if isinstance(bot_id, int) else None
         prefix = key[:KEY_PREFIX_LENGTH] if key else None
@@ -69,7 +69,7 @@ class RequestLog:
         return record
 
     def end(self, record: RequestRecord) -> None:
-        """Note that a request is no longer under way."""
+        """Record that a request has ended."""
         with self._lock:
             self._in_flight -= 1
             self._statuses[record.status] += 1

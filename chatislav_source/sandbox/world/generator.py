@@ -1,7 +1,7 @@
-"""Made-up conversations: records first, their rows only when somebody looks.
+"""Generates conversations: records at once, the row of a record only when it is needed.
 
-A row is a function of its record, so a million conversations cost a few hundred bytes each.
-Every choice is some bits of the record's 64-bit `seed`; the comments at the shifts say how often.
+A row is a function of its record, so a million conversations take a few hundred bytes each.
+Each choice is made by some bits of the record's 64-bit `seed`; comments give the frequencies.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from random import Random
 from uuid import uuid4
 
-from . import phrases
-from .records import (
+from chatislav_source.sandbox.world import phrases
+from chatislav_source.sandbox.world.records import (
     COMMENTED,
     EPOCH,
     GUARDRAIL,
@@ -36,7 +36,10 @@ SENTIMENTS = ("positive", "neutral", "negative", "neutral")
 
 @dataclass(frozen=True)
 class Plan:
-    """How many conversations to make between two instants (microseconds, `end` excluded)."""
+    """Number of conversations to generate between two instants (microseconds, `end` excluded).
+
+    `messages` is the number in each conversation; None gives 0 to 40, mostly 2 to 12.
+    """
 
     start: int
     end: int
@@ -45,8 +48,8 @@ class Plan:
     microseconds: bool
 
 
-def records(plan: Plan, random: Random) -> Iterator[Record]:
-    """Make the records of one bot, in no order of time."""
+def generate_records(plan: Plan, random: Random) -> Iterator[Record]:
+    """Generate the records of one bot, in no order of time."""
     contacts = max(1, plan.conversations * 7 // 10)
     getrandbits, uniform = random.getrandbits, random.random
     grain = 1 if plan.microseconds else SECOND
@@ -81,7 +84,7 @@ def _gap(seed: int) -> int:
 def _duration(seed: int, count: int) -> int:
     if count < 2:
         return 0
-    late = seed >> 46 & 15  # one in 16 comes back, up to 5 days later
+    late = seed >> 46 & 15  # one in 16 goes on up to 5 days later
     return (count - 1) * _gap(seed) + (0 if late else (seed >> 4) % (5 * 86_400) * SECOND)
 
 
@@ -98,12 +101,12 @@ def _flags(seed: int) -> int:
 
 
 def row_of(record: Record, bot_id: int) -> Row:
-    """The conversation as the API's JSON object, with aware UTC datetimes; to be read only."""
+    """The conversation as the API's JSON object, with aware UTC datetimes; do not modify it."""
     return generated_row(record, bot_id, EPOCH) if record.row is None else record.row
 
 
 def generated_row(record: Record, bot_id: int, epoch: datetime) -> Row:
-    """The row made from the seed; its datetimes are in the zone of `epoch`, or naive like it."""
+    """The row generated from the seed; its datetimes have the zone of `epoch`, or none like it."""
     seed = record.seed
     language = phrases.LANGUAGES[seed >> 8 & 15]
     comments = phrases.FEEDBACK_COMMENTS[language]
@@ -126,7 +129,7 @@ def generated_row(record: Record, bot_id: int, epoch: datetime) -> Row:
 
 
 def fresh_row(bot_id: int, moment: datetime) -> Row:
-    """A conversation that starts at `moment` with one message, nothing yet decided about it."""
+    """A conversation that starts at `moment` with one message and has no outcome yet."""
     message = {"id": str(uuid4()), "createdAt": moment, "role": "user", "content": "Dobar dan!"}
     return {
         "sessionId": str(uuid4()),

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from . import generating
-from .bots import Bot
-from .page_tokens import PageTokens, fingerprint
-from .paging import PageToken, SortKey, order_key, short_size, start_of_page
-from .records import GUARDRAIL, Record
-from .rendering import json_bytes
-from .requests import ConversationsQuery
-from .settings import Settings
-from .world import World
+from chatislav_source.sandbox.api.page_order import RecordKey, order_key
+from chatislav_source.sandbox.api.page_tokens import PageToken, PageTokens, fingerprint
+from chatislav_source.sandbox.api.requests import ConversationsQuery
+from chatislav_source.sandbox.rendering.cache import RenderCache
+from chatislav_source.sandbox.rendering.json_bytes import json_bytes
+from chatislav_source.sandbox.settings import Settings
+from chatislav_source.sandbox.world.bot import Bot
+from chatislav_source.sandbox.world.generator import row_of
+from chatislav_source.sandbox.world.records import GUARDRAIL, Record
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Page:
     last: int
     number: int
     limit: int
-    key: Callable[[Record], SortKey]
+    key: RecordKey
     token: PageToken | None
 
     @property
@@ -36,16 +36,16 @@ class Page:
 
 
 class ConversationsEndpoint:
-    """Answers for conversations; the world must be locked while it is asked."""
+    """Builds pages of conversations; the world must be locked during `answer`."""
 
-    def __init__(self, world: World, settings: Settings) -> None:
-        self._world = world
+    def __init__(self, settings: Settings, cache: RenderCache) -> None:
         self._settings = settings
+        self._cache = cache
         self._tokens = PageTokens(settings)
         self._salts = count()
 
     def answer(self, query: ConversationsQuery, bot: Bot, request_number: int) -> bytes:
-        """The JSON of the page that `query` asks for.
+        """The JSON of the page that `query` selects.
 
         Raises:
             RequestError: its page token is refused.
@@ -63,7 +63,7 @@ class ConversationsEndpoint:
         else:
             rows = self._matching(query, bot, key)
         number = token.page if token else 1
-        first = start_of_page(token, rows, key)
+        first = token.first_row(rows, key) if token else 0
         last = self._end(query.limit, number, first, rows)
         return Page(rows, first, last, number, query.limit, key, token)
 
@@ -73,7 +73,7 @@ class ConversationsEndpoint:
             return first
         if number % 2 == 0 and settings.empty_middle_pages:
             return first
-        size = short_size(limit, number) if settings.short_pages else limit
+        size = _short_size(limit, number) if settings.short_pages else limit
         if settings.overlapping_pages and first > 0 and size > 1:
             size -= 1  # room for the row that is repeated
         return min(first + size, len(rows))
@@ -85,11 +85,9 @@ class ConversationsEndpoint:
         first = page.first - 1 if overlaps else page.first
         # A frozen list may hold rows that were replaced or removed since.
         current = (bot.records.get(row.session_id) for row in page.rows[first : page.last])
-        return [self._world.rendered(row, bot.id, shape) for row in current if row is not None]
+        return [self._cache.render(row, bot.id, shape) for row in current if row is not None]
 
-    def _matching(
-        self, query: ConversationsQuery, bot: Bot, key: Callable[[Record], SortKey]
-    ) -> Sequence[Record]:
+    def _matching(self, query: ConversationsQuery, bot: Bot, key: RecordKey) -> Sequence[Record]:
         settings = self._settings
         known = (settings.date_filter, settings.page_order, fingerprint(query))
         rows: Sequence[Record] | None = bot.cached(known)
@@ -150,6 +148,11 @@ class ConversationsEndpoint:
         return self._tokens.issue(token, request_number)
 
 
+def _short_size(limit: int, page: int) -> int:
+    """Rows of a page that is shorter than its limit, at least one."""
+    return max(1, limit - 1 - page % 7)
+
+
 def _matches(record: Record, query: ConversationsQuery, bot_id: int) -> bool:
     return (
         query.channel in ("all", record.channel)
@@ -162,9 +165,9 @@ def _matches(record: Record, query: ConversationsQuery, bot_id: int) -> bool:
 
 
 def _says(record: Record, search: str, bot_id: int) -> bool:
-    """Whether a message holds `search`, in upper or lower case."""
+    """Whether a message contains `search`; case does not matter."""
     wanted = search.casefold()
-    messages = generating.row_of(record, bot_id).get("messages") or []
+    messages = row_of(record, bot_id).get("messages") or []
     return any(
         wanted in message["content"].casefold()
         for message in messages

@@ -1,4 +1,4 @@
-"""What people and agents say in the made-up conversations. `#` stands for a number."""
+"""Texts and frequencies of the generated conversations; `#` in a text is replaced by a number."""
 
 USER_PHRASES: dict[str, tuple[str, ...]] = {
     "latin": (
@@ -83,7 +83,7 @@ CHANNELS = (
     *("telegram",) * 2,
     "outlook",
     "zendesk",
-)  # 64 places; the last two are known to the analytics endpoint only
+)  # 64 places; only the analytics endpoint filters on the last two
 
 LANGUAGES = (*("latin",) * 8, *("cyrillic",) * 4, *("english",) * 4)  # 16 places
 

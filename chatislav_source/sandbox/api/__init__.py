@@ -1,0 +1,1 @@
+"""The two documented endpoints: a request checked, the answer built."""

@@ -1,0 +1,1 @@
+"""Conversations as JSON, in the form that the settings choose."""

@@ -1,0 +1,41 @@
+"""Serves a sandbox until the process gets a signal."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from threading import Event
+from types import FrameType
+
+from chatislav_source.sandbox.server.sandbox import Sandbox
+from chatislav_source.sandbox.settings import Settings
+from chatislav_source.sandbox.world.world import World
+
+
+def serve(
+    world: World,
+    settings: Settings | None = None,
+    port: int = 0,
+    announce: Callable[[str], None] = print,
+) -> None:
+    """Serve until SIGTERM or SIGINT; `announce` gets the base URL once requests are accepted.
+
+    `port` 0 lets the system choose. Only for the main thread, which receives the signals.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    stopping = Event()
+
+    def stop(_: int, __: FrameType | None) -> None:
+        stopping.set()
+
+    signals = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, stop) for number in signals]
+    try:
+        with Sandbox(world, settings, port=port) as sandbox:
+            announce(sandbox.base_url)
+            stopping.wait()
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)

@@ -1,0 +1,1 @@
+"""The HTTP server: documented endpoints, faults, and control from another process."""
