@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 from chatislav_source.api.client import ANALYTICS_PATH, ApiResponse, ChatislavClient, Row
 from chatislav_source.errors import WrongShapeError

@@ -28,7 +28,7 @@ class AnalyticsPartition:
         self.error: ChatislavError | None = None
         self.warnings: list[str] = []
         self.done = not requests
-        self.reader = reader
+        self._reader = reader
         self._is_backfill = is_backfill
         self._todo = list(requests)
         self._in_flight = 0
@@ -50,7 +50,7 @@ class AnalyticsPartition:
         Raises:
             ChatislavError: as `ChatislavClient.post` says.
         """
-        return self.reader.read(request, client)
+        return self._reader.read(request, client)
 
     def on_page(self, request: DayRequest, day: Day) -> State:
         """The bot's state after `day`."""
