@@ -94,7 +94,8 @@ def restored(stored: Any, bot_id: int, api: str, now: datetime) -> tuple[State, 
 
     To read everything again is slow but correct; a wrong watermark would lose rows unnoticed.
     """
-    latest = pendulum.instance(now).add(seconds=CLOCK_MARGIN_SECONDS)
+    # pendulum reckons right only with zones of its own: with others the sum has no zone
+    latest = pendulum.instance(now).in_timezone("UTC").add(seconds=CLOCK_MARGIN_SECONDS)
     return FORMAT.restored(stored, bot_id, api, partial(_range_problem, latest))
 
 
