@@ -16,7 +16,8 @@ from chatislav_source.records.tolerant_rows import analytics_rows
 from chatislav_source.runner.checkpoint import newest_states, remember
 from chatislav_source.runner.report import Reports
 from chatislav_source.runner.row_digests import CommitMarker
-from chatislav_source.streams.analytics.day import AnalyticsPartition, Day, DayRequest
+from chatislav_source.streams.analytics.day import Day, DayRequest
+from chatislav_source.streams.analytics.partition import AnalyticsPartition
 from chatislav_source.streams.analytics.plan import analytics_partition
 from chatislav_source.streams.state import State
 

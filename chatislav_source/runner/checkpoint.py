@@ -1,7 +1,15 @@
-"""Sees that the pipeline's local files belong to the destination it loads into now.
+"""Stored states of partitions: reads and writes them, and sees whose they are.
+
+dlt stores one resource state per stream, in the same load package as the rows it describes:
+
+    bots      the state of each partition, by bot id as text; its fields are in
+              `streams.conversations.state.FORMAT` and `streams.analytics.state.FORMAT`
+    trusted   {"mark", "bots"}: the last load, and the bots whose state says exactly what the tables
+              hold; see `row_digests.CommitMarker`
 
 dlt keeps a pipeline's state by its name. Where the same name loads into another database, the state
-of the one would be believed for the other, and what the other lacks would never be read.
+of the one would be believed for the other, and what the other lacks would never be read. So the
+pipeline's folder has a fingerprint of its destination.
 """
 
 from __future__ import annotations
@@ -15,8 +23,7 @@ from typing import Any
 import dlt
 
 from chatislav_source.extract.stream_queue import ExtractedPage
-from chatislav_source.streams.conversations import state
-from chatislav_source.streams.state import State, warn_unused
+from chatislav_source.streams.state import State
 
 logger = logging.getLogger(__name__)
 
@@ -44,17 +51,10 @@ def fingerprint(pipeline: dlt.Pipeline) -> str:
     return hashlib.blake2b(repr(place).encode(), digest_size=16).hexdigest()
 
 
-def stored_states(
-    resource_state: dict[str, Any], bot_ids: Iterable[int]
-) -> dict[int, State | None]:
-    """By bot, its state as it was stored; None if there is none, or none that can be used."""
-    bots = resource_state.get("bots")
-    known = bots if isinstance(bots, dict) else {}
-    found: dict[int, State | None] = {}
-    for bot_id in bot_ids:
-        found[bot_id], problem = state.opened(known.get(str(bot_id)))
-        warn_unused(problem, bot_id)
-    return found
+def stored_states(resource_state: dict[str, Any], bot_ids: Iterable[int]) -> dict[int, Any]:
+    """By bot, its state as it was stored, not checked yet; None if there is none."""
+    bots = _stored_bots(resource_state)
+    return {bot_id: bots.get(str(bot_id)) for bot_id in bot_ids}
 
 
 def newest_states(pages: Sequence[ExtractedPage[Any, Any]]) -> dict[int, State]:
@@ -64,7 +64,10 @@ def newest_states(pages: Sequence[ExtractedPage[Any, Any]]) -> dict[int, State]:
 
 def remember(resource_state: dict[str, Any], states: dict[int, State]) -> None:
     """Put the bots' states into the resource's state; those of other bots stay."""
+    stored = {str(bot_id): state for bot_id, state in states.items()}
+    resource_state["bots"] = _stored_bots(resource_state) | stored
+
+
+def _stored_bots(resource_state: dict[str, Any]) -> dict[str, Any]:
     bots = resource_state.get("bots")
-    known = bots if isinstance(bots, dict) else {}
-    sealed = {str(bot_id): state.sealed(value) for bot_id, value in states.items()}
-    resource_state["bots"] = known | sealed
+    return bots if isinstance(bots, dict) else {}

@@ -1,12 +1,15 @@
-"""When: arithmetic on whole days; pure, the current time is always passed in."""
+"""Windows of whole days and instants as text; pure, the current time is always passed in."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
+
+import pendulum
 
 ONE_DAY = timedelta(days=1)
+INSTANT = "YYYY-MM-DD[T]HH:mm:ss[Z]"
 
 
 @dataclass(frozen=True, order=True)
@@ -132,16 +135,13 @@ def missing_days(first_day: date, last_day: date, present: Iterable[DateWindow])
 
 def utc_text(instant: datetime) -> str:
     """An instant as ISO text in UTC, to the second, ending in Z."""
-    return instant.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+    return pendulum.instance(instant).in_timezone("UTC").format(INSTANT)
 
 
-def utc_instant(text: str) -> datetime:
-    """The instant that `utc_text` wrote.
+def utc_instant(text: str) -> pendulum.DateTime:
+    """The instant that `utc_text` wrote, in UTC.
 
     Raises:
-        ValueError: the text is not an ISO instant with a zone.
+        ValueError: the text is anything else.
     """
-    instant = datetime.fromisoformat(text)
-    if instant.tzinfo is None:
-        raise ValueError(f"{text!r} has no time zone")
-    return instant.astimezone(UTC)
+    return pendulum.from_format(text, INSTANT)

@@ -7,15 +7,19 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from chatislav_source.runner.change_filter import ChangeFilter
 from chatislav_source.streams.conversations import plan, state
 from chatislav_source.streams.date_window import DateWindow
 from chatislav_source.streams.state import State
 from tests.exactness.model import API, BOT_ID, START, ModelApi, options_at, seeded
 from tests.exactness.warehouse import Disturbance, Warehouse, run_sync
+
+NOW = START + timedelta(hours=1)
+FIRST_DAY = (START - timedelta(days=40)).date()
 
 junk = st.one_of(
     st.none(),
@@ -35,7 +39,7 @@ def real_states() -> list[State]:
     api = ModelApi(random)
     for n in range(300):
         api.add(START - timedelta(hours=3 * n))
-    warehouse = Warehouse(api, (START - timedelta(days=40)).date())
+    warehouse = Warehouse(api, FIRST_DAY)
     states = []
     for steps in (12, 40, None, None):
         run_sync(warehouse, random, Disturbance(killed_after=steps))
@@ -61,73 +65,125 @@ def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
-@hypothesis_settings(max_examples=300, deadline=None)
-@given(data=st.data(), stored=st.sampled_from(STATES), value=junk)
-def test_a_state_that_was_changed_anywhere_is_not_believed(
-    data: st.DataObject, stored: State, value: Any
-) -> None:
+def changed(stored: State, place: tuple[Any, ...], how: str, value: Any) -> State:
+    """A copy of a state in which one value is replaced or removed."""
     damaged = copy.deepcopy(stored)
-    *outer, last = data.draw(st.sampled_from(paths(stored)))
+    *outer, last = place
     part: Any = damaged
     for key in outer:
         part = part[key]
-    how = data.draw(st.sampled_from(("replace", "remove")))
-    before = part[last]
     if how == "remove":
         del part[last]
-    elif type(before) is type(value) and before == value:
-        return
     else:
         part[last] = value
+    return damaged
 
-    known, problem = state.opened(damaged)
 
-    assert known is None
+def value_at(stored: State, place: tuple[Any, ...]) -> Any:
+    """One value of a state."""
+    part: Any = stored
+    for key in place:
+        part = part[key]
+    return part
+
+
+@pytest.mark.parametrize("stored", STATES)
+def test_a_state_that_lacks_any_field_is_not_used(stored: State) -> None:
+    for place in paths(stored):
+        if isinstance(place[-1], str):
+            damaged = changed(stored, place, "remove", None)
+
+            known, problem = state.restored(damaged, BOT_ID, API, NOW)
+
+            assert known == state.fresh(BOT_ID, API)
+            assert problem
+
+
+@hypothesis_settings(max_examples=300, deadline=None)
+@given(data=st.data(), stored=st.sampled_from(STATES), value=junk)
+def test_a_value_of_another_type_is_recognised_wherever_it_is(
+    data: st.DataObject, stored: State, value: Any
+) -> None:
+    place = data.draw(st.sampled_from(paths(stored)))
+    before = value_at(stored, place)
+    assume(before is not None and value is not None and kind(before) is not kind(value))
+
+    known, problem = state.restored(changed(stored, place, "replace", value), BOT_ID, API, NOW)
+
+    assert known == state.fresh(BOT_ID, API)
     assert problem
+
+
+def kind(value: Any) -> type:
+    """The JSON type of a value."""
+    return float if type(value) is int else type(value)
+
+
+@hypothesis_settings(max_examples=300, deadline=None)
+@given(
+    data=st.data(),
+    stored=st.sampled_from(STATES),
+    how=st.sampled_from(("replace", "remove")),
+    value=junk,
+)
+def test_a_state_changed_anywhere_never_keeps_a_sync_from_reading(
+    data: st.DataObject, stored: State, how: str, value: Any
+) -> None:
+    place = data.draw(st.sampled_from(paths(stored)))
+    damaged = changed(stored, place, how, value)
+
+    partition = plan.conversations_partition(damaged, BOT_ID, options_at(NOW, FIRST_DAY))
+
+    assert partition.next_request() is not None
+    assert ChangeFilter.of_sync(partition.state, NOW.date()).unchanged == 0
 
 
 @pytest.mark.parametrize("value", [[], 7, "text", {}, {"seal": None}])
 def test_what_is_no_state_at_all_is_not_believed(value: Any) -> None:
-    known, problem = state.opened(value)
+    known, problem = state.restored(value, BOT_ID, API, NOW)
 
-    assert known is None
+    assert known == state.fresh(BOT_ID, API)
     assert problem
 
 
 def test_no_state_is_no_problem() -> None:
-    assert state.opened(None) == (None, None)
+    assert state.restored(None, BOT_ID, API, NOW) == (state.fresh(BOT_ID, API), None)
 
 
 @pytest.mark.parametrize("stored", STATES)
 def test_a_state_is_restored_as_it_was_stored(stored: State) -> None:
-    known, problem = state.opened(stored)
+    assert state.restored(stored, BOT_ID, API, NOW) == (stored, None)
 
-    assert problem is None
-    assert state.restored(known, BOT_ID, API, START + timedelta(hours=1)) == (known, None)
+
+@pytest.mark.parametrize("stored", STATES)
+def test_a_state_holds_the_fields_that_are_described_and_no_others(stored: State) -> None:
+    assert set(stored) == {"version", "bot_id", "api", *state.FORMAT.fields}
 
 
 def other(known: State, change: str) -> State:
-    """A well-sealed state that is wrong for this bot, API or time."""
+    """A well-formed state that is wrong for this bot, API or time."""
     changes: dict[str, dict[str, Any]] = {
         "version": {"version": 0},
+        "newer version": {"version": state.FORMAT.version + 1},
         "bot": {"bot_id": BOT_ID + 1},
         "api": {"api": "https://elsewhere"},
-        "fields": {"extra": 1},
         "future": {"watermark": "2999-01-01T00:00:00Z"},
+        "future start": {"loaded_from": "2999-01-01"},
+        "no start": {"loaded_from": None},
     }
     return {**known, **changes[change]}
 
 
-@pytest.mark.parametrize("change", ["version", "bot", "api", "fields", "future"])
+@pytest.mark.parametrize(
+    "change", ["version", "newer version", "bot", "api", "future", "future start", "no start"]
+)
 @pytest.mark.parametrize("stored", STATES[-1:])
 def test_a_state_from_elsewhere_or_of_the_future_is_said_and_everything_is_read_again(
     stored: State, change: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    known, _ = state.opened(stored)
-    assert known
-    options = options_at(START, (START - timedelta(days=40)).date())
+    options = options_at(START, FIRST_DAY)
 
-    partition = plan.conversations_partition(other(known, change), BOT_ID, options)
+    partition = plan.conversations_partition(other(stored, change), BOT_ID, options)
 
     progress = partition.state["progress"]
     first = min(window.first_day for window in state.parsed(progress["todo"]))
@@ -136,9 +192,7 @@ def test_a_state_from_elsewhere_or_of_the_future_is_said_and_everything_is_read_
 
 
 def test_a_sync_begun_in_the_future_is_not_gone_on_with() -> None:
-    known, _ = state.opened(STATES[0])
-
-    _, problem = state.restored(known, BOT_ID, API, START - timedelta(days=3))
+    _, problem = state.restored(STATES[0], BOT_ID, API, START - timedelta(days=3))
 
     assert problem == "its sync started in the future"
 
@@ -190,8 +244,7 @@ def covers(progress: State, first_day: date, last_day: date) -> bool:
 
 @pytest.mark.parametrize("under_way", [True, False])
 def test_a_start_date_moved_back_adds_the_days_before(under_way: bool) -> None:
-    known, _ = state.opened(STATES[0] if under_way else STATES[-1])
-    assert known
+    known = STATES[0] if under_way else STATES[-1]
     earlier = (START - timedelta(days=60)).date()
 
     partition = plan.conversations_partition(known, BOT_ID, options_at(START, earlier))
@@ -202,9 +255,7 @@ def test_a_start_date_moved_back_adds_the_days_before(under_way: bool) -> None:
 
 
 def test_windows_left_to_the_next_sync_are_in_it() -> None:
-    known, _ = state.opened(STATES[-1])
-    assert known
-    left = {**known, "again": ["2026-05-25/2026-05-26"]}
+    left = {**STATES[-1], "again": ["2026-05-25/2026-05-26"]}
 
     partition = plan.conversations_partition(left, BOT_ID, options_at(START, START.date()))
 

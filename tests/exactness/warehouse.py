@@ -17,7 +17,7 @@ from chatislav_source.streams.conversations import state
 from chatislav_source.streams.conversations.page import PATH, Page, PageBody, PageRequest
 from chatislav_source.streams.conversations.partition import ConversationsPartition
 from chatislav_source.streams.conversations.plan import conversations_partition
-from tests.exactness.model import BOT_ID, ModelApi, options_at
+from tests.exactness.model import API, BOT_ID, ModelApi, options_at
 
 
 class Warehouse:
@@ -39,9 +39,10 @@ class Warehouse:
 
     def begin(self, trusted: bool = True) -> tuple[ConversationsPartition, ChangeFilter]:
         """The partition of a new run, from what is stored."""
-        known, problem = state.opened(json.loads(json.dumps(self.stored)))
+        stored = json.loads(json.dumps(self.stored))
+        _, problem = state.restored(stored, BOT_ID, API, self.api.now)
         assert problem is None
-        partition = conversations_partition(known, BOT_ID, self.options(), trusted)
+        partition = conversations_partition(stored, BOT_ID, self.options(), trusted)
         self.pages = []
         return partition, ChangeFilter.of_sync(partition.state, self.api.now.date())
 
@@ -60,7 +61,7 @@ class Warehouse:
             self.messages[session_id] = [
                 row["message_index"] for row in sent if row["session_id"] == session_id
             ]
-        self.stored = state.sealed(writing.noted_in(self.pages[-1].checkpoint))
+        self.stored = writing.noted_in(self.pages[-1].checkpoint)
         self.pages = []
 
     def differences(self) -> list[str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pendulum import UTC
 
 from chatislav_source.streams.date_window import (
     DateWindow,
@@ -188,5 +189,5 @@ def test_an_instant_survives_as_text_to_the_second(naive: datetime, offset: int)
 
 @pytest.mark.parametrize("text", ["2026-06-01T00:00:00", "2026-06-01", "soon", ""])
 def test_an_instant_without_a_zone_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"time zone|isoformat"):
+    with pytest.raises(ValueError, match="does not match format"):
         utc_instant(text)

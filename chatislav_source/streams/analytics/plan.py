@@ -1,24 +1,24 @@
-"""Where a run of one bot's analytics begins, from the options and the stored state."""
+"""What a run reads of one bot's analytics: every day that is not final.
+
+So a day that is missing is found, however it came to be.
+"""
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Iterable
+from datetime import date, timedelta
+from typing import Any
 
 from chatislav_source.config import Options
-from chatislav_source.streams.analytics.day import (
-    AnalyticsPartition,
-    DayReader,
-    DayRequest,
-    restored,
-    sync_requests,
-    with_day,
-)
-from chatislav_source.streams.date_window import DateWindow
+from chatislav_source.streams.analytics.day import DayReader, DayRequest
+from chatislav_source.streams.analytics.partition import AnalyticsPartition
+from chatislav_source.streams.analytics.state import restored
+from chatislav_source.streams.date_window import ONE_DAY, DateWindow, days_of, missing_days
 from chatislav_source.streams.state import State, warn_unused
 
 
 def analytics_partition(
-    stored: State | None, bot_id: int, options: Options, trusted: bool = True
+    stored: Any, bot_id: int, options: Options, trusted: bool = True
 ) -> AnalyticsPartition:
     """The partition that reads every day of one bot's analytics that is not final.
 
@@ -41,9 +41,7 @@ def analytics_partition(
         options.analytics_lookback_days,
     )
     loaded = {name: series["digests"] for name, series in known["series"].items()}
-    return AnalyticsPartition(
-        known, requests, DayReader(loaded), _note_in_series, lambda finished: finished
-    )
+    return AnalyticsPartition(known, requests, DayReader(loaded))
 
 
 def first_day_of_analytics(known: State, options: Options) -> date:
@@ -54,11 +52,6 @@ def first_day_of_analytics(known: State, options: Options) -> date:
         for text in series["final"]
     ]
     return min([options.start_date, *days]) if not options.start_date_given else options.start_date
-
-
-def _note_in_series(known: State, request: DayRequest, digest: str) -> State:
-    series = with_day(known["series"].get(request.series), request, digest)
-    return {**known, "series": {**known["series"], request.series: series}}
 
 
 def _backfill_partition(known: State, options: Options) -> AnalyticsPartition:
@@ -74,16 +67,40 @@ def _backfill_partition(known: State, options: Options) -> AnalyticsPartition:
         options.today,
         options.analytics_lookback_days,
     )
-    return AnalyticsPartition(
-        begun,
-        requests,
-        DayReader({}),
-        _note_in_backfill,
-        lambda finished: {**finished, "backfill": None},
-    )
+    return AnalyticsPartition(begun, requests, DayReader({}), is_backfill=True)
 
 
-def _note_in_backfill(known: State, request: DayRequest, digest: str) -> State:
-    backfill = known["backfill"]
-    noted = _note_in_series({"series": backfill["series"]}, request, digest)
-    return {**known, "backfill": {**backfill, "series": noted["series"]}}
+def is_final(day: date, today: date, lookback_days: int) -> bool:
+    """Whether `day` has ended by `today`, in its own zone, and its lookback has passed."""
+    return day < today - timedelta(days=lookback_days)
+
+
+def days_to_read(
+    series: State | None, first_day: date, last_day: date, today: date, lookback_days: int
+) -> list[date]:
+    """Days from `first_day` to `last_day`, both included, that are not loaded for good.
+
+    Those within the lookback are not, also if an earlier, shorter one had passed them.
+    """
+    final = [DateWindow.parse(text) for text in (series or {}).get("final", ())]
+    lookback_from = today - timedelta(days=lookback_days)
+    missing = missing_days(first_day, min(last_day, lookback_from - ONE_DAY), final)
+    return missing + list(days_of(max(first_day, lookback_from), min(last_day, today)))
+
+
+def sync_requests(
+    bot_state: State,
+    channels: Iterable[str],
+    timezone: str,
+    days: tuple[date, date],
+    today: date,
+    lookback_days: int,
+) -> list[DayRequest]:
+    """One request per channel and day of `days` (first, last) that is not final, oldest first."""
+    return [
+        DayRequest(bot_state["bot_id"], day, channel, timezone, is_final(day, today, lookback_days))
+        for channel in channels
+        for day in days_to_read(
+            bot_state["series"].get(f"{timezone}|{channel}"), *days, today, lookback_days
+        )
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import timegm
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -40,7 +41,7 @@ class PageObservations:
 
 def microseconds(instant: datetime) -> int:
     """Microseconds since 1970 in UTC."""
-    return (instant - EPOCH) // timedelta(microseconds=1)
+    return timegm(instant.utctimetuple()) * SECOND + instant.microsecond
 
 
 def _start_of(day: date) -> int:

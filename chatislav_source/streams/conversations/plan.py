@@ -1,8 +1,9 @@
-"""Where a run of one bot's conversations begins, from the options and the stored state."""
+"""What a run reads of one bot's conversations, planned from its options and the stored state."""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
 from chatislav_source.config import ZONE_MARGIN_DAYS, Options
 from chatislav_source.streams.conversations import state, window_sizer
@@ -13,7 +14,7 @@ from chatislav_source.streams.state import State, warn_unused
 
 
 def conversations_partition(
-    stored: State | None, bot_id: int, options: Options, trusted: bool = True
+    stored: Any, bot_id: int, options: Options, trusted: bool = True
 ) -> ConversationsPartition:
     """The partition that brings one bot's conversations up to date, or continues to.
 
@@ -70,8 +71,8 @@ def first_day_of_sync(known: State, options: Options) -> date:
     """
     if known["watermark"] is None:
         return options.start_date
-    lookback = timedelta(days=state.lookback_days(known, options.lookback_days))
-    first_day = utc_instant(known["watermark"]).date() - lookback
+    lookback = state.lookback_days(known, options.lookback_days)
+    first_day = utc_instant(known["watermark"]).subtract(days=lookback).date()
     left = state.day_of(known["reread_from"])
     loaded_from = date.fromisoformat(known["loaded_from"])
     return max(loaded_from, min(first_day, left) if left else first_day)

@@ -1,114 +1,116 @@
-"""What is remembered between runs, as plain dicts: pure functions, a dict in, a new dict out.
-
-Per bot, for conversations:
-
-    watermark      the sync that started then is loaded in full; null before the first
-    loaded_from    first day that was ever asked for
-    last_activity  the highest seen
-    date_filter    what from/to were seen to filter on: "unknown", "activity" or "created"
-    rows_per_day   how dense the conversations are; only sizes windows
-    reread_from    first day that the next sync reads again, whatever its lookback is by then
-    again          windows that moved while they were read, to be read again by the next sync
-    digests        what is loaded of the lookback, so that unchanged rows are not written again
-    progress       of a sync under way, null when there is none (see `begun`)
-    backfill       the same of a backfill under way, with its range
-    error          the last sync's error, null if it ended well
-
-In the store each state has a seal over all of it, so that one changed by hand is recognised.
-"""
+"""What is kept of one bot's conversations between runs, as pure functions of plain dicts."""
 
 from __future__ import annotations
 
-import hashlib
-import json
+import base64
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
+from functools import partial
 from typing import Any
 
+import pendulum
+
+from chatislav_source.config import ZONE_MARGIN_DAYS
 from chatislav_source.streams.date_window import DateWindow, merged, utc_instant, utc_text
-from chatislav_source.streams.state import State
+from chatislav_source.streams.state import (
+    Field,
+    State,
+    StateFormat,
+    list_of,
+    of_type,
+    one_of,
+    optional,
+    record,
+    without_seal,
+)
 
 LOOKBACK_DAYS_BY_ACTIVITY = 2  # days; enough once from/to are proven to filter on activity
 LOOKBACK_DAYS = 30  # days; a conversation may be changed this long after it was created
 CLOCK_MARGIN_SECONDS = 900  # seconds; how far our clock and the API's may be apart
 
-VERSION = 1
-SEAL = "seal"
+DAY = date.fromisoformat
+WINDOWS = list_of(DateWindow.parse)
+OPEN_WINDOW = record(window=DateWindow.parse, page_token=of_type(str), limit=of_type(int))
+PROGRESS = {
+    "started_at": utc_instant,
+    "todo": WINDOWS,
+    "open": list_of(OPEN_WINDOW),
+    "unverified": WINDOWS,
+    "tail": DateWindow.parse,
+    "settled_before": optional(DAY),
+}
+
+FORMAT = StateFormat(
+    fields={
+        "watermark": Field(
+            None, optional(utc_instant), "Every change before it is loaded; null before a sync."
+        ),
+        "loaded_from": Field(None, optional(DAY), "The first day that was ever asked for."),
+        "last_activity": Field(None, optional(utc_instant), "The highest one seen."),
+        "date_filter": Field(
+            "unknown",
+            one_of("unknown", "activity", "created"),
+            "The date that from/to were seen to filter on.",
+        ),
+        "rows_per_day": Field(
+            None, optional(of_type(int, float)), "Conversations a day; only sizes windows."
+        ),
+        "reread_from": Field(
+            None,
+            optional(DAY),
+            "The first day that the next sync reads again, whatever its lookback is by then.",
+        ),
+        "again": Field(
+            [], WINDOWS, "Windows that moved while they were read; the next sync reads them again."
+        ),
+        "digests": Field(
+            "",
+            partial(base64.b64decode, validate=True),
+            "What the tables hold of the lookback, so that unchanged rows are not written again.",
+        ),
+        "progress": Field(
+            None, optional(record(**PROGRESS)), "The sync under way, see `begun`; null if none."
+        ),
+        "backfill": Field(
+            None,
+            optional(record(**PROGRESS, range=DateWindow.parse)),
+            "The same of a backfill under way, with its range.",
+        ),
+        "error": Field(
+            None, optional(of_type(str)), "The last sync's error; null if it ended well."
+        ),
+    },
+    migrations=(without_seal,),
+)
 
 
 def fresh(bot_id: int, api: str) -> State:
     """The state of a bot that was never synced."""
-    return {
-        "version": VERSION,
-        "bot_id": bot_id,
-        "api": api,
-        "watermark": None,
-        "loaded_from": None,
-        "last_activity": None,
-        "date_filter": "unknown",
-        "rows_per_day": None,
-        "reread_from": None,
-        "again": [],
-        "digests": "",
-        "progress": None,
-        "backfill": None,
-        "error": None,
-    }
+    return FORMAT.fresh(bot_id, api)
 
 
-def sealed(state: State) -> State:
-    """The state as it is stored, with its seal."""
-    return {**state, SEAL: _seal(state)}
+def restored(stored: Any, bot_id: int, api: str, now: datetime) -> tuple[State, str | None]:
+    """`stored` in today's version; or a fresh state, and why the stored one cannot be used.
 
-
-def opened(stored: Any) -> tuple[State | None, str | None]:
-    """The state without its seal, or none and why it cannot be used."""
-    if stored is None:
-        return None, None
-    if not isinstance(stored, dict):
-        return None, "it is damaged"
-    state = {name: value for name, value in stored.items() if name != SEAL}
-    if stored.get(SEAL) != _seal(state):
-        return None, "it was changed by hand, damaged or written by an older version"
-    return state, None
-
-
-def _seal(state: State) -> str:
-    text = json.dumps(state, sort_keys=True, default=str)
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-
-
-def restored(
-    stored: State | None, bot_id: int, api: str, now: datetime
-) -> tuple[State, str | None]:
-    """`stored` if it can be trusted, else a fresh state and why it could not.
-
-    Reading everything again is slow but right; a wrong watermark would lose rows in silence.
+    To read everything again is slow but correct; a wrong watermark would lose rows unnoticed.
     """
-    if stored is None:
-        return fresh(bot_id, api), None
-    try:
-        problem = _problem(stored, bot_id, api, now)
-    except (KeyError, TypeError, ValueError) as error:
-        problem = f"it is damaged ({type(error).__name__})"
-    return (fresh(bot_id, api), problem) if problem else (dict(stored), None)
+    # pendulum reckons right only with zones of its own: with others the sum has no zone
+    latest = pendulum.instance(now).in_timezone("UTC").add(seconds=CLOCK_MARGIN_SECONDS)
+    return FORMAT.restored(stored, bot_id, api, partial(_range_problem, latest))
 
 
-def _problem(stored: State, bot_id: int, api: str, now: datetime) -> str | None:
-    if stored["version"] != VERSION:
-        return f"it is of version {stored['version']!r}, this is version {VERSION}"
-    if stored["bot_id"] != bot_id:
-        return f"it is of bot {stored['bot_id']!r}"
-    if stored["api"] != api:
-        return f"it is of another API, {stored['api']!r}"
-    if set(stored) != set(fresh(bot_id, api)):
-        return "it is damaged"
-    soon = now + timedelta(seconds=CLOCK_MARGIN_SECONDS)
-    if stored["watermark"] is not None and utc_instant(stored["watermark"]) > soon:
+def _range_problem(latest: pendulum.DateTime, known: State) -> str | None:
+    """Which value of a state cannot be true, as it is after `latest`; else None."""
+    under_way = [each for each in (known["progress"], known["backfill"]) if each]
+    if known["watermark"] is not None and utc_instant(known["watermark"]) > latest:
         return "its watermark is in the future"
-    for progress in filter(None, (stored["progress"], stored["backfill"])):
-        if utc_instant(progress["started_at"]) > soon:
-            return "its sync started in the future"
+    if any(utc_instant(each["started_at"]) > latest for each in under_way):
+        return "its sync started in the future"
+    if known["loaded_from"] is not None:
+        is_future = DAY(known["loaded_from"]) > latest.add(days=ZONE_MARGIN_DAYS).date()
+        return "its first day is in the future" if is_future else None
+    if known["watermark"] or known["progress"]:
+        return "it does not say from which day on it is loaded"
     return None
 
 
@@ -139,10 +141,9 @@ def finished(state: State, rows_per_day: float | None, again: Iterable[DateWindo
     """The state after every window of a sync was read; its watermark is the sync's start."""
     progress = state["progress"]
     started_at = utc_instant(progress["started_at"])
-    margin = timedelta(seconds=CLOCK_MARGIN_SECONDS)
     return {
         **state,
-        "watermark": utc_text(started_at - margin),
+        "watermark": utc_text(started_at.subtract(seconds=CLOCK_MARGIN_SECONDS)),
         "reread_from": progress["settled_before"],
         "rows_per_day": rows_per_day if rows_per_day is not None else state["rows_per_day"],
         "again": [str(window) for window in again],
@@ -161,10 +162,8 @@ def with_activity(state: State, last_activity: datetime | None) -> State:
     """The state with the highest last activity seen."""
     if last_activity is None:
         return state
-    seen = state["last_activity"]
-    if seen is not None and utc_instant(seen) >= last_activity:
-        return state
-    return {**state, "last_activity": utc_text(last_activity)}
+    seen = utc_text(last_activity)  # as text, instants sort in the same order
+    return {**state, "last_activity": max(seen, state["last_activity"] or "")}
 
 
 def with_verdict(state: State, evidence: str | None) -> State:

@@ -1,44 +1,23 @@
-"""Daily analytics: every day once, none forgotten, and no total under another day's name."""
+"""The totals of one day: its request, its row, and no total under another day's name."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import deepcopy
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from threading import Event
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from chatislav_source.api.client import ApiResponse, ChatislavClient
 from chatislav_source.api.rate_limiter import RateLimiter
-from chatislav_source.errors import (
-    ChatislavError,
-    RequestRejectedError,
-    RetriesExhaustedError,
-    UnexpectedResponseError,
-)
+from chatislav_source.errors import ChatislavError, UnexpectedResponseError
 from chatislav_source.records.tolerant_rows import analytics_rows
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
-from chatislav_source.streams.analytics.day import (
-    AnalyticsPartition,
-    Day,
-    DayReader,
-    DayRequest,
-    days_to_read,
-    fresh,
-    is_final,
-    restored,
-    sync_requests,
-    with_day,
-)
-from chatislav_source.streams.state import State
+from chatislav_source.streams.analytics.day import DayReader, DayRequest
+from tests.streams.analytics.runs import FIRST_DAY
 
-API = "https://chatislav.ai/api/v1"
-TODAY = date(2026, 6, 23)
-FIRST_DAY = date(2026, 6, 1)
 READ_AT = datetime(2026, 6, 24, 12, tzinfo=UTC)
 REQUEST = DayRequest(123, FIRST_DAY, "all", "Europe/Belgrade", is_final=True)
 GOOD: dict[str, Any] = {
@@ -47,12 +26,6 @@ GOOD: dict[str, Any] = {
     "to": "2026-06-01",
     "analytics": {"conversations": {"total": 25}, "voice": None},
 }
-FAILED = RetriesExhaustedError("/analytics", "bot 123", 8, "HTTP 500")
-
-
-def day(number: int) -> date:
-    """A day of June 2026."""
-    return date(2026, 6, number)
 
 
 def answered(
@@ -171,294 +144,6 @@ def test_words_are_not_in_a_repr() -> None:
     read = DayReader({}).parse(REQUEST, answered(GOOD | {"companyId": "Pekara Sunce"}))
 
     assert "Sunce" not in repr(read)
-
-
-@pytest.mark.parametrize(
-    ("lookback", "last_final"), [(0, day(22)), (1, day(21)), (7, day(15)), (30, date(2026, 5, 23))]
-)
-def test_a_day_is_final_when_it_and_its_lookback_have_passed(
-    lookback: int, last_final: date
-) -> None:
-    assert is_final(last_final, TODAY, lookback)
-    assert not is_final(last_final + timedelta(days=1), TODAY, lookback)
-    assert not is_final(TODAY, TODAY, lookback)
-
-
-def test_the_first_sync_reads_every_day_and_today_too() -> None:
-    days = days_to_read(None, FIRST_DAY, TODAY, TODAY, 7)
-
-    assert days == [day(number) for number in range(1, 24)]
-
-
-def test_later_syncs_read_the_lookback_and_what_is_missing() -> None:
-    series = {"final": ["2026-06-02/2026-06-05", "2026-06-07/2026-06-15"], "digests": {}}
-
-    days = days_to_read(series, FIRST_DAY, TODAY, TODAY, 7)
-
-    assert days == [day(1), day(6), *(day(number) for number in range(16, 24))]
-
-
-def test_a_longer_lookback_reads_days_again_that_were_final() -> None:
-    series = {"final": ["2026-06-01/2026-06-15"], "digests": {}}
-
-    days = days_to_read(series, FIRST_DAY, TODAY, TODAY, 10)
-
-    assert days == [day(number) for number in range(13, 24)]
-
-
-def test_days_to_come_are_not_read() -> None:
-    assert days_to_read(None, day(22), day(30), TODAY, 7) == [day(22), TODAY]
-    assert days_to_read(None, day(25), day(30), TODAY, 7) == []
-
-
-@given(
-    st.lists(st.tuples(st.integers(0, 60), st.integers(0, 20)), max_size=4),
-    st.integers(0, 60),
-    st.integers(0, 70),
-    st.integers(0, 40),
-)
-def test_exactly_the_days_that_are_not_final_are_read_each_once(
-    windows: list[tuple[int, int]], first: int, last: int, lookback: int
-) -> None:
-    start = TODAY - timedelta(days=60)
-    final = {start + timedelta(days=a + n) for a, length in windows for n in range(length + 1)}
-    texts = [
-        f"{start + timedelta(days=a)}/{start + timedelta(days=a + length)}" for a, length in windows
-    ]
-    first_day, last_day = start + timedelta(days=first), start + timedelta(days=last)
-
-    days = days_to_read({"final": texts}, first_day, last_day, TODAY, lookback)
-
-    every_day = [start + timedelta(days=n) for n in range(61)]
-    assert days == [
-        day
-        for day in every_day
-        if first_day <= day <= last_day
-        and not (day in final and day < TODAY - timedelta(days=lookback))
-    ]
-
-
-def test_a_final_day_joins_its_neighbours_and_needs_no_digest() -> None:
-    series = {
-        "final": ["2026-06-02/2026-06-03"],
-        "digests": {"2026-06-01": "aa", "2026-06-09": "b"},
-    }
-
-    noted = with_day(series, REQUEST, "cc")
-
-    assert noted == {"final": ["2026-06-01/2026-06-03"], "digests": {"2026-06-09": "b"}}
-
-
-def test_a_day_that_is_not_final_is_remembered_by_its_digest() -> None:
-    request = DayRequest(123, TODAY, "all", "UTC", is_final=False)
-
-    noted = with_day(with_day(None, request, "aa"), request, "bb")
-
-    assert noted == {"final": [], "digests": {"2026-06-23": "bb"}}
-
-
-def test_a_final_day_that_is_no_longer_final_is_read_again_later() -> None:
-    request = DayRequest(123, day(3), "all", "UTC", is_final=False)
-
-    noted = with_day({"final": ["2026-06-01/2026-06-05"], "digests": {}}, request, "aa")
-
-    assert noted == {
-        "final": ["2026-06-01/2026-06-02", "2026-06-04/2026-06-05"],
-        "digests": {"2026-06-03": "aa"},
-    }
-
-
-def requests_of(state: State, today: date = TODAY, channels: tuple[str, ...] = ("all",)) -> Any:
-    """What a sync asks for, from the first day on."""
-    return sync_requests(state, channels, "UTC", (FIRST_DAY, today), today, 7)
-
-
-def noted_in_series(state: State, request: DayRequest, digest: str) -> State:
-    """As the planning of a sync notes a day."""
-    series = with_day(state["series"].get(request.series), request, digest)
-    return {**state, "series": {**state["series"], request.series: series}}
-
-
-def reading_of(state: State, requests: list[DayRequest]) -> AnalyticsPartition:
-    """The reading of a sync."""
-    return AnalyticsPartition(
-        state, requests, DayReader({}), noted_in_series, lambda finished: finished
-    )
-
-
-def run(state: State, today: date, failing: set[date], at_once: int = 3) -> AnalyticsPartition:
-    """Read what a sync reads on that day, with several requests in flight."""
-    reading = reading_of(state, requests_of(state, today, ("all", "viber")))
-    in_flight: list[DayRequest] = []
-    while True:
-        request = reading.next_request() if len(in_flight) < at_once else None
-        if request:
-            in_flight.append(request)
-        elif in_flight:
-            oldest = in_flight.pop(0)
-            if oldest.day in failing:
-                reading.on_error(oldest, FAILED)
-            else:
-                reading.on_page(oldest, Day(None, f"{oldest.day}", 0, 10, 1))
-        else:
-            return reading
-
-
-RUNS = st.lists(
-    st.tuples(st.integers(0, 3), st.sets(st.integers(0, 40), max_size=15)), min_size=1, max_size=5
-)
-
-
-@given(RUNS, st.integers(1, 4))
-def test_whatever_failed_before_a_good_run_loads_every_day_and_then_reads_only_the_lookback(
-    runs: list[tuple[int, set[int]]], at_once: int
-) -> None:
-    state, today = fresh(123, API), day(10)
-    for later, failing in runs:
-        today += timedelta(days=later)
-        bad = {FIRST_DAY + timedelta(days=number) for number in failing}
-        state = run(state, today, bad, at_once).state
-
-    good = run(state, today, set(), at_once)
-    again = requests_of(good.state, today, ("all", "viber"))
-
-    assert (good.done, good.error, good.state["error"]) == (True, None, None)
-    lookback = [today - timedelta(days=n) for n in range(7, -1, -1)]
-    asked = [day for day in lookback if day >= FIRST_DAY]
-    assert [(r.channel, r.day) for r in again] == [(c, d) for c in ("all", "viber") for d in asked]
-    for channel in ("all", "viber"):
-        series = good.state["series"][f"UTC|{channel}"]
-        assert sorted(series["digests"]) == [str(d) for d in asked]
-
-
-def test_channels_and_zones_are_remembered_apart() -> None:
-    state = run(fresh(123, API), TODAY, set()).state
-
-    in_zone = sync_requests(state, ["all"], "Europe/Belgrade", (FIRST_DAY, TODAY), TODAY, 7)
-    of_channel = sync_requests(state, ["widget"], "UTC", (FIRST_DAY, TODAY), TODAY, 7)
-
-    assert len(in_zone) == len(of_channel) == 23
-    assert len(requests_of(state)) == 8
-
-
-def test_days_are_read_newest_first() -> None:
-    reading = reading_of(fresh(123, API), requests_of(fresh(123, API)))
-
-    requests = [reading.next_request() for _ in range(3)]
-
-    assert [request.day for request in requests if request] == [day(23), day(22), day(21)]
-
-
-def test_nothing_to_read_is_done_at_once() -> None:
-    reading = reading_of(fresh(123, API), [])
-
-    assert reading.done
-    assert reading.next_request() is None
-
-
-def test_three_failed_days_in_a_row_end_the_bot_and_one_does_not() -> None:
-    everything = {FIRST_DAY + timedelta(days=n) for n in range(40)}
-
-    one = run(fresh(123, API), TODAY, {day(10)}, at_once=1)
-    many = run(fresh(123, API), TODAY, everything, at_once=1)
-
-    assert (one.error, one.done) == (FAILED, False)
-    assert len(requests_of(one.state)) == 9  # the lookback and the one that failed
-    assert many.error == FAILED
-    assert "failed 8 times" in many.state["error"]
-
-
-def test_failures_between_good_days_do_not_keep_the_others_from_being_read() -> None:
-    every_second = {FIRST_DAY + timedelta(days=n) for n in range(0, 40, 2)}
-
-    reading = run(fresh(123, API), TODAY, every_second, at_once=1)
-
-    assert reading.error == FAILED
-    final = reading.state["series"]["UTC|all"]["final"]
-    assert final == [f"{day(n)}/{day(n)}" for n in range(2, 16, 2)]
-
-
-def test_a_stopped_reading_asks_no_more_and_keeps_what_it_has() -> None:
-    reading = reading_of(fresh(123, API), requests_of(fresh(123, API)))
-    first = reading.next_request()
-    assert first is not None
-    reading.on_page(first, Day(None, "aa", 0, 10, 1))
-
-    reading.abort(RequestRejectedError("/analytics", "bot 123", 404, "no such bot"))
-
-    assert reading.next_request() is None
-    assert reading.state["series"]["UTC|all"]["digests"] == {"2026-06-23": "aa"}
-    assert "no such bot" in reading.state["error"]
-    assert not reading.done
-
-
-def test_an_answer_leaves_the_state_it_was_given_as_it_was() -> None:
-    state = fresh(123, API)
-    before = deepcopy(state)
-
-    run(state, TODAY, {day(5)})
-
-    assert state == before
-
-
-def test_a_state_that_was_just_written_is_trusted() -> None:
-    state = run(fresh(123, API), TODAY, set()).state
-
-    assert restored(state, 123, API, TODAY) == (state, None)
-    assert restored(state, 123, API, TODAY + timedelta(days=100)) == (state, None)
-
-
-def test_no_state_is_a_fresh_one_without_a_problem() -> None:
-    assert restored(None, 123, API, TODAY) == (fresh(123, API), None)
-
-
-@pytest.mark.parametrize(
-    ("changed", "says"),
-    [
-        pytest.param({"version": 0}, "version", id="older version"),
-        pytest.param({"bot_id": 5}, "another bot", id="another bot"),
-        pytest.param({"api": "https://x"}, "another API", id="another API"),
-        pytest.param({"more": 1}, "damaged", id="more than it should have"),
-        pytest.param({"series": None}, "damaged", id="no series"),
-        pytest.param({"series": {"a": None}}, "damaged", id="a series that is none"),
-        pytest.param({"series": {"a": {"final": []}}}, "damaged", id="no digests"),
-        pytest.param(
-            {"series": {"a": {"final": [], "digests": ["x"]}}}, "damaged", id="digests as list"
-        ),
-        pytest.param(
-            {"series": {"a": {"final": [], "digests": {"2026-06-01": 5}}}}, "damaged", id="a number"
-        ),
-        pytest.param(
-            {"series": {"a": {"final": ["soon"], "digests": {}}}}, "damaged", id="no window"
-        ),
-        pytest.param(
-            {"series": {"a": {"final": ["2026-06-01/.."], "digests": {}}}}, "future", id="no end"
-        ),
-        pytest.param(
-            {"series": {"a": {"final": ["2026-06-01/2026-06-24"], "digests": {}}}},
-            "future",
-            id="a day to come",
-        ),
-        pytest.param({"backfill": {"range": "x/y", "series": {}}}, "damaged", id="no range"),
-        pytest.param(
-            {"backfill": {"range": "2026-06-01/2026-06-02", "series": {"a": {}}}},
-            "damaged",
-            id="a backfill's series",
-        ),
-    ],
-)
-def test_a_state_that_cannot_be_right_is_not_used_and_it_is_said_why(
-    changed: dict[str, Any], says: str
-) -> None:
-    state, problem = restored(fresh(123, API) | changed, 123, API, TODAY)
-
-    assert state == fresh(123, API)
-    assert says in (problem or "")
-
-
-@pytest.mark.parametrize("stored", [[], "x", 5, {}, True])
-def test_a_state_of_another_shape_is_damaged(stored: Any) -> None:
-    assert restored(stored, 123, API, TODAY)[1] is not None
 
 
 @pytest.fixture

@@ -1,0 +1,147 @@
+"""Stored states of every version are used; only those that cannot be right are refused."""
+
+from __future__ import annotations
+
+import json
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatislav_source.streams.analytics import state as analytics
+from chatislav_source.streams.conversations import state as conversations
+from chatislav_source.streams.date_window import utc_instant
+from chatislav_source.streams.state import Field, State, StateFormat, of_type
+
+STATES = Path(__file__).parent / "states"
+NOW = utc_instant("2026-11-28T18:00:00Z")  # soon after they were stored
+API = "https://chatislav.ai/api/v1"
+FORMATS = {"conversations": conversations.FORMAT, "analytics": analytics.FORMAT}
+
+
+def stored(version: int, name: str) -> State:
+    """The state of the bot in a resource state that a run of that version left."""
+    resource_state = json.loads((STATES / f"version_{version}" / f"{name}.json").read_text("utf-8"))
+    (state,) = resource_state["bots"].values()
+    return dict(state)
+
+
+def restored(name: str, state: State) -> tuple[State, str | None]:
+    """What becomes of a stored state."""
+    if name.startswith("conversations"):
+        return conversations.restored(state, state["bot_id"], state["api"], NOW)
+    return analytics.restored(state, state["bot_id"], state["api"], NOW.date())
+
+
+@pytest.mark.parametrize("stream", FORMATS)
+def test_there_is_a_stored_state_of_every_earlier_version(stream: str) -> None:
+    versions = {
+        int(path.parent.name.removeprefix("version_")) for path in STATES.rglob(f"{stream}-*.json")
+    }
+
+    assert versions == set(range(1, FORMATS[stream].version))
+
+
+@pytest.mark.parametrize("end", ["ended", "interrupted", "backfill"])
+@pytest.mark.parametrize("stream", FORMATS)
+def test_a_state_of_version_1_is_used_with_all_that_it_says(stream: str, end: str) -> None:
+    name = f"{stream}-{end}"
+    before = stored(1, name)
+
+    state, problem = restored(name, before)
+
+    assert problem is None
+    assert state == {
+        **{field: value for field, value in before.items() if field != "seal"},
+        "version": FORMATS[stream].version,
+    }
+
+
+@pytest.mark.parametrize("stream", FORMATS)
+def test_a_restored_state_is_restored_again_as_it_is(stream: str) -> None:
+    name = f"{stream}-ended"
+    state, _ = restored(name, stored(1, name))
+
+    assert restored(name, state) == (state, None)
+
+
+@pytest.mark.parametrize("stream", FORMATS)
+def test_a_field_that_is_not_known_is_kept(stream: str) -> None:
+    name = f"{stream}-ended"
+    state, _ = restored(name, stored(1, name))
+    of_later = {**state, "of_later": [1]}
+
+    assert restored(name, of_later) == (of_later, None)
+
+
+def test_a_state_is_not_changed_by_being_restored() -> None:
+    before = stored(1, "conversations-interrupted")
+    kept = deepcopy(before)
+
+    restored("conversations", before)
+
+    assert before == kept
+
+
+THIRD = StateFormat(
+    fields={
+        "rows": Field(0, of_type(int), "Rows."),
+        "days": Field([], of_type(list), "Days."),
+        "note": Field("none", of_type(str), "A note."),
+    },
+    migrations=(
+        lambda state: {**state, "days": [state["day"]]},
+        lambda state: {"note": "migrated", **state},
+    ),
+)
+"""A made-up format: version 2 has `days` where version 1 had `day`, version 3 has a `note`."""
+
+HEAD: State = {"bot_id": 7, "api": API}
+
+
+def restored_third(state: Any) -> tuple[State, str | None]:
+    """What becomes of a state of the made-up format."""
+    return THIRD.restored(state, 7, API, lambda known: "too many" if known["rows"] > 9 else None)
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        ({"version": 1, "rows": 3, "day": "a"}, {"day": "a", "days": ["a"], "note": "migrated"}),
+        ({"version": 2, "rows": 3, "days": ["a"]}, {"days": ["a"], "note": "migrated"}),
+        ({"version": 3, "rows": 3, "days": ["a"], "note": "x"}, {"days": ["a"], "note": "x"}),
+    ],
+)
+def test_each_version_becomes_the_next_until_it_is_of_today(state: State, expected: State) -> None:
+    assert restored_third(HEAD | state) == ({**HEAD, "version": 3, "rows": 3, **expected}, None)
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        pytest.param({"version": 4}, "of version 4, this is version 3", id="newer"),
+        pytest.param({"version": 0}, "of version 0", id="older than all"),
+        pytest.param({"version": True}, "of version True", id="no number"),
+        pytest.param({"version": "3"}, "of version '3'", id="text"),
+        pytest.param({"version": 1, "rows": 1}, "damaged (KeyError)", id="a migration fails"),
+        pytest.param({"version": 3, "rows": 1, "days": []}, "'note' is damaged", id="missing"),
+        pytest.param({"version": 2, "rows": True, "days": []}, "'rows' is damaged", id="type"),
+        pytest.param({"version": 2, "rows": 10, "days": []}, "too many", id="range"),
+        pytest.param({"version": 2, "bot_id": 8}, "another bot, 8", id="another bot"),
+        pytest.param({"version": 2, "api": "https://x"}, "another API, 'https://x'", id="API"),
+    ],
+)
+def test_a_state_that_cannot_be_right_is_replaced_and_it_is_said_why(
+    state: State, says: str
+) -> None:
+    known, problem = restored_third(HEAD | state)
+
+    assert known == THIRD.fresh(7, API)
+    assert says in (problem or "")
+
+
+def test_fresh_states_share_nothing() -> None:
+    THIRD.fresh(7, API)["days"].append("a")
+
+    assert THIRD.fresh(7, API)["days"] == []
