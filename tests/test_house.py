@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -38,6 +39,8 @@ ALONE_IN: dict[str, set[str]] = {
     "dlt": {"source", "runner", "destinations", "cli"},
 }
 """The only rooms that may import a library."""
+
+ARCHITECTURE = (Path(__file__).parents[1] / "docs/architecture.md").read_text("utf-8")
 
 PURE = {"records", "streams"}
 """Rooms without a clock, a thread, I/O or dlt."""
@@ -142,6 +145,21 @@ def test_a_library_is_only_used_in_its_rooms(library: str) -> None:
     users = {room_of(module) for module in MODULES if library in libraries(module)}
 
     assert users - {"sandbox", ""} <= ALONE_IN[library]
+
+
+def test_the_architecture_page_has_the_import_rules() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|(.*)\|$", ARCHITECTURE, re.MULTILINE)
+    rules = {name: set(re.findall(r"`(\w+)`", cell)) for name, cell in rows}
+
+    assert rules == MAY_IMPORT | ALONE_IN
+
+
+def test_the_architecture_page_shows_every_room_and_only_allowed_imports() -> None:
+    shown = re.findall(r"^ +(\w+)\[", ARCHITECTURE, re.MULTILINE)
+    arrows = re.findall(r"^ +(\w+) --> (\w+)$", ARCHITECTURE, re.MULTILINE)
+
+    assert set(shown) == {"sandbox", *MAY_IMPORT}
+    assert {(room, used) for room, used in arrows if used not in MAY_IMPORT[room]} == set()
 
 
 def test_names_of_dlt_that_are_not_public_stand_in_one_file() -> None:

@@ -1,41 +1,58 @@
-"""The README's commands, Python and SQL are run, and its tables compared with the code."""
+"""The documentation's commands, Python and SQL are run, and its tables compared with the code."""
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import click
 import duckdb
 import pytest
+import sqlglot
 
+import chatislav_source
+from chatislav_source.cli.commands import cli
 from chatislav_source.config import ANALYTICS_CHANNELS
 from chatislav_source.records.schema import TABLES
-from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
+from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, Settings, World
 from chatislav_source.source import resolved_options
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
+PACKAGE = Path(chatislav_source.__file__).parent
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
+    for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"))
+}
+MAX_README_LINES = 250
 CHATISLAV = Path(sys.executable).with_name("chatislav")
 PREPARED = ("make test", "pip install", "export ")  # run by the gate, or set up by the test
+WAREHOUSES = ("DuckDB", "Postgres", "Snowflake", "BigQuery")
 
 
-def blocks(language: str) -> list[str]:
+def blocks(language: str, text: str) -> list[str]:
     """The fenced blocks of a language, in order."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
-def sessions() -> list[tuple[str, list[str]]]:
+def section(page: str, title: str) -> str:
+    """The text under a heading of the second level."""
+    return PAGES[page].split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def sessions(page: str) -> list[tuple[str, list[str]]]:
     """Each command of the console blocks with the lines it is said to print."""
     found: list[tuple[str, list[str]]] = []
-    for line in "".join(blocks("console")).splitlines():
+    for line in "".join(blocks("console", PAGES[page])).splitlines():
         if line.startswith("$ "):
             found.append((line[2:], []))
         else:
@@ -48,6 +65,11 @@ def sessions() -> list[tuple[str, list[str]]]:
     ]
 
 
+def own_python(page: str) -> list[str]:
+    """The Python of a page, without what is for an orchestrator, which is run there."""
+    return [code for code in blocks("python", PAGES[page]) if "from chatislav_source" in code]
+
+
 def shape(lines: list[str]) -> Counter[str]:
     """Lines without what depends on the day: numbers are 0, blanks are one."""
     plain = (re.sub(r"\d[\d,.:-]*", "0", " ".join(line.split())) for line in lines)
@@ -55,8 +77,8 @@ def shape(lines: list[str]) -> Counter[str]:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Callable[[str], str]:
-    """Runs a command of the README beside a sandbox, and gives what it printed."""
+def run(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """Runs a command of a page beside a sandbox, and gives what it printed."""
     today = datetime.now(UTC).date()
     world = World.generate(bot_ids=(101, 102, 103), last_day=today)
 
@@ -81,43 +103,139 @@ def run(tmp_path: Path) -> Callable[[str], str]:
         yield one
 
 
-def test_its_commands_print_what_it_says(run: Callable[[str], str]) -> None:
-    for command, said in sessions():
+def test_the_readme_is_short() -> None:
+    assert len(PAGES["README.md"].splitlines()) <= MAX_README_LINES
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if sessions(page)])
+def test_its_commands_print_what_it_says(page: str, run: Callable[[str], str]) -> None:
+    for command, said in sessions(page):
         printed = run(command)
 
         assert shape(printed.splitlines()) == shape(said), command
 
 
+def test_the_python_that_is_run_is_in_these_pages() -> None:
+    found = {page: len(own_python(page)) for page in PAGES if own_python(page)}
+
+    assert found == {"README.md": 1, "docs/configuration.md": 1, "docs/sandbox.md": 1}
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if own_python(page)])
 def test_its_python_and_its_sql_run(
-    api: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    page: str, api: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SOURCES__CHATISLAV__API_KEY", SANDBOX_KEY)
     monkeypatch.setenv("SOURCES__CHATISLAV__BASE_URL", api.base_url)
     names: dict[str, Any] = {}
 
-    # what is for an orchestrator is run where the orchestrators are
-    own = [block for block in blocks("python") if "from chatislav_source" in block]
-    for block in own:
-        exec(compile(block, "README.md", "exec"), names)  # noqa: S102 - our own text
+    for block in own_python(page):
+        exec(compile(block, page, "exec"), names)  # noqa: S102 - our own text
 
-    assert len(own) == 2
     assert names["report"].complete
-    with duckdb.connect(str(tmp_path / "chatislav_sync.duckdb")) as connection:
-        rows = connection.execute(blocks("sql")[0]).fetchall()
-    assert len(rows) == 3
+    for query in blocks("sql", PAGES[page]):
+        with duckdb.connect(str(tmp_path / "chatislav_sync.duckdb")) as connection:
+            rows = connection.execute(query).fetchall()
+        assert len(rows) == 3
+
+
+@pytest.mark.parametrize("warehouse", WAREHOUSES)
+def test_the_sql_of_a_warehouse_is_in_its_dialect_and_names_columns_that_exist(
+    warehouse: str,
+) -> None:
+    columns = {column.name for table in TABLES for column in table.columns}
+    (query,) = blocks("sql", section("docs/destinations.md", warehouse))
+
+    parsed = sqlglot.parse_one(query, dialect=warehouse.lower())
+
+    named = {column.name for column in parsed.find_all(sqlglot.exp.Column) if column.table}
+    assert named <= columns | {"summary"}
+    assert len(named) > 5
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_its_python_and_toml_can_be_read(page: str) -> None:
+    for code in blocks("python", PAGES[page]):
+        ast.parse(code)
+    for code in blocks("toml", PAGES[page]):
+        tomllib.loads(code)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_its_links_lead_somewhere(page: str) -> None:
+    # not what looks like a link within code
+    prose = re.sub(r"^```.*?^```$", "", PAGES[page], flags=re.MULTILINE | re.DOTALL)
+    for link in re.findall(r"\]\(([^)]+)\)", prose):
+        if link.startswith("https://"):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (ROOT / page).parent.joinpath(name).resolve() if name else ROOT / page
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target.read_text("utf-8")), link
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_files_that_it_names_exist(page: str) -> None:
+    named = re.findall(r"`((?:\w+/)+\w+\.\w+)`", PAGES[page])
+
+    # a page about the package says `runner/run.py`
+    missing = {name for name in named if not ((ROOT / name).exists() or (PACKAGE / name).exists())}
+    assert missing == set()
+
+
+def anchors(text: str) -> set[str]:
+    """The names that the headings of a page have in links."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_commands_and_options_that_it_names_exist(page: str) -> None:
+    named = re.findall(r"(?:^\$ |^|`|bin/)chatislav ([a-z]+)([^`\n|>]*)", PAGES[page], re.MULTILINE)
+    for name, rest in named:
+        command = cli.commands[name]
+        known = {option for each in command.params for option in each.opts} | {"--help"}
+        assert {word.partition("=")[0] for word in re.findall(r" (--[a-z-]+)", rest)} <= known
+        assert isinstance(command, click.Command)
+
+
+def test_the_error_messages_that_it_explains_exist() -> None:
+    words = " ".join(package_texts())
+    messages = re.findall(r"^\| `(.+?)` \|", section("docs/operations.md", "Errors"), re.MULTILINE)
+
+    parts = {part.strip() for message in messages for part in re.split(r"…|\d+|[()]", message)}
+
+    assert len(messages) > 8
+    assert {part for part in parts if part not in words} == set()
+
+
+def package_texts() -> Iterator[str]:
+    """Every text of the package's code."""
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
+
+
+def test_the_sandbox_settings_that_it_names_exist() -> None:
+    named = re.findall(r"`(\w+)`", section("docs/sandbox.md", "Settings").split("|---")[1])
+
+    assert set(named) <= set(Settings().as_dict())
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_it_has_every_table_and_column_with_type_and_meaning(table: Any) -> None:
-    section = README.split(f"### `{table.name}`\n\n{table.meaning}\n")[1].split("\n#")[0]
+    text = PAGES["docs/tables.md"].split(f"## `{table.name}`\n\n{table.meaning}\n")[1]
 
-    described = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*) \|$", section, re.MULTILINE)
+    described = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*) \|$", text.split("\n#")[0], re.MULTILINE)
 
     assert described == [(column.name, column.kind, column.meaning) for column in table.columns]
 
 
 def test_it_has_every_argument_with_its_environment_variable() -> None:
-    described = re.findall(r"^\| `(\w+)` \| `SOURCES__CHATISLAV__(\w+)", README, re.MULTILINE)
+    text = PAGES["docs/configuration.md"]
+    described = re.findall(r"^\| `(\w+)` \| `SOURCES__CHATISLAV__(\w+)", text, re.MULTILINE)
 
     arguments = [name for name in resolved_options.__annotations__ if name != "return"]
     assert [name for name, _ in described] == arguments

@@ -12,7 +12,7 @@ CASES = {"one big bot": ((BOTS[0],), 100_000), "many small bots": (tuple(range(1
 
 
 def rows() -> Iterator[Row]:
-    """What the README's table shows of latency."""
+    """What the table of docs/benchmarks.md shows of latency."""
     for name, (bots, conversations) in CASES.items():
         chosen = [part for bot_id in bots for part in ("--bot-id", str(bot_id))]
         with served(conversations, bots=bots) as api:

@@ -13,7 +13,7 @@ RUNS = 3  # of which the median is shown, as the peak differs by some MB from ru
 
 
 def rows() -> Iterator[Row]:
-    """What the README's table shows of memory."""
+    """What the table of docs/benchmarks.md shows of memory."""
     peaks = []
     for conversations in SIZES:
         with served(conversations) as api:

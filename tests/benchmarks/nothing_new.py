@@ -12,7 +12,7 @@ RUNS = 5
 
 
 def rows() -> Iterator[Row]:
-    """What the README's table shows of syncs with little to do."""
+    """What the table of docs/benchmarks.md shows of syncs with little to do."""
     chosen = [part for bot_id in BOTS for part in ("--bot-id", str(bot_id))]
     with served(CONVERSATIONS, bots=BOTS) as api, scratch() as folder:
         process([*SYNC, *chosen], api.environment, folder)

@@ -13,7 +13,7 @@ SETTLING_SECONDS = 5.0
 
 
 def rows() -> Iterator[Row]:
-    """What the README's table shows of rate limits."""
+    """What the table of docs/benchmarks.md shows of rate limits."""
     today = datetime.now(UTC).date()
     world = World.generate(bot_ids=BOTS, conversations=1_000, days=90, last_day=today, seed=1)
     limit = Settings(rate_limit_per_second=ALLOWED_PER_SECOND, rate_limit_burst=10)

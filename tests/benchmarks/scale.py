@@ -14,7 +14,7 @@ PER_DAY = 1_000
 
 
 def rows() -> Iterator[Row]:
-    """What the README's table shows of scale."""
+    """What the table of docs/benchmarks.md shows of scale."""
     for conversations in SIZES:
         days = max(10, conversations // PER_DAY)
         with served(conversations, days=days, messages=MESSAGES) as api, scratch() as folder:

@@ -28,7 +28,7 @@ ONCE = ["rest_api"]  # it takes minutes and gigabytes; in the middle, as a machi
 
 
 def rows() -> Iterator[Row]:
-    """What the README's table shows of throughput: each contender's median of interleaved runs."""
+    """What the table of docs/benchmarks.md shows of throughput: the median of interleaved runs."""
     runs: dict[str, list[Measured]] = {name: [] for name in CONTENDERS}
     others = [name for name in CONTENDERS if name not in ONCE]
     with served(CONVERSATIONS) as api:

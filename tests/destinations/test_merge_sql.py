@@ -1,7 +1,7 @@
 """The SQL that dlt sends to BigQuery and Snowflake: what a merge scans, how tables are stored.
 
 Nothing is sent here: loads are made up to the point where they would be. BigQuery bills what is
-scanned, so these tests hold what the README says of it.
+scanned, so these tests hold what docs/destinations.md says of it.
 """
 
 from __future__ import annotations
