@@ -13,8 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from dlt.common.configuration.container import Container
-from dlt.common.pipeline import PipelineContext
+from chatislav_source.destinations.dlt_internals import active_pipeline
 
 MAX_DIGESTS = 4000  # conversations per bot that are remembered as loaded; 64 kB of state
 
@@ -131,5 +130,5 @@ class CommitMarker:
 
 def _pipeline_folder() -> Path | None:
     """The folder of the pipeline that runs; None where the source is used without one."""
-    context = Container()[PipelineContext]
-    return Path(context.pipeline().working_dir) if context.is_active() else None
+    pipeline = active_pipeline()
+    return Path(pipeline.working_dir) if pipeline else None

@@ -65,15 +65,17 @@ def contender(name: str, api: Served) -> list[str]:
     return [sys.executable, "-m", "tests.benchmarks.contenders", name, api.base_url]
 
 
-def process(command: Sequence[str], environment: dict[str, str], folder: str) -> Measured:
-    """Run a command to its end, quietly.
+def process(
+    command: Sequence[str], environment: dict[str, str], folder: str, root: str = ROOT
+) -> Measured:
+    """Run a command with the code below `root` to its end, quietly.
 
     Raises:
         RuntimeError: it did not end with status 0; its output is in the message.
     """
     began = time.perf_counter()
     # compiled modules are kept, as they are wherever the package is installed
-    variables = os.environ | environment | {"PYTHONPATH": ROOT, "PYTHONDONTWRITEBYTECODE": ""}
+    variables = os.environ | environment | {"PYTHONPATH": root, "PYTHONDONTWRITEBYTECODE": ""}
     with (
         open(os.path.join(folder, "stdout.txt"), "wb+") as output,
         open(os.path.join(folder, "stderr.txt"), "wb+") as errors,
