@@ -83,10 +83,10 @@ class ChatislavClient:
     """
 
     def __init__(
-        self, base_url: str, keys: Sequence[str], throttle: RateLimiter, stop: threading.Event
+        self, base_url: str, keys: Sequence[str], rate_limiter: RateLimiter, stop: threading.Event
     ) -> None:
         self._keys = tuple(keys)
-        self._throttle = throttle
+        self._rate_limiter = rate_limiter
         self._stop = stop
         try:
             # httpx would put them together anew for each request
@@ -104,8 +104,8 @@ class ChatislavClient:
     def interrupt(self) -> None:
         """End the run: threads that wait for a turn, between tries or for an answer are let go."""
         self._stop.set()
-        self._throttle.wake()
-        self._transport.cut()
+        self._rate_limiter.wake()
+        self._transport.abort()
 
     def close(self) -> None:
         """Close the connections; nothing may be requested any more."""
@@ -177,7 +177,7 @@ class ChatislavClient:
             raise RetriableError(reason, size_may_be_why=True) from None
 
     def _send(self, path: str, query: Row, key: str | None = None) -> tuple[httpx.Response, str]:
-        with self._throttle.slot() as began:
+        with self._rate_limiter.slot() as began:
             key = key or self._keys[0]
             try:
                 response = self._transport.handle_request(
@@ -188,7 +188,6 @@ class ChatislavClient:
                         headers={**HEADERS, "X-API-Key": key},
                     )
                 )
-                response.read()
             except httpx.RequestError as error:
                 if self._stop.is_set():
                     raise Cancelled from None
@@ -200,9 +199,9 @@ class ChatislavClient:
 
     def _learn(self, response: httpx.Response, began: float) -> None:
         if response.status_code in RATE_STATUSES:
-            self._throttle.refused(began, retry_after(response.headers, datetime.now(UTC)))
+            self._rate_limiter.refused(began, retry_after(response.headers, datetime.now(UTC)))
         elif response.is_success:
-            self._throttle.answered(began)
+            self._rate_limiter.answered(began)
 
     def _with_other_key(
         self, path: str, query: Row, refused_key: str, refusal: httpx.Response
