@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from chatislav_source.api.client import ApiResponse, ChatislavClient, Row
+from chatislav_source.api.client import ApiResponse, ChatislavClient
 from chatislav_source.api.rate_limiter import RateLimiter
 from chatislav_source.errors import WrongShapeError
 from chatislav_source.records.json_decoder import decode
 
 PATH = "/conversations"
-QUERY: Row = {"bot_id": 101, "limit": 2, "channel": "all"}
+QUERY: dict[str, Any] = {"bot_id": 101, "limit": 2, "channel": "all"}
 ABOUT = "bot 101, 2026-06-01/2026-06-02"
 OTHER_KEY = "chsk_live_the_other_key"
 
@@ -41,7 +41,7 @@ class RecordingRateLimiter(RateLimiter):
         return self.turns[-1]
 
 
-def parse(body: bytes) -> Row:
+def parse(body: bytes) -> dict[str, Any]:
     """The JSON object of a page."""
     value, _ = decode(body)
     if not isinstance(value, dict):
@@ -58,7 +58,7 @@ def parse(body: bytes) -> Row:
 
 def post(
     client: ChatislavClient, path: str = PATH, tries: int = 8, **query: Any
-) -> ApiResponse[Row]:
+) -> ApiResponse[dict[str, Any]]:
     """One request, of a page if nothing else is said."""
     return client.post(path, QUERY | query, ABOUT, parse, tries=tries)
 

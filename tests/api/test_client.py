@@ -140,6 +140,13 @@ def test_a_long_refusal_is_cut(api: Sandbox, client: ChatislavClient) -> None:
     assert len(str(raised.value)) < 600
 
 
+def test_a_redirect_to_no_address_is_a_rejection(api: Sandbox, client: ChatislavClient) -> None:
+    api.answer_next(Answer(302, b"", {"Location": "https://[x"}))
+
+    with pytest.raises(RequestRejectedError, match="not valid"):
+        post(client)
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_not_followed_and_says_what_is_wrong(
     api: Sandbox, client: ChatislavClient, status: int

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatislav_source.api.client import ChatislavClient
-from chatislav_source.api.retry import retry_after
+from chatislav_source.api.retry import Action, action_for, retry_after
 from chatislav_source.errors import (
     RetriesExhaustedError,
     UnexpectedResponseError,
@@ -30,6 +30,20 @@ from tests.api.posting import (
 )
 
 PASSING_FAULTS = [kind for kind in FAULT_KINDS if kind not in ("slow", "hang")]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "action"),
+    [
+        ([200, 201, 204, 206, 299], Action.PARSE),
+        ([408, 425, 500, 501, 502, 504, 507, 508, 509, 520, 521, 522, 599, 999], Action.RETRY),
+        ([429, 503], Action.THROTTLE),
+        ([401, 403], Action.CHANGE_KEY),
+        ([300, 301, 304, 400, 402, 404, 405, 409, 410, 413, 418, 422, 499], Action.REJECT),
+    ],
+)
+def test_a_status_says_what_to_do(statuses: list[int], action: Action) -> None:
+    assert {action_for(status) for status in statuses} == {action}
 
 
 @pytest.mark.parametrize("kind", PASSING_FAULTS)
