@@ -58,11 +58,11 @@ HERE = (
 class RequestRejectedError(ChatislavError):
     """The API answered 4xx: the same request would be refused again."""
 
-    def __init__(self, path: str, about: str, status: int, excerpt: str) -> None:
+    def __init__(self, path: str, label: str, status: int, excerpt: str) -> None:
         self.path = path
         self.status = status
         super().__init__(
-            f"POST {path} for {about} was refused (HTTP {status}): {excerpt or 'no text'}. "
+            f"POST {path} for {label} was refused (HTTP {status}): {excerpt or 'no text'}. "
             "Check the bot id, the dates and base_url; if they are right, the API has changed."
         )
 
@@ -71,14 +71,14 @@ class RetriesExhaustedError(ChatislavError):
     """Every try of a request failed in a way that may pass."""
 
     def __init__(
-        self, path: str, about: str, tries: int, reason: str, size_may_be_why: bool = False
+        self, path: str, label: str, tries: int, reason: str, size_may_be_why: bool = False
     ) -> None:
         self.path = path
         self.tries = tries
         self.reason = reason
         self.size_may_be_why = size_may_be_why
         super().__init__(
-            f"POST {path} for {about} failed {tries} time{'s' * (tries != 1)}, last: {reason}. "
+            f"POST {path} for {label} failed {tries} time{'s' * (tries != 1)}, last: {reason}. "
             "Nothing is lost: run again later and it goes on from here."
         )
 
@@ -98,11 +98,11 @@ class WrongShapeError(Exception):
 class UnexpectedResponseError(ChatislavError):
     """The API answered 2xx, but not in the documented shape."""
 
-    def __init__(self, path: str, about: str, problem: str) -> None:
+    def __init__(self, path: str, label: str, problem: str) -> None:
         self.path = path
         self.problem = problem
         super().__init__(
-            f"POST {path} for {about}: {problem}. Cancelled, because going on would lose rows. "
+            f"POST {path} for {label}: {problem}. Cancelled, because going on would lose rows. "
             "Run again; if it repeats, the API has changed."
         )
 

@@ -1,180 +1,222 @@
-"""How fast an API may be asked, learned from what it refuses; pure, times are seconds of any clock.
+"""Which request rate and concurrency an API bears, learned from throttled requests.
 
-Requests in flight grow while answers are good, and halve when one is refused. From the first
-refusals on there is also a pace, in requests per second. It is judged once per epoch: where too
-many were refused it falls back to the fastest that was clean, or to the rate of good answers; where
-none was, it moves towards the pace that failed, waits near it, and then tries a little more.
-Refusals that no slower pace cures are not about pace, so they are lived with.
+Pure: times are seconds of any monotonic clock, and are passed in.
+
+The concurrency grows with each successful request and is halved when one is throttled (HTTP 429 or
+503). Once requests have been throttled, there is also a rate in requests per second, judged once
+per epoch. After an epoch with too many throttled requests, the rate falls to the last one that was
+clean, or to the rate of successful requests. After a clean epoch it approaches the rate that
+failed, holds close below it, and then tries a little more. If a lower rate does not reduce the
+share of throttled requests, they do not depend on the rate, and are tolerated.
 """
 
 from __future__ import annotations
 
 from math import inf
 
-START_CONCURRENCY = 2  # requests in flight before the first answers came
+START_CONCURRENCY = 2  # requests in flight before the first response
 
 EPOCH_SECONDS, LONGEST_EPOCH_SECONDS = 2.0, 10.0
-EPOCH_REQUESTS = 10  # at least, unless they take longer than the longest epoch
-EPOCH_REQUESTS_UNPACED = 60  # so that chance alone does not end a time without pace
-TOO_MANY = 0.05  # of an epoch's requests refused
-MARGIN = 0.95  # of a rate that is known to be just too much
-STEP = 0.4  # of the way to the pace that failed, after each clean epoch
-NEAR = 0.9  # of the pace that failed: from here on it is waited
-FIRST_GROWTH, LARGEST_GROWTH = 0.02, 0.5  # per epoch, beyond the pace that failed
+EPOCH_REQUESTS = 10  # fewest in an epoch, unless it reaches the longest time
+EPOCH_REQUESTS_TOLERANT = 60  # likewise while tolerating, so that chance does not end it
+MAX_THROTTLED_SHARE = 0.05  # of an epoch's requests
+MARGIN = 0.95  # of a rate that is known to be slightly too high
+APPROACH_SHARE = 0.4  # of the distance to the rate that failed, after each clean epoch
+CLOSE_SHARE = 0.9  # of the rate that failed: from here on the rate is held
+FIRST_GROWTH, LARGEST_GROWTH = 0.02, 0.5  # per clean epoch after the hold
 FIRST_HOLD_SECONDS, LONGEST_HOLD_SECONDS = 4.0, 60.0
-SLOWEST = 0.2  # requests per second, while every one is refused
-USELESS_CUTS, MOST_USELESS_CUTS = 3, 8  # more than epochs that needed none: it is not the pace
-ABOVE = 1.25  # of the rate of good answers: what surely fails, however much more was sent
-CHANCE = 0.6  # more refused than this is no matter of chance
-LATE_SECONDS = 0.002  # that a thread may wake too late, to be caught up by the next turn
+LOWEST_RATE = 0.2  # requests per second, while every request is throttled
+CUTS_TO_GIVE_UP, MOST_CUTS_TO_GIVE_UP = 3, 8  # more cuts than clean epochs: it is not the rate
+SURELY_FAILING = 1.25  # times the rate of successful requests: fails, however much more was sent
+MAX_CHANCE_SHARE = 0.6  # a greater share of throttled requests is not by chance
+MAX_CATCH_UP_SECONDS = 0.002  # of a thread that wakes late, which the next one makes up for
 
 
 class ConcurrencyLimit:
-    """When the next request may go: at most `most` in flight, and not faster than the pace."""
+    """Decides when the next request may start: by requests in flight, rate and pause.
 
-    def __init__(self, most: int, now: float) -> None:
+    `paused_until` is the time until which Retry-After forbids requests.
+    """
+
+    def __init__(self, max_in_flight: int, now: float) -> None:
         self.paused_until = -inf
-        self.pace = AdaptiveRate(now)
-        self._most = most
+        self.rate = AdaptiveRate(now)
+        self._max_in_flight = max_in_flight
         self._in_flight = 0
-        self._limit = float(min(START_CONCURRENCY, most))
-        self._refused_once = False
+        self._limit = float(min(START_CONCURRENCY, max_in_flight))
+        self._was_throttled = False
         self._halved_at = -inf
 
-    def wait(self, now: float) -> float:
-        """Seconds until a request may go; infinite if another must end first."""
-        wait = max(self.paused_until, self.pace.next_turn) - now
-        if wait > 0:
-            return wait
+    def delay(self, now: float) -> float:
+        """Seconds until a request may start; infinite if another one must finish first."""
+        delay = max(self.paused_until, self.rate.next_start) - now
+        if delay > 0:
+            return delay
         return 0.0 if self._in_flight < int(self._limit) else inf
 
-    def began(self, now: float) -> None:
-        """A request was sent."""
+    def on_start(self, now: float) -> None:
+        """Count a request that starts."""
         self._in_flight += 1
-        self.pace.started(now)
+        self.rate.on_start(now)
 
-    def ended(self) -> None:
-        """A request is no longer in flight."""
+    def on_finish(self) -> None:
+        """Count a request that is no longer in flight, whatever its result."""
         self._in_flight -= 1
 
-    def answered(self, now: float, began: float) -> None:
-        """The request that began at `began` got a good answer."""
-        step = 1.0 / self._limit if self._refused_once else 1.0
-        self._limit = min(self._limit + step, float(self._most))
-        self.pace.told(now, began, is_good=True)
+    def on_success(self, now: float, started_at: float) -> None:
+        """Learn that a request succeeded."""
+        step = 1.0 / self._limit if self._was_throttled else 1.0
+        self._limit = min(self._limit + step, float(self._max_in_flight))
+        self.rate.observe(now, started_at, is_success=True)
 
-    def refused(self, now: float, began: float, retry_after: float | None) -> None:
-        """The request that began at `began` was one too many."""
-        self._refused_once = True
-        # the others in flight were refused for the same reason; and a pace needs no halving
-        if began >= self._halved_at and self.pace.per_second is None and not self.pace.tolerates:
+    def on_throttle(self, now: float, started_at: float, retry_after: float | None) -> None:
+        """Learn that a request was throttled; `retry_after` is in seconds, None if not given."""
+        self._was_throttled = True
+        # requests that were in flight together are throttled for one reason, so they halve once;
+        # and where a rate limits the requests, the concurrency need not
+        has_rate = self.rate.per_second is not None or self.rate.tolerates_throttling
+        if started_at >= self._halved_at and not has_rate:
             self._limit = max(1.0, self._limit / 2)
             self._halved_at = now
-        self.pace.told(now, began, is_good=False)
+        self.rate.observe(now, started_at, is_success=False)
         if retry_after is not None:
             self.paused_until = max(self.paused_until, now + retry_after)
-            self.pace.restart(self.paused_until)
+            self.rate.start_epoch(self.paused_until)
+
+
+class Epoch:
+    """Results of the requests that started at `started_at` or later."""
+
+    def __init__(self, started_at: float) -> None:
+        self.started_at = started_at
+        self.successes = 0
+        self.throttled = 0
+        self._last_start = started_at
+
+    @property
+    def requests(self) -> int:
+        """Requests with a result."""
+        return self.successes + self.throttled
+
+    def count(self, started_at: float, is_success: bool) -> None:
+        """Add a result."""
+        self._last_start = max(self._last_start, started_at)
+        self.successes += is_success
+        self.throttled += not is_success
+
+    def sent_per_second(self, now: float) -> float:
+        """The rate at which the counted requests were started."""
+        seconds = now - self.started_at
+        return self.requests / max(self._last_start - self.started_at, seconds / 2)
 
 
 class AdaptiveRate:
-    """The most requests a second, `per_second`; None while nothing but chance speaks for one."""
+    """Learns the highest rate that is not throttled.
+
+    `per_second` is None while there is no sign of a limit; `next_start` is the earliest time of
+    the next request.
+    """
 
     def __init__(self, now: float) -> None:
         self.per_second: float | None = None
-        self.next_turn = -inf
-        self._clean: float | None = None  # the last pace at which nothing was refused
-        self._failed = inf  # the last pace at which too much was
+        self.next_start = -inf
+        self._epoch = Epoch(now)
+        self._clean_rate: float | None = None  # the last one without a throttled request
+        self._failed_rate = inf  # the last one with too many
         self._growth = FIRST_GROWTH
-        self._hold = FIRST_HOLD_SECONDS
+        self._hold_seconds = FIRST_HOLD_SECONDS
         self._hold_until = -inf
         self._cuts = 0  # in a row
-        self._doubt = 0  # whether refusals are about pace: cuts, less epochs that needed none
-        self._enough_doubt = USELESS_CUTS
-        self._tolerated = 0.0
-        self.restart(now)
+        self._doubt = 0  # that the rate is the cause: cuts, less the epochs that needed none
+        self._doubt_to_give_up = CUTS_TO_GIVE_UP
+        self._tolerated_share = 0.0
 
-    def restart(self, at: float) -> None:
-        """Begin an epoch; requests that began before are not counted in it."""
-        self._epoch_began = self._latest = at
-        self._good = self._bad = 0
+    def start_epoch(self, now: float) -> None:
+        """Start to count anew; results of requests that started before `now` are ignored."""
+        self._epoch = Epoch(now)
 
     @property
-    def tolerates(self) -> bool:
-        """Whether refusals are lived with, being as many as expected."""
-        expected = self._tolerated * (self._good + self._bad)
-        return self._tolerated > 0 and self._bad <= max(2.0, expected)
+    def tolerates_throttling(self) -> bool:
+        """Whether throttled requests are tolerated, being no more than expected."""
+        expected = self._tolerated_share * self._epoch.requests
+        return self._tolerated_share > 0 and self._epoch.throttled <= max(2.0, expected)
 
-    def started(self, now: float) -> None:
-        """A request was sent."""
+    def on_start(self, now: float) -> None:
+        """Count a request that starts, and plan when the next one may."""
         if self.per_second is not None:
             interval = 1.0 / self.per_second
-            late = min(LATE_SECONDS, interval / 10)
-            self.next_turn = max(self.next_turn, now - late) + interval
+            late = min(MAX_CATCH_UP_SECONDS, interval / 10)
+            self.next_start = max(self.next_start, now - late) + interval
 
-    def told(self, now: float, began: float, is_good: bool) -> None:
-        """The request that began at `began` was answered or refused."""
-        if began < self._epoch_began:
+    def observe(self, now: float, started_at: float, is_success: bool) -> None:
+        """Learn that a request succeeded or was throttled."""
+        epoch = self._epoch
+        if started_at < epoch.started_at:
             return
-        self._latest = max(self._latest, began)
-        self._good += is_good
-        self._bad += not is_good
-        seconds, requests = now - self._epoch_began, self._good + self._bad
-        enough = EPOCH_REQUESTS_UNPACED if self._tolerated else EPOCH_REQUESTS
-        if seconds >= LONGEST_EPOCH_SECONDS or (seconds >= EPOCH_SECONDS and requests >= enough):
-            self._judge(now, seconds, requests)
-            self.restart(now)
+        epoch.count(started_at, is_success)
+        seconds = now - epoch.started_at
+        enough = EPOCH_REQUESTS_TOLERANT if self._tolerated_share else EPOCH_REQUESTS
+        is_full = seconds >= EPOCH_SECONDS and epoch.requests >= enough
+        if is_full or seconds >= LONGEST_EPOCH_SECONDS:
+            self._judge(now, epoch)
+            self.start_epoch(now)
 
-    def _judge(self, now: float, seconds: float, requests: int) -> None:
-        refused = self._bad / requests
-        if refused > max(TOO_MANY, self._tolerated) and (
-            self._bad > 1 or requests <= EPOCH_REQUESTS
-        ):
-            sent = requests / max(self._latest - self._epoch_began, seconds / 2)
-            self._slower(now, refused, min(sent, self.per_second or sent))
+    def _judge(self, now: float, epoch: Epoch) -> None:
+        throttled_share = epoch.throttled / epoch.requests
+        is_single = epoch.throttled <= 1 and epoch.requests > EPOCH_REQUESTS
+        if throttled_share > max(MAX_THROTTLED_SHARE, self._tolerated_share) and not is_single:
+            sent = epoch.sent_per_second(now)
+            self._decrease(now, throttled_share, min(sent, self.per_second or sent))
         elif self.per_second is not None:
             self._cuts, self._doubt = 0, max(0, self._doubt - 1)
-            if not refused:
-                self._clean = self.per_second
-                self.per_second = self._faster(now, self.per_second)
+            if not throttled_share:
+                self._clean_rate = self.per_second
+                self.per_second = self._increased(now, self.per_second)
 
-    def _slower(self, now: float, refused: float, sent: float) -> None:
-        if self._tolerated:  # so it was the pace, after all
-            self._enough_doubt = min(self._enough_doubt + 1, MOST_USELESS_CUTS)
-            self._tolerated, self._cuts, self._doubt, self._clean = 0.0, 0, 0, None
+    def _decrease(self, now: float, throttled_share: float, sent: float) -> None:
+        if self._tolerated_share:
+            self._stop_tolerating()
         self._cuts += 1
         self._doubt += 1
-        if self._doubt >= self._enough_doubt and refused < CHANCE:
-            self._give_up(refused)
+        if self._doubt >= self._doubt_to_give_up and throttled_share < MAX_CHANCE_SHARE:
+            self._tolerate(throttled_share)
             return
-        pace = self.per_second or sent
-        good = sent * (1 - refused)
-        if self._cuts == 1 or refused < 1:
-            # the first time it is not known how much less would have failed too
-            self._failed = pace if self.per_second or not good else min(sent, good * ABOVE)
-        self.per_second = max(SLOWEST, self._slower_than(pace, good))
+        rate = self.per_second or sent
+        successful = sent * (1 - throttled_share)
+        if self._cuts == 1 or throttled_share < 1:
+            # with no rate yet, it is not known how much less than `sent` would have failed too
+            is_known = self.per_second or not successful
+            self._failed_rate = rate if is_known else min(sent, successful * SURELY_FAILING)
+        self.per_second = max(LOWEST_RATE, self._decreased(rate, successful))
         self._growth = FIRST_GROWTH
-        self._hold_until = now + self._hold
-        self._hold = min(self._hold * 2, LONGEST_HOLD_SECONDS)
+        self._hold_until = now + self._hold_seconds
+        self._hold_seconds = min(self._hold_seconds * 2, LONGEST_HOLD_SECONDS)
 
-    def _slower_than(self, pace: float, good: float) -> float:
-        if not good:
-            return pace / 2
-        if self._cuts == 1 and self._clean:
-            return min(self._clean, pace * MARGIN)
-        return good * MARGIN**self._cuts  # more each time, so that what had piled up can drain
+    def _decreased(self, rate: float, successful: float) -> float:
+        if not successful:
+            return rate / 2
+        if self._cuts == 1 and self._clean_rate:
+            return min(self._clean_rate, rate * MARGIN)
+        return successful * MARGIN**self._cuts  # lower each time, so that a backlog can drain
 
-    def _give_up(self, refused: float) -> None:
-        """No pace from now on, as long as not many more are refused."""
-        self.per_second, self.next_turn, self._cuts, self._doubt = None, -inf, 0, 0
-        self._tolerated = min(0.9, 1.5 * refused + 0.05)
+    def _tolerate(self, throttled_share: float) -> None:
+        """Have no rate from now on, unless a clearly greater share is throttled."""
+        self.per_second, self.next_start, self._cuts, self._doubt = None, -inf, 0, 0
+        self._tolerated_share = min(0.9, 1.5 * throttled_share + 0.05)
 
-    def _faster(self, now: float, pace: float) -> float:
-        if pace < NEAR * self._failed:
-            return min(pace + STEP * (self._failed - pace), self._failed * MARGIN)
+    def _stop_tolerating(self) -> None:
+        """Have a rate again: it is the cause after all, so be slower to doubt it next time."""
+        self._doubt_to_give_up = min(self._doubt_to_give_up + 1, MOST_CUTS_TO_GIVE_UP)
+        self._tolerated_share, self._cuts, self._doubt, self._clean_rate = 0.0, 0, 0, None
+
+    def _increased(self, now: float, rate: float) -> float:
+        failed = self._failed_rate
+        if rate < CLOSE_SHARE * failed:
+            return min(rate + APPROACH_SHARE * (failed - rate), failed * MARGIN)
         if now < self._hold_until:
-            return pace
-        faster = pace * (1 + self._growth)
+            return rate
+        increased = rate * (1 + self._growth)
         self._growth = min(self._growth * 2, LARGEST_GROWTH)
-        if faster > 1.5 * self._failed:  # the API bears more than it did
-            self._hold, self._failed = FIRST_HOLD_SECONDS, faster
-        return faster
+        if increased > 1.5 * failed:  # the limit was raised
+            self._hold_seconds, self._failed_rate = FIRST_HOLD_SECONDS, increased
+        return increased

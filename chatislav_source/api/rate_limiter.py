@@ -1,7 +1,4 @@
-"""How fast: one gate for all requests of a run, which learns what the API bears.
-
-`pace.py` says when the next request may go; here threads wait for it.
-"""
+"""The rate limiter that all threads of a run share; `adaptive_rate` decides, threads wait here."""
 
 from __future__ import annotations
 
@@ -14,17 +11,16 @@ from math import inf
 
 from chatislav_source.api.adaptive_rate import ConcurrencyLimit
 
-LONGEST_RETRY_AFTER_SECONDS = 300.0  # a server that asks for more is not waited for
-
-LONGEST_NAP_SECONDS = 1.0  # after which a waiting thread looks again, whatever happens
+LONGEST_RETRY_AFTER_SECONDS = 300.0  # if the API asks for more, the request fails instead
+LONGEST_NAP_SECONDS = 1.0  # after which a waiting thread checks again, even if not notified
 
 
 class Cancelled(Exception):  # noqa: N818 - not an error: the run is over, so its threads leave
-    """Raised in threads that wait for their turn when the run ends."""
+    """Raised in threads that wait for a request when the run is cancelled."""
 
 
-class RetryAfterTooLong(Exception):  # noqa: N818 - an answer of the API's, told apart by the client
-    """The API asked to wait longer than a run may last; `seconds` are left of it."""
+class RetryAfterTooLong(Exception):  # noqa: N818 - a result, which the client makes an error of
+    """The API asked to wait longer than a run may last; `seconds` of it are left."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -32,74 +28,80 @@ class RetryAfterTooLong(Exception):  # noqa: N818 - an answer of the API's, told
 
 
 class RateLimiter:
-    """Lets at most `most` requests be in flight; `stop` releases every thread that waits."""
+    """Lets at most `max_in_flight` requests run at once, at the rate the API was seen to bear.
+
+    Setting `stop`, followed by `wake`, cancels every thread that waits.
+    """
 
     def __init__(
-        self, most: int, stop: threading.Event, clock: Callable[[], float] = time.monotonic
+        self,
+        max_in_flight: int,
+        stop: threading.Event,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stop = stop
         self._clock = clock
         self._lock = threading.Lock()
-        self._limits = ConcurrencyLimit(most, clock())
-        # first come, first served: whoever has just ended one request would be first again, as it
-        # has the interpreter, and others would wait until all it reads is read. Only the first is
-        # woken, as each that wakes takes the interpreter from whoever makes rows
+        self._limit = ConcurrencyLimit(max_in_flight, clock())
+        # first in, first out: a thread that has just finished a request holds the interpreter, so
+        # it would always be next, and a slow window would starve. Only the first thread is
+        # notified, as each that wakes takes the interpreter from those that make rows
         self._queue: deque[threading.Condition] = deque()
 
     @contextmanager
-    def slot(self) -> Iterator[float]:
-        """Wait for a turn, and give the time it began.
+    def acquire(self) -> Iterator[float]:
+        """Wait until a request may start, and give the time it does; released on exit.
 
         Raises:
-            Cancelled: the run ended while waiting.
+            Cancelled: the run was cancelled meanwhile.
             RetryAfterTooLong: the API asks to wait more than `LONGEST_RETRY_AFTER_SECONDS`.
         """
-        began = self._enter()
+        started_at = self._enter()
         try:
-            yield began
+            yield started_at
         finally:
             with self._lock:
-                self._limits.ended()
-                self._wake_first()
+                self._limit.on_finish()
+                self._notify_first()
 
     def _enter(self) -> float:
         turn = threading.Condition(self._lock)
         with self._lock:
             self._queue.append(turn)
             try:
-                return self._waited_for(turn)
+                return self._wait(turn)
             finally:
                 self._queue.remove(turn)
-                self._wake_first()
+                self._notify_first()
 
-    def _wake_first(self) -> None:
+    def _notify_first(self) -> None:
         if self._queue:
             self._queue[0].notify()
 
-    def _waited_for(self, turn: threading.Condition) -> float:
+    def _wait(self, turn: threading.Condition) -> float:
         while not self._stop.is_set():
             now = self._clock()
-            held = self._limits.paused_until - now
-            if held > LONGEST_RETRY_AFTER_SECONDS:
-                raise RetryAfterTooLong(held)
-            wait = self._limits.wait(now) if self._queue[0] is turn else inf
-            if wait <= 0:
-                self._limits.began(now)
+            pause = self._limit.paused_until - now
+            if pause > LONGEST_RETRY_AFTER_SECONDS:
+                raise RetryAfterTooLong(pause)
+            delay = self._limit.delay(now) if self._queue[0] is turn else inf
+            if delay <= 0:
+                self._limit.on_start(now)
                 return now
-            turn.wait(min(wait, LONGEST_NAP_SECONDS))
+            turn.wait(min(delay, LONGEST_NAP_SECONDS))
         raise Cancelled
 
     def wake(self) -> None:
-        """Let waiting threads look at `stop` again, each once the one before has left."""
+        """Make waiting threads check `stop`, each as soon as the one before it has left."""
         with self._lock:
-            self._wake_first()
+            self._notify_first()
 
-    def answered(self, began: float) -> None:
-        """A request that began at `began` got a good answer; its turn is not over yet."""
+    def on_success(self, started_at: float) -> None:
+        """Learn that a request succeeded; it still counts as in flight."""
         with self._lock:
-            self._limits.answered(self._clock(), began)
+            self._limit.on_success(self._clock(), started_at)
 
-    def refused(self, began: float, retry_after: float | None) -> None:
-        """A request that began at `began` was refused; `retry_after` in seconds, if it was told."""
+    def on_throttle(self, started_at: float, retry_after: float | None) -> None:
+        """Learn that a request was throttled; `retry_after` is in seconds, None if not given."""
         with self._lock:
-            self._limits.refused(self._clock(), began, retry_after)
+            self._limit.on_throttle(self._clock(), started_at, retry_after)

@@ -1,17 +1,69 @@
-"""How long the API asks to wait: the header Retry-After, in seconds or as a date."""
+"""What to do after a response, by its HTTP status, and how long Retry-After asks to wait."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from enum import Enum
 from math import isfinite
+
+from tenacity import RetryCallState
+
+
+class Action(Enum):
+    """What to do with a response."""
+
+    PARSE = "the request succeeded"
+    RETRY = "try again; a smaller page may help"
+    THROTTLE = "try again, and let the rate limiter learn from it"
+    CHANGE_KEY = "the API key is refused"
+    REJECT = "the same request would be refused again"
+
+
+ACTION_BY_STATUS = {
+    401: Action.CHANGE_KEY,
+    403: Action.CHANGE_KEY,
+    408: Action.RETRY,  # Request Timeout
+    425: Action.RETRY,  # Too Early
+    429: Action.THROTTLE,  # Too Many Requests
+    503: Action.THROTTLE,  # Service Unavailable
+}
+
+
+def action_for(status: int) -> Action:
+    """What to do with a response of this HTTP status."""
+    if status in ACTION_BY_STATUS:
+        return ACTION_BY_STATUS[status]
+    if 200 <= status < 300:
+        return Action.PARSE
+    return Action.RETRY if status >= 500 else Action.REJECT
+
+
+class RetriableError(Exception):
+    """A try failed, and the next one may not; `size_may_be_why` if a smaller page may help."""
+
+    def __init__(self, reason: str, size_may_be_why: bool) -> None:
+        self.reason = reason
+        self.size_may_be_why = size_may_be_why
+        super().__init__(reason)
+
+
+def stop_after(tries: int, tries_if_large: int) -> Callable[[RetryCallState], bool]:
+    """A stop condition for tenacity: `tries_if_large` counts where a smaller page may help."""
+
+    def stop(state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        may_be_size = isinstance(error, RetriableError) and error.size_may_be_why
+        return state.attempt_number >= (min(tries, tries_if_large) if may_be_size else tries)
+
+    return stop
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     """Seconds to wait according to Retry-After (seconds or a date); None if it says nothing.
 
-    A date is compared with the API's own clock, where it tells it, else with `now`.
+    A date is compared with the response's Date header, if there is one, else with `now`.
     """
     text = headers.get("retry-after", "").strip()
     try:

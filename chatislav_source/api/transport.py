@@ -1,194 +1,148 @@
-"""The way to one server: an httpx transport over urllib3, which can be cut from another thread.
-
-httpx's own reads answers in Python: a page costs it twice the processor time, half a millisecond
-more, in which no other thread can make rows.
-"""
+"""The HTTP transport: httpx's own, with connections that another thread can end."""
 
 from __future__ import annotations
 
+import logging
 import socket
+import ssl
 import threading
-import time
-from base64 import b64encode
 from contextlib import suppress
-from typing import Any, ClassVar
-from urllib.parse import unquote_to_bytes
+from typing import Any
 from urllib.request import getproxies, proxy_bypass
 from weakref import WeakSet
 
 import httpx
-import urllib3
-from urllib3 import exceptions
-from urllib3.connection import HTTPConnection
 
 from chatislav_source.config import MAX_CONCURRENCY
 from chatislav_source.errors import ConfigurationError
 
 CONNECT_TIMEOUT_SECONDS = 10.0
-READ_TIMEOUT_SECONDS = 60.0  # a page of long conversations may take its time
-
-AS_OF_HTTPX: tuple[tuple[type[Exception], type[httpx.RequestError]], ...] = (
-    (exceptions.NewConnectionError, httpx.ConnectError),
-    (exceptions.ConnectTimeoutError, httpx.ConnectTimeout),
-    (exceptions.TimeoutError, httpx.ReadTimeout),
-    (exceptions.ProxyError, httpx.ProxyError),
-    (exceptions.SSLError, httpx.ConnectError),
-    (exceptions.ProtocolError, httpx.RemoteProtocolError),
-    (exceptions.HTTPError, httpx.NetworkError),
-)
-"""What of urllib3's is what of httpx's; the first that fits."""
-
-IDLE_SECONDS = 5.0  # after which a connection is made anew, as httpx does
-FINAL = 200  # HTTP status from which on an answer is the last
-LATIN = "latin-1"  # of headers
+READ_TIMEOUT_SECONDS = 60.0  # between two parts of a response; long conversations take time
+IDLE_SECONDS = 5.0  # after which a connection is not used again, as a firewall may have dropped it
+OPENED = ("connect_tcp.complete", "start_tls.complete")  # httpx's trace events with a new socket
+HTTP_LOGGER = logging.getLogger("httpcore.http11")
 
 
-class Connections:
-    """Knows the open sockets, and can end them all."""
+class SocketRegistry:
+    """Knows the open sockets, so that one thread can end the reads of all others."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._sockets: WeakSet[socket.socket] = WeakSet()
-        self._is_cut = False
+        self._is_shut_down = False
 
-    def note(self, opened: socket.socket) -> None:
-        """A connection was made."""
+    def trace(self, event: str, info: dict[str, Any]) -> None:
+        """Register a new socket; httpx calls this with every event of a request."""
+        if event.endswith(OPENED):
+            self.add(info["return_value"].get_extra_info("socket"))
+
+    def add(self, opened: socket.socket) -> None:
+        """Register a socket, which is shut down at once if all others already are."""
         with self._lock:
             self._sockets.add(opened)
-            is_cut = self._is_cut
-        if is_cut:
-            _cut(opened)
+            is_shut_down = self._is_shut_down
+        if is_shut_down:
+            _shut_down(opened)
 
-    def cut(self) -> None:
-        """End every connection, and each made later at once; whoever waits on one gets an error."""
+    def shut_down(self) -> None:
+        """Shut down every socket, and each that is registered later; reads from them fail."""
         with self._lock:
-            self._is_cut = True
+            self._is_shut_down = True
             sockets = list(self._sockets)
         for opened in sockets:
-            _cut(opened)
+            _shut_down(opened)
 
 
-def _cut(opened: socket.socket) -> None:
-    # closing it from another thread would not wake the one that reads; and the base class's
-    # method is called as that of a TLS socket would first let go of its TLS state
+def _shut_down(opened: socket.socket) -> None:
+    # `close` would not wake a thread that reads, and `shutdown` of a TLS socket would drop its TLS
+    # state before: so the method of the base class is called. A closed socket raises OSError.
     with suppress(OSError):
         socket.socket.shutdown(opened, socket.SHUT_RDWR)
 
 
-class NotedConnection(HTTPConnection):
-    """A connection, with or without TLS, that `connections` know once it is made."""
+class EventNameFilter(logging.Filter):
+    """Keeps only the names of httpcore's events: a response's header may repeat the API key."""
 
-    connections: ClassVar[Connections]
-    used_at = 0.0  # seconds of the monotonic clock
-
-    def connect(self) -> None:
-        """Make it."""
-        super().connect()
-        # TLS within the TLS of a proxy is no socket, but has one
-        self.connections.note(getattr(self.sock, "socket", self.sock))
-        self.used_at = time.monotonic()
-
-    @property
-    def is_connected(self) -> bool:
-        """Whether it may be used again: one that was idle may be forgotten by what lies between."""
-        return super().is_connected and time.monotonic() - self.used_at < IDLE_SECONDS
-
-    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override] # as urllib3 does
-        """The answer.
-
-        Raises:
-            ProtocolError: it is an interim one, after which another would come.
-        """
-        response = super().getresponse()
-        if response.status < FINAL:
-            raise exceptions.ProtocolError("an interim answer")
-        self.used_at = time.monotonic()
-        return response
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Cut the message after its first word."""
+        record.msg = str(record.msg).partition(" ")[0]
+        return True
 
 
 class Transport(httpx.BaseTransport):
-    """Sends requests to the server of `base_url`, by the proxy that the environment has for it.
+    """Sends requests to the host of `base_url`, through the proxy that the environment names.
 
-    Safe to use from many threads. Nothing is repeated, no redirect followed, no cookie kept.
+    It may be used from many threads. It repeats nothing, follows no redirect and keeps no cookie.
 
     Raises:
         ConfigurationError: the proxy cannot be used.
     """
 
     def __init__(self, base_url: httpx.URL) -> None:
-        self._connections = Connections()
-        self._timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_SECONDS, read=READ_TIMEOUT_SECONDS)
-        manager = _manager(base_url)
-        # a proxy that only forwards must be told where to
-        self._is_forwarded = manager.proxy is not None and base_url.scheme == "http"
-        self._pool = manager.connection_from_url(str(base_url))
-        kinds = (NotedConnection, self._pool.ConnectionCls)
-        self._pool.ConnectionCls = type("Noted", kinds, {"connections": self._connections})
+        self._sockets = SocketRegistry()
+        self._http = _http_transport(base_url)
+        timeout = httpx.Timeout(READ_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS)
+        self._extensions = {"timeout": timeout.as_dict(), "trace": self._sockets.trace}
+        self._log_filter = EventNameFilter()
+        HTTP_LOGGER.addFilter(self._log_filter)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """The response, which is read already, but still as compressed as it came.
+        """The response, with its body read and decompressed.
 
         Raises:
-            httpx.RequestError: there is none.
+            httpx.RequestError: there is no response, or it is not valid HTTP.
         """
-        url = request.url
+        request.extensions = {**request.extensions, **self._extensions}
+        response = self._http.handle_request(request)
         try:
-            response = self._pool.urlopen(
-                request.method,
-                str(url) if self._is_forwarded else url.raw_path.decode(),
-                body=request.content,
-                headers=dict(request.headers),
-                timeout=self._timeout,
-                retries=False,
-                redirect=False,
-                assert_same_host=False,
-                decode_content=False,
-            )
-        except exceptions.HTTPError as error:
-            kind = next(ours for theirs, ours in AS_OF_HTTPX if isinstance(error, theirs))
-            raise kind(str(error)) from error
-        except (ValueError, ArithmeticError, MemoryError) as error:  # of sizes that are none
-            raise httpx.RemoteProtocolError(type(error).__name__) from None
-        # as they came: httpx would take text for ASCII
-        headers = [
-            (name.encode(LATIN), text.encode(LATIN)) for name, text in response.headers.items()
-        ]
-        stream = httpx.ByteStream(response.data)
-        return httpx.Response(response.status, headers=headers, stream=stream)
+            response.read()
+        finally:
+            response.close()
+        return response
 
-    def cut(self) -> None:
-        """End every connection, and each made later at once; whoever waits on one gets an error."""
-        self._connections.cut()
+    def abort(self) -> None:
+        """End every connection, also those opened later; requests in flight fail."""
+        self._sockets.shut_down()
 
     def close(self) -> None:
-        """Close connections that are not in use."""
-        self._pool.close()
+        """End every connection; later requests fail."""
+        self.abort()
+        self._http.close()
+        HTTP_LOGGER.removeFilter(self._log_filter)
 
 
-def _manager(base_url: httpx.URL) -> urllib3.PoolManager:
-    proxies = getproxies()
-    proxy = proxies.get(base_url.scheme) or proxies.get("all")
-    if not proxy or proxy_bypass(base_url.netloc.decode()):
-        return urllib3.PoolManager(**_common(base_url.scheme))
+def _http_transport(base_url: httpx.URL) -> httpx.HTTPTransport:
     try:
-        url = httpx.URL(proxy if "://" in proxy else f"http://{proxy}")
-        if not url.host:
-            raise httpx.InvalidURL("no host")
-        login = b64encode(unquote_to_bytes(url.userinfo)).decode()
-        common = _common(base_url.scheme, url.scheme)
-        return urllib3.ProxyManager(
-            f"{url.scheme}://{url.netloc.decode()}",
-            proxy_headers={"Proxy-Authorization": f"Basic {login}"} if login else None,
-            proxy_ssl_context=common["ssl_context"],
-            **common,
+        proxy = _environment_proxy(base_url)
+        return httpx.HTTPTransport(
+            verify=_ssl_context(base_url),
+            limits=httpx.Limits(
+                max_connections=MAX_CONCURRENCY,
+                max_keepalive_connections=MAX_CONCURRENCY,
+                keepalive_expiry=IDLE_SECONDS,
+            ),
+            proxy=proxy,
         )
-    except (httpx.InvalidURL, exceptions.HTTPError):
+    except (httpx.InvalidURL, ValueError, ImportError):  # ImportError: SOCKS needs another package
         raise ConfigurationError(
             f"The proxy that the environment has for {base_url.scheme} cannot be used; write it as "
             "http://proxy.example:3128, or name the API's host in NO_PROXY."
         ) from None
 
 
-def _common(*schemes: str) -> dict[str, Any]:
-    context = httpx.create_ssl_context() if "https" in schemes else None
-    return {"maxsize": MAX_CONCURRENCY, "ssl_context": context}
+def _environment_proxy(base_url: httpx.URL) -> httpx.Proxy | None:
+    proxies = getproxies()
+    address = proxies.get(base_url.scheme) or proxies.get("all")
+    if not address or proxy_bypass(base_url.netloc.decode()):
+        return None
+    url = httpx.URL(address if "://" in address else f"http://{address}")
+    if not url.host:
+        raise httpx.InvalidURL("no host")
+    return httpx.Proxy(url, ssl_context=_ssl_context(url) if url.scheme == "https" else None)
+
+
+def _ssl_context(url: httpx.URL) -> ssl.SSLContext:
+    if url.scheme == "https":
+        return httpx.create_ssl_context()
+    # it trusts no certificate; to load those that are trusted takes 20 ms and 2 MB
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

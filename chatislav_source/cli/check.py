@@ -35,8 +35,8 @@ def check_bots(options: Options) -> list[CheckResult]:
         AuthenticationError: no bot can be read with any key.
     """
     stop = threading.Event()
-    throttle = RateLimiter(options.max_concurrency, stop)
-    with ChatislavClient(options.base_url, options.keys, throttle, stop) as client:
+    rate_limiter = RateLimiter(options.max_concurrency, stop)
+    with ChatislavClient(options.base_url, options.keys, rate_limiter, stop) as client:
         errors = {bot_id: _error(client, bot_id, options) for bot_id in options.bot_ids}
     refusals = [error for error in errors.values() if isinstance(error, AuthenticationError)]
     if refusals and len(refusals) == len(errors):

@@ -1,4 +1,4 @@
-"""The gate that all threads of a run go through, with a clock that only the test moves."""
+"""The limiter that all threads of a run go through, with a clock that only the test moves."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from chatislav_source.api import rate_limiter as throttle
+from chatislav_source.api import rate_limiter
 from chatislav_source.api.rate_limiter import (
     LONGEST_RETRY_AFTER_SECONDS,
     Cancelled,
@@ -30,12 +30,6 @@ class Clock:
         return self.now
 
 
-@pytest.fixture(autouse=True)
-def _short_naps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Threads that wait look at the clock all the time."""
-    monkeypatch.setattr(throttle, "LONGEST_NAP_SECONDS", 0.001)
-
-
 def in_threads(count: int, work: Callable[[], None]) -> list[threading.Thread]:
     """Threads that have begun to work."""
     threads = [threading.Thread(target=work, daemon=True) for _ in range(count)]
@@ -45,26 +39,26 @@ def in_threads(count: int, work: Callable[[], None]) -> list[threading.Thread]:
 
 
 def test_the_time_a_turn_began_is_given() -> None:
-    gate = RateLimiter(8, threading.Event(), Clock(step=1.0))
+    limiter = RateLimiter(8, threading.Event(), Clock(step=1.0))
 
-    with gate.slot() as began:
+    with limiter.acquire() as began:
         assert began == 2.0
 
 
 def test_there_are_never_more_in_flight_than_most() -> None:
-    gate = RateLimiter(3, threading.Event(), Clock(step=0.01))
+    limiter = RateLimiter(3, threading.Event(), Clock(step=0.01))
     counting = threading.Lock()
     inside, seen = [0], [0]
 
     def work() -> None:
         for _ in range(50):
-            with gate.slot() as began:
+            with limiter.acquire() as began:
                 with counting:
                     inside[0] += 1
                     seen[0] = max(seen[0], inside[0])
                 with counting:
                     inside[0] -= 1
-                gate.answered(began)
+                limiter.on_success(began)
 
     for thread in in_threads(10, work):
         thread.join(20)
@@ -73,18 +67,18 @@ def test_there_are_never_more_in_flight_than_most() -> None:
 
 
 def test_who_came_first_goes_first_also_before_whoever_had_the_last_turn() -> None:
-    gate = RateLimiter(1, threading.Event(), Clock())
+    limiter = RateLimiter(1, threading.Event(), Clock())
     order: list[str] = []
 
     def work(name: str) -> None:
-        with gate.slot():
+        with limiter.acquire():
             order.append(name)
 
-    with gate.slot():
+    with limiter.acquire():
         threads = in_threads(1, partial(work, "first"))
-        assert soon(lambda: len(gate._queue) == 1)
+        assert soon(lambda: len(limiter._queue) == 1)
         threads += in_threads(1, partial(work, "second"))
-        assert soon(lambda: len(gate._queue) == 2)
+        assert soon(lambda: len(limiter._queue) == 2)
     work("again")
     for thread in threads:
         thread.join(20)
@@ -93,24 +87,24 @@ def test_who_came_first_goes_first_also_before_whoever_had_the_last_turn() -> No
 
 
 def test_a_turn_is_given_back_when_a_request_fails() -> None:
-    gate = RateLimiter(1, threading.Event(), Clock())
+    limiter = RateLimiter(1, threading.Event(), Clock())
 
-    with pytest.raises(RuntimeError), gate.slot():
+    with pytest.raises(RuntimeError), limiter.acquire():
         raise RuntimeError("no answer")
 
-    with gate.slot():
+    with limiter.acquire():
         pass
 
 
 def test_retry_after_holds_back_the_requests_of_all_threads() -> None:
-    gate = RateLimiter(8, threading.Event(), Clock(step=0.5))
+    limiter = RateLimiter(8, threading.Event(), Clock(step=0.5))
     turns = []
 
     def work() -> None:
-        with gate.slot() as began:
+        with limiter.acquire() as began:
             turns.append(began)
 
-    gate.refused(0.0, retry_after=30.0)
+    limiter.on_throttle(0.0, retry_after=30.0)
     for thread in in_threads(5, work):
         thread.join(20)
 
@@ -119,14 +113,14 @@ def test_retry_after_holds_back_the_requests_of_all_threads() -> None:
 
 
 def test_all_that_there_is_room_for_go_when_a_pause_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throttle, "LONGEST_NAP_SECONDS", 20.0)
-    gate = RateLimiter(2, threading.Event())
-    gate._limits.paused_until = time.monotonic() + 0.1
+    monkeypatch.setattr(rate_limiter, "LONGEST_NAP_SECONDS", 20.0)
+    limiter = RateLimiter(2, threading.Event())
+    limiter._limit.paused_until = time.monotonic() + 0.1
     both_inside = threading.Barrier(2, timeout=5)
     met: list[int] = []
 
     def work() -> None:
-        with gate.slot():
+        with limiter.acquire():
             met.append(both_inside.wait())
 
     for thread in in_threads(2, work):
@@ -136,17 +130,17 @@ def test_all_that_there_is_room_for_go_when_a_pause_ends(monkeypatch: pytest.Mon
 
 
 def test_whoever_waits_goes_as_soon_as_a_turn_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throttle, "LONGEST_NAP_SECONDS", 1000.0)
-    gate = RateLimiter(1, threading.Event())
+    monkeypatch.setattr(rate_limiter, "LONGEST_NAP_SECONDS", 1000.0)
+    limiter = RateLimiter(1, threading.Event())
     went: list[float] = []
 
     def work() -> None:
-        with gate.slot() as began:
+        with limiter.acquire() as began:
             went.append(began)
 
-    with gate.slot():
+    with limiter.acquire():
         threads = in_threads(3, work)
-        assert soon(lambda: len(gate._queue) == 3)
+        assert soon(lambda: len(limiter._queue) == 3)
     for thread in threads:
         thread.join(10)
 
@@ -154,39 +148,39 @@ def test_whoever_waits_goes_as_soon_as_a_turn_ends(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_wait_that_is_too_long_is_not_waited_for() -> None:
-    gate = RateLimiter(8, threading.Event(), Clock())
+    limiter = RateLimiter(8, threading.Event(), Clock())
 
-    gate.refused(0.0, retry_after=LONGEST_RETRY_AFTER_SECONDS + 60)
+    limiter.on_throttle(0.0, retry_after=LONGEST_RETRY_AFTER_SECONDS + 60)
 
-    with pytest.raises(RetryAfterTooLong, match="asks to wait 360 seconds"), gate.slot():
+    with pytest.raises(RetryAfterTooLong, match="asks to wait 360 seconds"), limiter.acquire():
         pass
 
 
 def test_the_longest_wait_that_is_waited_for_ends() -> None:
-    gate = RateLimiter(8, threading.Event(), Clock(step=10.0))
+    limiter = RateLimiter(8, threading.Event(), Clock(step=10.0))
 
-    gate.refused(0.0, retry_after=LONGEST_RETRY_AFTER_SECONDS)
+    limiter.on_throttle(0.0, retry_after=LONGEST_RETRY_AFTER_SECONDS)
 
-    with gate.slot() as began:
+    with limiter.acquire() as began:
         assert began >= LONGEST_RETRY_AFTER_SECONDS
 
 
 def test_stop_releases_every_thread_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throttle, "LONGEST_NAP_SECONDS", 1000.0)
+    monkeypatch.setattr(rate_limiter, "LONGEST_NAP_SECONDS", 1000.0)
     stop = threading.Event()
-    gate = RateLimiter(8, stop, Clock())
+    limiter = RateLimiter(8, stop, Clock())
     ended = []
 
     def work() -> None:
-        with pytest.raises(Cancelled), gate.slot():
+        with pytest.raises(Cancelled), limiter.acquire():
             pass
         ended.append(True)
 
-    gate.refused(0.0, retry_after=100.0)
+    limiter.on_throttle(0.0, retry_after=100.0)
     threads = in_threads(4, work)
-    assert soon(lambda: len(gate._queue) == 4)
+    assert soon(lambda: len(limiter._queue) == 4)
     stop.set()
-    gate.wake()
+    limiter.wake()
     for thread in threads:
         thread.join(20)
 
@@ -197,5 +191,5 @@ def test_after_the_stop_nobody_gets_a_turn() -> None:
     stop = threading.Event()
     stop.set()
 
-    with pytest.raises(Cancelled), RateLimiter(8, stop, Clock()).slot():
+    with pytest.raises(Cancelled), RateLimiter(8, stop, Clock()).acquire():
         pass

@@ -39,7 +39,7 @@ def loud(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> N
     # dlt's handler of an earlier test may be closed; Python would print what it could not log
     monkeypatch.setattr(logging, "raiseExceptions", False)
     caplog.set_level(logging.DEBUG)
-    for name in ("dlt", "httpx", "urllib3", "chatislav_source"):
+    for name in ("dlt", "httpx", "httpcore", "urllib3", "chatislav_source"):
         caplog.set_level(logging.DEBUG, logger=name)
 
 

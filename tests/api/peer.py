@@ -1,0 +1,138 @@
+"""Servers of one test: a plain one that is also a proxy, and one that sends given bytes."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
+
+import httpx
+import pytest
+
+from chatislav_source.api.transport import Transport
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Says what it was asked for; as a proxy it forwards, but makes no tunnel."""
+
+    protocol_version = "HTTP/1.1"
+    asked: ClassVar[list[tuple[str, str, str | None]]]
+    answers: ClassVar[threading.Event]
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.asked.append(("POST", self.path, self.headers["Proxy-Authorization"]))
+        self.answers.wait(20)
+        self.answer(200, forwarded(self.path, body) if "://" in self.path else body)
+
+    def do_CONNECT(self) -> None:
+        self.asked.append(("CONNECT", self.path, self.headers["Proxy-Authorization"]))
+        self.answer(403, b"")
+
+    def answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - name is http.server's
+        """Stay silent."""
+
+
+def forwarded(url: str, body: bytes) -> bytes:
+    parts = httpx.URL(url)
+    with closing(http.client.HTTPConnection(parts.host, parts.port)) as connection:
+        connection.request("POST", parts.path, body)
+        return connection.getresponse().read()
+
+
+class Peer:
+    """A server, what it was asked for, and whether it answers."""
+
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+        self.asked: list[tuple[str, str, str | None]] = []
+        self.answers = threading.Event()
+        self.answers.set()
+        handler = type("Here", (Handler,), {"asked": self.asked, "answers": self.answers})
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.server.handle_error = lambda *_: None  # type: ignore[method-assign] # who was cut
+        if context:
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        scheme = "https" if context else "http"
+        self.url = httpx.URL(f"{scheme}://127.0.0.1:{self.server.server_port}")
+
+
+@contextmanager
+def serving(context: ssl.SSLContext | None = None) -> Iterator[Peer]:
+    """A server that runs meanwhile."""
+    peer = Peer(context)
+    thread = threading.Thread(target=peer.server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield peer
+    finally:
+        peer.answers.set()
+        peer.server.shutdown()
+        thread.join()
+        peer.server.server_close()
+
+
+def new_request(url: httpx.URL) -> httpx.Request:
+    """A request with the body "zdravo"."""
+    return httpx.Request("POST", url, content=b"zdravo")
+
+
+def post(url: httpx.URL) -> bytes:
+    """What a request with the body "zdravo" gets."""
+    transport = Transport(url)
+    try:
+        return transport.handle_request(new_request(url.join("/upit"))).read()
+    finally:
+        transport.close()
+
+
+def how_it_ends(transport: Transport, url: httpx.URL) -> type[BaseException]:
+    """What a request raises."""
+    with pytest.raises(httpx.RequestError) as raised:
+        transport.handle_request(new_request(url))
+    return raised.type
+
+
+@contextmanager
+def answering(*answers: bytes) -> Iterator[httpx.URL]:
+    """A server that gives these bytes to one request each, on as many connections as are made."""
+    left = list(answers)
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while left:
+            with suppress(OSError):
+                connection, _ = listening.accept()
+                with connection:
+                    while left and was_asked(connection):
+                        connection.sendall(left.pop(0))
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield httpx.URL(f"http://127.0.0.1:{listening.getsockname()[1]}")
+    left.clear()
+    with suppress(OSError):
+        listening.shutdown(socket.SHUT_RDWR)
+    listening.close()
+    thread.join(10)
+
+
+def was_asked(connection: socket.socket) -> bool:
+    """Whether a whole request came, not the end of the connection."""
+    request = b""
+    while not request.endswith(b"zdravo"):
+        part = connection.recv(65536)
+        if not part:
+            return False
+        request += part
+    return True

@@ -1,0 +1,70 @@
+"""Requests of the client's tests: what they ask for, and how their answers are parsed."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from chatislav_source.api.client import ApiResponse, ChatislavClient
+from chatislav_source.api.rate_limiter import RateLimiter
+from chatislav_source.errors import WrongShapeError
+from chatislav_source.records.json_decoder import decode
+
+PATH = "/conversations"
+QUERY: dict[str, Any] = {"bot_id": 101, "limit": 2, "channel": "all"}
+ABOUT = "bot 101, 2026-06-01/2026-06-02"
+OTHER_KEY = "chsk_live_the_other_key"
+
+
+class Clock:
+    """Goes on by a quarter of a second whenever it is looked at."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 0.25
+        return self.now
+
+
+class RecordingRateLimiter(RateLimiter):
+    """Records when each request began."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        super().__init__(8, stop, Clock())
+        self.turns: list[float] = []
+
+    def _enter(self) -> float:
+        self.turns.append(super()._enter())
+        return self.turns[-1]
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """The JSON object of a page."""
+    value, _ = decode(body)
+    if not isinstance(value, dict):
+        raise WrongShapeError("the body is not an object")
+    if not isinstance(value.get("conversations"), list):
+        raise WrongShapeError("`conversations` is not a list")
+    pagination = value.get("pagination")
+    if not isinstance(pagination, dict) or not isinstance(pagination.get("hasMore"), bool):
+        raise WrongShapeError("`pagination` is not as documented")
+    if pagination["hasMore"] and not isinstance(pagination.get("nextCursor"), str):
+        raise WrongShapeError("`hasMore`, but no `nextCursor`")
+    return value
+
+
+def post(
+    client: ChatislavClient, path: str = PATH, tries: int = 8, **query: Any
+) -> ApiResponse[dict[str, Any]]:
+    """One request, of a page if nothing else is said."""
+    return client.post(path, QUERY | query, ABOUT, parse, tries=tries)
+
+
+def how_it_ends(client: ChatislavClient, tries: int = 1) -> type[BaseException]:
+    """What a request raises that is tried so often."""
+    with pytest.raises(BaseException) as raised:  # noqa: PT011 - which, is the question
+        post(client, tries=tries)
+    return raised.type

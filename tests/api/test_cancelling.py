@@ -1,0 +1,59 @@
+"""A client that is interrupted: threads that wait for it are released, and nothing is sent."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from chatislav_source.api.client import ChatislavClient
+from chatislav_source.api.rate_limiter import Cancelled
+from chatislav_source.sandbox import Sandbox
+from tests.api.posting import (
+    how_it_ends,
+)
+from tests.soon import soon
+
+
+def test_interrupting_lets_go_of_threads_that_wait_for_an_answer(
+    api: Sandbox, client: ChatislavClient
+) -> None:
+    api.configure(faults={"hang": 1.0})
+    ended: list[type[BaseException]] = []
+    threads = [threading.Thread(target=lambda: ended.append(how_it_ends(client))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    assert soon(lambda: api.max_in_flight == 2)
+
+    began = time.monotonic()
+    client.interrupt()
+    for thread in threads:
+        thread.join(20)
+
+    assert ended == [Cancelled, Cancelled]
+    assert time.monotonic() - began < 5.0  # the read timeout is a minute
+
+
+def test_interrupting_lets_go_of_threads_that_wait_between_tries(
+    api: Sandbox, monkeypatch: pytest.MonkeyPatch, client: ChatislavClient
+) -> None:
+    monkeypatch.setattr("chatislav_source.api.client.FIRST_WAIT_SECONDS", 10_000.0)
+    monkeypatch.setattr("chatislav_source.api.client.LONGEST_WAIT_SECONDS", 10_000.0)
+    api.configure(faults={"500": 1.0})
+    ended: list[type[BaseException]] = []
+    thread = threading.Thread(target=lambda: ended.append(how_it_ends(client, tries=8)))
+    thread.start()
+    assert soon(lambda: api.count() == 1)
+
+    client.interrupt()
+    thread.join(20)
+
+    assert ended == [Cancelled]
+
+
+def test_after_an_interruption_nothing_is_sent(api: Sandbox, client: ChatislavClient) -> None:
+    client.interrupt()
+
+    assert how_it_ends(client) is Cancelled
+    assert api.count() == 0

@@ -1,0 +1,150 @@
+"""API keys: when another one is used, and that none is ever shown."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chatislav_source.api.client import ChatislavClient
+from chatislav_source.errors import (
+    AuthenticationError,
+    ChatislavError,
+)
+from chatislav_source.sandbox import SANDBOX_KEY, Answer, Sandbox
+from tests.api.posting import (
+    OTHER_KEY,
+    post,
+)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_key_is_not_tried_again(
+    api: Sandbox, client: ChatislavClient, status: int
+) -> None:
+    api.configure(api_access_enabled=False, auth_failure_status=status)
+
+    with pytest.raises(AuthenticationError, match=r"missing, invalid or revoked, or API Access is"):
+        post(client)
+
+    assert api.count() == 1
+
+
+def test_the_other_key_takes_over_and_is_used_from_then_on(
+    api: Sandbox, new_client: Callable[..., ChatislavClient]
+) -> None:
+    api.configure(revoked_keys={SANDBOX_KEY})
+    client = new_client(api, SANDBOX_KEY, OTHER_KEY)
+
+    answers = [post(client) for _ in range(3)]
+
+    assert [request.status for request in api.requests] == [401, 200, 200, 200]
+    assert all(len(answer.value["conversations"]) == 2 for answer in answers)
+
+
+def test_the_first_key_is_found_again_when_the_other_is_revoked(
+    api: Sandbox, new_client: Callable[..., ChatislavClient]
+) -> None:
+    client = new_client(api, SANDBOX_KEY, OTHER_KEY)
+    api.configure(revoked_keys={SANDBOX_KEY})
+    post(client)
+
+    api.configure(revoked_keys={OTHER_KEY})
+    post(client)
+
+    assert [request.status for request in api.requests] == [401, 200, 401, 200]
+
+
+def test_both_keys_refused_is_said_after_one_try_each(
+    api: Sandbox, new_client: Callable[..., ChatislavClient]
+) -> None:
+    api.configure(revoked_keys={SANDBOX_KEY, OTHER_KEY})
+
+    with pytest.raises(AuthenticationError):
+        post(new_client(api, SANDBOX_KEY, OTHER_KEY))
+
+    assert api.count() == 2
+
+
+def test_keys_are_changed_while_many_threads_are_asking(
+    api: Sandbox, new_client: Callable[..., ChatislavClient]
+) -> None:
+    client = new_client(api, SANDBOX_KEY, OTHER_KEY)
+    outcomes: list[Any] = []
+
+    def work() -> None:
+        try:
+            for number in range(12):
+                if number == 3:
+                    api.configure(revoked_keys={SANDBOX_KEY})
+                outcomes.append(post(client).tries)
+        except Exception as error:
+            outcomes.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert outcomes == [1] * 72
+    refused = sum(request.status == 401 for request in api.requests)
+    assert 1 <= refused <= 6
+    assert api.count() == 72 + refused
+
+
+def everything_said_of(error: BaseException) -> str:
+    """The error with its traceback, its causes and what hangs on it."""
+    shown = "".join(traceback.format_exception(error))
+    return shown + repr(error) + repr(vars(error))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(Answer(400, {"error": f"key {SANDBOX_KEY} may not"}), id="in the text"),
+        pytest.param(Answer(400, b" " * 780 + SANDBOX_KEY.encode()), id="far behind"),
+        pytest.param(Answer(401, {"error": SANDBOX_KEY}), id="refused"),
+        pytest.param(
+            Answer(302, b"", {"Location": f"https://{SANDBOX_KEY}.example/?k={SANDBOX_KEY}"}),
+            id="in a redirect",
+        ),
+        pytest.param(Answer(500, {"error": SANDBOX_KEY}), id="failed"),
+        pytest.param(Answer(200, b"{", {"Content-Type": f"a/{SANDBOX_KEY}"}), id="in a header"),
+        pytest.param(Answer(200, {"conversations": SANDBOX_KEY}), id="in a wrong shape"),
+        pytest.param(Answer(cut=True), id="reset"),
+    ],
+)
+def test_a_key_that_is_echoed_is_nowhere_to_be_seen(
+    api: Sandbox, client: ChatislavClient, caplog: pytest.LogCaptureFixture, answer: Answer
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    for name in ("httpx", "httpcore", "httpcore.http11"):
+        caplog.set_level(logging.DEBUG, logger=name)
+    api.answer_next(*[answer] * 2)
+
+    with pytest.raises(ChatislavError) as raised:
+        post(client, tries=2)
+
+    assert SANDBOX_KEY not in everything_said_of(raised.value)
+    assert SANDBOX_KEY not in caplog.text
+    assert len(caplog.records) >= 2
+    assert "httpcore.http11" in {record.name for record in caplog.records}
+
+
+def test_the_key_and_the_words_are_in_no_log_and_no_repr_of_a_good_answer(
+    client: ChatislavClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+
+    answer = post(client)
+
+    words = answer.value["conversations"][0]["messages"][0]["content"]
+    shown = caplog.text + repr(answer) + repr(client) + repr(vars(client)["_rate_limiter"])
+    assert SANDBOX_KEY not in shown
+    assert words not in shown
+    assert "send_request_headers.complete" in caplog.text

@@ -1,0 +1,223 @@
+"""What is tried again, how often and when, and which errors come of it."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatislav_source.api.client import ChatislavClient
+from chatislav_source.api.retry import Action, action_for, retry_after
+from chatislav_source.errors import (
+    RetriesExhaustedError,
+    UnexpectedResponseError,
+)
+from chatislav_source.sandbox import Answer, Sandbox
+from chatislav_source.sandbox.settings import FAULT_KINDS
+from tests.api.posting import (
+    ABOUT,
+    PATH,
+    QUERY,
+    RecordingRateLimiter,
+    parse,
+    post,
+)
+
+PASSING_FAULTS = [kind for kind in FAULT_KINDS if kind not in ("slow", "hang")]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "action"),
+    [
+        ([200, 201, 204, 206, 299], Action.PARSE),
+        ([408, 425, 500, 501, 502, 504, 507, 508, 509, 520, 521, 522, 599, 999], Action.RETRY),
+        ([429, 503], Action.THROTTLE),
+        ([401, 403], Action.CHANGE_KEY),
+        ([300, 301, 304, 400, 402, 404, 405, 409, 410, 413, 418, 422, 499], Action.REJECT),
+    ],
+)
+def test_a_status_says_what_to_do(statuses: list[int], action: Action) -> None:
+    assert {action_for(status) for status in statuses} == {action}
+
+
+@pytest.mark.parametrize("kind", PASSING_FAULTS)
+def test_a_fault_that_passes_is_repeated_until_it_has(
+    api: Sandbox, client: ChatislavClient, kind: str
+) -> None:
+    api.configure(faults={kind: 0.5}, retry_after_seconds=1, fault_seed=3)
+
+    answers = [post(client, tries=30) for _ in range(6)]
+
+    tries = sum(answer.tries for answer in answers)
+    assert tries == api.count(PATH) > 6
+    assert all(len(answer.value["conversations"]) == 2 for answer in answers)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in PASSING_FAULTS if kind != "wrong_shape"])
+def test_a_fault_that_stays_is_given_up_after_the_budget(
+    api: Sandbox, client: ChatislavClient, kind: str
+) -> None:
+    api.configure(faults={kind: 1.0}, retry_after_seconds=1)
+
+    with pytest.raises(RetriesExhaustedError, match=f"{ABOUT} failed 3 times, last: ") as raised:
+        post(client, tries=3)
+
+    assert api.count(PATH) == raised.value.tries == 3
+    is_about_rate = kind.startswith(("429", "503"))
+    assert raised.value.size_may_be_why == (not is_about_rate)
+
+
+@pytest.mark.parametrize(("last", "tries"), [("500", 2), ("429", 5), ("wrong_shape", 5)])
+def test_only_what_a_smaller_page_may_cure_is_given_up_early(
+    api: Sandbox, client: ChatislavClient, last: str, tries: int
+) -> None:
+    api.configure(faults={last: 1.0})
+
+    with pytest.raises((RetriesExhaustedError, UnexpectedResponseError)):
+        client.post(PATH, QUERY, ABOUT, parse, tries=5, tries_if_large=2)
+
+    assert api.count(PATH) == tries
+
+
+def test_a_shape_that_stays_wrong_is_said_with_what_is_wrong(
+    api: Sandbox, client: ChatislavClient
+) -> None:
+    api.answer_next(*[Answer(body={"conversations": None})] * 3)
+
+    with pytest.raises(UnexpectedResponseError, match="`conversations` is not a list"):
+        post(client, tries=3)
+
+    assert api.count(PATH) == 3
+
+
+@pytest.mark.parametrize("kind", ["429_retry_after", "503_retry_after", "429_retry_after_date"])
+def test_retry_after_is_waited_for(
+    api: Sandbox, client: ChatislavClient, limiter: RecordingRateLimiter, kind: str
+) -> None:
+    api.configure(faults={kind: 1.0}, retry_after_seconds=40, fault_bots={101})
+    with pytest.raises(RetriesExhaustedError):
+        post(client, tries=1)
+
+    post(client, bot_id=102)
+
+    assert limiter.turns[1] - limiter.turns[0] >= 38.0
+
+
+def test_a_wait_that_is_too_long_is_said_and_nothing_more_is_sent(
+    api: Sandbox, client: ChatislavClient
+) -> None:
+    api.configure(faults={"429_retry_after": 1.0}, retry_after_seconds=86_400)
+
+    with pytest.raises(
+        RetriesExhaustedError, match="failed 1 time, last: the API asks to wait 86400 s"
+    ):
+        post(client)
+    with pytest.raises(RetriesExhaustedError, match="asks to wait"):
+        post(client, bot_id=102)
+
+    assert api.count() == 1
+
+
+NOW = datetime(2026, 6, 23, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"Retry-After": ""}, None),
+        ({"Retry-After": "7"}, 7.0),
+        ({"Retry-After": " 7.5 "}, 7.5),
+        ({"Retry-After": "-7"}, 0.0),
+        ({"Retry-After": "nan"}, None),
+        ({"Retry-After": "inf"}, None),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "Tue, 23 Jun 2026 12:00:30 GMT"}, 30.0),
+        ({"Retry-After": "Tue, 23 Jun 2026 11:00:00 GMT"}, 0.0),
+        ({"Retry-After": "Tue, 23 Jun 2026 12:00:30 -0000"}, 30.0),
+        ({"Retry-After": "Tue, 23 Jun 99999 12:00:30 GMT"}, None),
+        (
+            {
+                "Retry-After": "Tue, 23 Jun 2026 11:30:30 GMT",
+                "Date": "Tue, 23 Jun 2026 11:30:00 GMT",
+            },
+            30.0,
+        ),
+    ],
+    ids=lambda value: " ".join(value.values()) if isinstance(value, dict) else "",
+)
+def test_retry_after_is_seconds_or_a_date_by_the_clock_of_the_api(
+    headers: dict[str, str], seconds: float | None
+) -> None:
+    assert retry_after(httpx.Headers(headers), NOW) == seconds
+
+
+@given(st.text(st.characters(codec="ascii", exclude_categories=["Cc"])))
+def test_no_retry_after_breaks_the_client(text: str) -> None:
+    seconds = retry_after(httpx.Headers({"Retry-After": text}), NOW)
+
+    assert seconds is None or seconds >= 0
+
+
+def test_a_server_that_hangs_is_given_up(
+    api: Sandbox, monkeypatch: pytest.MonkeyPatch, new_client: Callable[..., ChatislavClient]
+) -> None:
+    monkeypatch.setattr("chatislav_source.api.transport.READ_TIMEOUT_SECONDS", 0.2)
+    api.configure(faults={"hang": 1.0})
+
+    with pytest.raises(RetriesExhaustedError, match=r"no answer \(ReadTimeout\)") as raised:
+        post(new_client(api), tries=2)
+
+    assert raised.value.size_may_be_why
+
+
+def test_a_server_that_is_not_there_is_said(
+    api: Sandbox, new_client: Callable[..., ChatislavClient]
+) -> None:
+    client = new_client(api)
+    api.stop()
+
+    with pytest.raises(RetriesExhaustedError, match=r"no answer \(ConnectError\)"):
+        post(client, tries=2)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(Answer(200, b"no gzip", {"Content-Encoding": "gzip"}), id="not compressed"),
+        pytest.param(
+            Answer(200, gzip.compress(b"{}" * 99)[:40], {"Content-Encoding": "gzip"}), id="cut"
+        ),
+        pytest.param(Answer(204), id="no content"),
+        pytest.param(Answer(200, b"NaN"), id="NaN"),
+        pytest.param(Answer(200, b"[" * 100_000), id="nested without end"),
+        pytest.param(Answer(206, b'{"conver'), id="a part"),
+        pytest.param(Answer(599, b"?"), id="a status that nobody knows"),
+    ],
+)
+def test_an_answer_nobody_can_read_is_asked_for_again(
+    api: Sandbox, client: ChatislavClient, answer: Answer
+) -> None:
+    api.answer_next(answer)
+
+    assert post(client).tries == 2
+
+
+def test_a_failed_try_is_logged_with_its_reason_and_number(
+    api: Sandbox, client: ChatislavClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="chatislav_source")
+    api.answer_next(Answer(500), Answer(200, {}))
+
+    post(client)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        f"POST {PATH} for {ABOUT}: HTTP 500; try 1 failed",
+        f"POST {PATH} for {ABOUT}: `conversations` is not a list; try 2 failed",
+    ]
