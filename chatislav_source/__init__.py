@@ -1,8 +1,10 @@
 """Chatislav conversations, messages and analytics in your warehouse.
 
-`chatislav` is the dlt source, `sync` the job to schedule; the errors are what both raise.
+`chatislav` is the dlt source, `sync` the job to schedule, `SyncReport` what it returns, `TABLES`
+describes what is loaded. All errors are a `ChatislavError`. Nothing else is public.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from chatislav_source.errors import (
@@ -18,10 +20,14 @@ from chatislav_source.errors import (
 )
 
 if TYPE_CHECKING:
-    from chatislav_source.runner.job import sync
-    from chatislav_source.source import chatislav
+    from chatislav_source.records.schema import TABLES
+    from chatislav_source.runner.report import SyncReport
+    from chatislav_source.source import chatislav, sync
+
+    __version__: str
 
 __all__ = [
+    "TABLES",
     "AuthenticationError",
     "BotAccessError",
     "ChatislavError",
@@ -30,17 +36,30 @@ __all__ = [
     "PipelineLockedError",
     "RequestRejectedError",
     "RetriesExhaustedError",
+    "SyncReport",
     "UnexpectedResponseError",
+    "__version__",
     "chatislav",
     "sync",
 ]
 
+MODULES = {
+    "TABLES": "records.schema",
+    "SyncReport": "runner.report",
+    "chatislav": "source",
+    "sync": "source",
+}
+"""Where the names stand that need dlt or pyarrow, which `chatislav --help` does without."""
+
 
 def __getattr__(name: str) -> Any:
-    """Import dlt only when it is needed: `chatislav --help` and the sandbox do without."""
-    if name not in ("chatislav", "sync"):
+    """Import a public name when it is first used."""
+    if name == "__version__":
+        return import_module("importlib.metadata").version("chatislav-source")
+    if name not in MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+    return getattr(import_module(f"{__name__}.{MODULES[name]}"), name)
 
-    module = import_module(f"{__name__}.{'source' if name == 'chatislav' else 'runner.job'}")
-    return getattr(module, name)
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,13 +1,11 @@
-"""The arguments of a run, checked before anything is requested."""
+"""The arguments of a sync: names, types and defaults, and the checks that make a `SyncConfig`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from typing import Any
+from typing import Any, TypedDict, Unpack
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from chatislav_source.errors import ConfigurationError
 
@@ -23,25 +21,63 @@ ANALYTICS_CHANNELS = (
     "outlook",
     "zendesk",
 )
-DEFAULT_HISTORY_DAYS = 90  # days before today, where no start_date is given
-ANALYTICS_LOOKBACK_DAYS = 7  # days; totals of a day still change after it
+DEFAULT_HISTORY_DAYS = 90  # days before today, if no start_date is given
 ZONE_MARGIN_DAYS = 1  # days; the zone of from/to is not documented, and zones are < 24 h apart
 DEFAULT_CONCURRENCY = 8  # requests in flight
-MAX_CONCURRENCY = 64  # requests in flight, whatever is asked for; each takes a thread
+MAX_CONCURRENCY = 64  # requests in flight; each takes a thread
 
-EARLIEST_DAY = date(2015, 1, 1)  # no conversation is older; an earlier start is a slip of the pen
-LONGEST_LOOKBACK_DAYS = 3650  # days; more than there is
-MAX_BOT_ID = 2**63 - 1  # what a bigint column holds
+EARLIEST_DAY = date(2015, 1, 1)  # no conversation is older, so an earlier start is a typing error
+MAX_LOOKBACK_DAYS = 3650  # days; more than the API has
+MAX_BOT_ID = 2**63 - 1  # the largest value of a bigint column
 
 Day = str | date
 """A day, as a date or as ISO text."""
 
 
-@dataclass(frozen=True)
-class Options:
-    """What a run is asked to do, with every value checked and every default filled in.
+class Arguments(TypedDict, total=False):
+    """The arguments of `chatislav(...)` and `sync(...)`; None is the same as not given.
 
-    `keys` are secrets: they stay out of `repr`. `end_date` None is a sync, else a backfill.
+    An argument that is not given is read from `[sources.chatislav]` of dlt's config, then from
+    `DEFAULTS`. `start_date` and `end_date` are whole days, both included; an `end_date` makes the
+    sync a backfill. `timezone` is the zone of the analytics day, `api_timezone` that of timestamps
+    without an offset; both are IANA names. `lookback_days` None: 2 if the API filters on activity,
+    else 30. `max_concurrency` limits the requests in flight.
+    """
+
+    bot_ids: list[int] | None
+    api_key: str | None
+    secondary_api_key: str | None
+    base_url: str | None
+    start_date: Day | None
+    end_date: Day | None
+    timezone: str | None
+    api_timezone: str | None
+    lookback_days: int | None
+    analytics_lookback_days: int | None
+    analytics_channels: list[str] | None
+    max_concurrency: int | None
+
+
+SECRETS = frozenset({"api_key", "secondary_api_key"})
+"""Arguments that dlt must treat as secrets."""
+
+DEFAULTS: Arguments = {
+    "base_url": BASE_URL,
+    "timezone": "UTC",
+    "api_timezone": "UTC",
+    "analytics_lookback_days": 7,  # the totals of a day change for some days after it
+    "analytics_channels": ["all"],
+    "max_concurrency": DEFAULT_CONCURRENCY,
+}
+"""Values of arguments that are given nowhere; arguments that are not listed are None."""
+
+
+@dataclass(frozen=True)
+class SyncConfig:
+    """The checked arguments of one sync, with every default filled in.
+
+    `keys` are secrets and stay out of `repr`. `end_date` None is an incremental sync, any other
+    value a backfill. `lookback_days` None is decided per bot. `now` is when the sync started (UTC).
     """
 
     bot_ids: tuple[int, ...]
@@ -60,13 +96,13 @@ class Options:
 
     @property
     def is_backfill(self) -> bool:
-        """Whether the incremental state stays as it is."""
+        """Whether the sync leaves the incremental state unchanged."""
         return self.end_date is not None
 
     @property
     def today(self) -> date:
-        """The day it is, in `timezone`."""
-        return self.now.astimezone(zone_of("timezone", self.timezone)).date()
+        """The day of `now` in `timezone`."""
+        return today_in(self.timezone, self.now)
 
     @property
     def backfill_range(self) -> str:
@@ -74,47 +110,34 @@ class Options:
         return f"{self.start_date}/{self.end_date}"
 
 
-def checked(
-    *,
-    bot_ids: Any,
-    api_key: str | None,
-    secondary_api_key: str | None,
-    base_url: str,
-    start_date: Day | None,
-    end_date: Day | None,
-    timezone: str,
-    api_timezone: str,
-    lookback_days: int | None,
-    analytics_lookback_days: int,
-    analytics_channels: Sequence[str],
-    max_concurrency: int,
-    now: datetime,
-) -> Options:
-    """The options of a run that starts at `now` (any zone); days are read as ISO.
+def checked(*, now: datetime, **arguments: Unpack[Arguments]) -> SyncConfig:
+    """The configuration of a sync that starts at `now` (any zone).
 
     Raises:
-        ConfigurationError: a value cannot be used; the message says which and what would do.
+        ConfigurationError: a value is not usable; the message names it and a value that is.
     """
-    today = now.astimezone(UTC).date()
-    first_day, last_day = _range(start_date, end_date, today)
-    return Options(
-        bot_ids=_bot_ids(bot_ids),
-        keys=_keys(api_key, secondary_api_key),
-        base_url=_base_url(base_url),
+    given = DEFAULTS | arguments
+    lookback_days = given.get("lookback_days")
+    first_day, last_day = _range(given.get("start_date"), given.get("end_date"), now)
+    return SyncConfig(
+        bot_ids=_bot_ids(given.get("bot_ids")),
+        keys=_keys(given.get("api_key"), given.get("secondary_api_key")),
+        base_url=_base_url(given["base_url"]),
         start_date=first_day,
-        start_date_given=start_date is not None,
+        start_date_given=given.get("start_date") is not None,
         end_date=last_day,
-        timezone=str(zone_of("timezone", timezone)),
-        api_zone=zone_of("api_timezone", api_timezone),
+        timezone=str(zone_of("timezone", given["timezone"])),
+        api_zone=zone_of("api_timezone", given["api_timezone"]),
         lookback_days=None if lookback_days is None else _days("lookback_days", lookback_days),
-        analytics_lookback_days=_days("analytics_lookback_days", analytics_lookback_days),
-        analytics_channels=_channels(analytics_channels),
-        max_concurrency=_whole("max_concurrency", max_concurrency, 1, MAX_CONCURRENCY),
+        analytics_lookback_days=_days("analytics_lookback_days", given["analytics_lookback_days"]),
+        analytics_channels=_channels(given["analytics_channels"]),
+        max_concurrency=_whole("max_concurrency", given["max_concurrency"], 1, MAX_CONCURRENCY),
         now=now.astimezone(UTC),
     )
 
 
-def _range(start: Day | None, end: Day | None, today: date) -> tuple[date, date | None]:
+def _range(start: Day | None, end: Day | None, now: datetime) -> tuple[date, date | None]:
+    today = today_in("UTC", now)
     first_day = day_of("start_date", start)
     last_day = day_of("end_date", end)
     if last_day is not None and first_day is None:
@@ -136,37 +159,56 @@ def _range(start: Day | None, end: Day | None, today: date) -> tuple[date, date 
 
 
 def day_of(name: str, value: Day | None) -> date | None:
-    """A day that was given as a date, a date-time or ISO text.
+    """The day of a date, a date-time, or ISO text like 2026-06-01 or 20260601; None stays None.
 
     Raises:
         ConfigurationError: the text is not an ISO date.
     """
     if value is None:
         return None
-    if isinstance(value, date):  # a date-time is one too, and so are those of pendulum
+    if isinstance(value, date):  # a date-time and the dates of pendulum are dates too
         return date(value.year, value.month, value.day)
     try:
-        return date.fromisoformat(value)
-    except (TypeError, ValueError):
+        return _parsed_day(value)
+    except (KeyError, TypeError, ValueError):
         raise ConfigurationError(
             f"{name} {value!r} is not a date; write it as 2026-06-01."
         ) from None
 
 
-def zone_of(name: str, key: str) -> tzinfo:
-    """The IANA time zone `key`; UTC as the constant, which is quicker to reckon with.
+def _parsed_day(text: str) -> date:
+    import pendulum  # not above: `chatislav --help` imports this module
+
+    # a format, because `parse` also accepts a month, a year and "now"
+    day = pendulum.from_format(text, {10: "YYYY-MM-DD", 8: "YYYYMMDD"}[len(text)])
+    return date(day.year, day.month, day.day)
+
+
+def today_in(zone: str, now: datetime) -> date:
+    """The day of `now` (any zone) in the IANA time zone `zone`."""
+    import pendulum
+
+    local = pendulum.instance(now).in_timezone(zone)
+    return date(local.year, local.month, local.day)
+
+
+def zone_of(name: str, key: Any) -> tzinfo:
+    """The IANA time zone `key`; UTC as the constant, which converts faster.
 
     Raises:
         ConfigurationError: there is no such zone.
     """
-    if key == "UTC":
-        return UTC
+    import pendulum
+
     try:
-        return ZoneInfo(key)
-    except (KeyError, OSError, TypeError, ValueError):  # not found is a KeyError
+        zone = pendulum.timezone(key) if isinstance(key, str) else None
+    except (OSError, ValueError):
+        zone = None
+    if zone is None:
         raise ConfigurationError(
             f"{name} {key!r} is not an IANA time zone; write it as Europe/Belgrade or UTC."
-        ) from None
+        )
+    return UTC if zone.name == "UTC" else zone
 
 
 def _bot_ids(value: Any) -> tuple[int, ...]:
@@ -227,12 +269,12 @@ def _base_url(value: Any) -> str:
 
 
 def _shown(url: Any) -> str:
-    """As it was written, unless there may be a password in it."""
+    """The address as it was given, or nothing of it if it may hold a password."""
     return "(not shown)" if "@" in str(url) else repr(url)
 
 
 def _days(name: str, value: Any) -> int:
-    return _whole(name, value, 0, LONGEST_LOOKBACK_DAYS)
+    return _whole(name, value, 0, MAX_LOOKBACK_DAYS)
 
 
 def _whole(name: str, value: Any, least: int, most: int) -> int:

@@ -1,79 +1,95 @@
-"""Wiring: arguments and secrets become a run, a run becomes dlt resources."""
+"""The dlt source `chatislav` and the function `sync`, which take the same arguments.
+
+`Arguments` in `config` declares them; here they become a dlt configuration, resolved in one place.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Unpack, get_type_hints
 
 import dlt
-from dlt.common.configuration import with_config
+from dlt.common.configuration import configspec, inject_section, resolve_configuration
+from dlt.common.configuration.specs import BaseConfiguration
+from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
-from chatislav_source.config import (
-    ANALYTICS_LOOKBACK_DAYS,
-    BASE_URL,
-    DEFAULT_CONCURRENCY,
-    Options,
-    checked,
-)
+from chatislav_source.config import SECRETS, Arguments, SyncConfig, checked
+from chatislav_source.extract.page_groups import OnPage
+from chatislav_source.runner.job import run_job
+from chatislav_source.runner.report import SyncReport
 from chatislav_source.runner.resources import WholeRunScope, resources
+
+SECTIONS = ("sources", "chatislav")
 
 
 @dlt.source(name="chatislav", section="chatislav", max_table_nesting=0)
-def chatislav(
-    bot_ids: list[int] | None = None,
-    api_key: TSecretStrValue | None = None,
-    secondary_api_key: TSecretStrValue | None = None,
-    base_url: str = BASE_URL,
-    start_date: str | None = None,
-    end_date: str | None = None,
-    timezone: str = "UTC",
-    api_timezone: str = "UTC",
-    lookback_days: int | None = None,
-    analytics_lookback_days: int = ANALYTICS_LOOKBACK_DAYS,
-    analytics_channels: list[str] | None = None,
-    max_concurrency: int = DEFAULT_CONCURRENCY,
-) -> Sequence[DltResource]:
+def chatislav(**arguments: Unpack[Arguments]) -> Sequence[DltResource]:
     """Conversations with their messages, and daily analytics, of Chatislav AI agents.
 
-    Each argument is also read from `[sources.chatislav]` of dlt's config or secrets. One run is one
-    load, complete: if a bot cannot be read, nothing is loaded. `start_date` and `end_date` are
-    included, as whole days; `end_date` makes it a backfill, which leaves the incremental state
-    alone. `timezone` is of the analytics day, `api_timezone` of timestamps without an offset.
-    `lookback_days` None: 2 once the API is seen to filter on activity, else 30.
+    Arguments that are not given are read from `[sources.chatislav]` of dlt's config and secrets;
+    `Arguments` describes each. One pipeline run is one complete load: if a bot cannot be read,
+    nothing is loaded.
 
     Raises:
-        ConfigurationError: an argument cannot be used; nothing was requested.
+        ConfigurationError: an argument is not usable; no request was sent.
+        TypeError: there is no such argument.
     """
-    options = _checked({**locals()})
-    return resources(WholeRunScope(options))
+    return resources(WholeRunScope(_resolved(arguments)))
 
 
-@with_config(sections=("sources", "chatislav"))
-def resolved_options(
-    bot_ids: list[int] | None = None,
-    api_key: TSecretStrValue | None = None,
-    secondary_api_key: TSecretStrValue | None = None,
-    base_url: str = BASE_URL,
-    start_date: str | None = None,
-    end_date: str | None = None,
-    timezone: str = "UTC",
-    api_timezone: str = "UTC",
-    lookback_days: int | None = None,
-    analytics_lookback_days: int = ANALYTICS_LOOKBACK_DAYS,
-    analytics_channels: list[str] | None = None,
-    max_concurrency: int = DEFAULT_CONCURRENCY,
-) -> Options:
-    """The options of a run outside a dlt source, from arguments and dlt's config.
+def sync(
+    pipeline: dlt.Pipeline,
+    *,
+    on_progress: OnPage = lambda *_: None,
+    **arguments: Unpack[Arguments],
+) -> SyncReport:
+    """Load everything new into the pipeline's destination, in small loads that can be resumed.
+
+    Takes the arguments of `chatislav(...)`. If a bot cannot be read, the report has its error and
+    the other bots are complete. A call after an interruption continues after the last load.
 
     Raises:
-        ConfigurationError: a value cannot be used.
+        ConfigurationError: an argument is not usable; no request was sent.
+        TypeError: there is no such argument.
+        AuthenticationError: the API accepts no key; earlier loads are kept.
+        PipelineLockedError: another process runs this pipeline or holds the database.
+        LoadFailedError: the destination refused a load twice; the next run reads its rows again.
     """
-    return _checked({**locals()})
+    return run_job(pipeline, sync_config(pipeline.pipeline_name, **arguments), on_progress)
 
 
-def _checked(given: dict[str, Any]) -> Options:
-    given["analytics_channels"] = given["analytics_channels"] or ["all"]
-    return checked(**given, now=datetime.now(UTC))
+def sync_config(pipeline_name: str, **arguments: Unpack[Arguments]) -> SyncConfig:
+    """The configuration of a sync that starts now, from arguments and dlt's config.
+
+    Raises:
+        ConfigurationError: a value is not usable.
+        TypeError: there is no such argument.
+    """
+    with inject_section(ConfigSectionContext(pipeline_name=pipeline_name, sections=SECTIONS)):
+        return _resolved(arguments)
+
+
+def _resolved(arguments: Arguments) -> SyncConfig:
+    """The configuration of a sync, read from the config section that dlt has set."""
+    unknown = arguments.keys() - Arguments.__annotations__
+    if unknown:
+        raise TypeError(f"chatislav has no argument {', '.join(sorted(unknown))}")
+    resolved = resolve_configuration(Configuration(), explicit_value=_given(arguments))
+    return checked(now=datetime.now(UTC), **_given(resolved))
+
+
+def _given(values: Any) -> Any:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _configuration() -> type[BaseConfiguration]:
+    """`Arguments` as dlt declares a configuration; every field may be missing."""
+    hints = get_type_hints(Arguments) | dict.fromkeys(SECRETS, TSecretStrValue | None)
+    fields = dict.fromkeys(hints) | {"__annotations__": hints, "__module__": __name__}
+    return configspec(type("Configuration", (BaseConfiguration,), fields))
+
+
+Configuration = _configuration()

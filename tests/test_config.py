@@ -10,30 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatislav_source.config import BASE_URL, Options, checked, day_of
+from chatislav_source.config import Arguments, SyncConfig, checked, day_of
 from chatislav_source.errors import ChatislavError, ConfigurationError
 
 KEY = "chsk_live_the_first_key"
 OTHER_KEY = "chsk_live_the_other_key"
 NOW = datetime(2026, 6, 23, 12, tzinfo=UTC)
-GIVEN: dict[str, Any] = {
-    "bot_ids": [123],
-    "api_key": KEY,
-    "secondary_api_key": None,
-    "base_url": BASE_URL,
-    "start_date": None,
-    "end_date": None,
-    "timezone": "UTC",
-    "api_timezone": "UTC",
-    "lookback_days": None,
-    "analytics_lookback_days": 7,
-    "analytics_channels": ["all"],
-    "max_concurrency": 8,
-    "now": NOW,
-}
+GIVEN: dict[str, Any] = {"bot_ids": [123], "api_key": KEY, "now": NOW}
 
 
-def options(**changed: Any) -> Options:
+def options(**changed: Any) -> SyncConfig:
     """The options of a plain sync, or of what is given."""
     return checked(**GIVEN | changed)
 
@@ -45,6 +31,9 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert (plain.start_date_given, plain.end_date, plain.is_backfill) == (False, None, False)
     assert plain.keys == (KEY,)
     assert plain.api_zone is UTC
+    assert (plain.base_url, plain.timezone) == ("https://chatislav.ai/api/v1", "UTC")
+    assert (plain.lookback_days, plain.analytics_lookback_days) == (None, 7)
+    assert (plain.analytics_channels, plain.max_concurrency) == (("all",), 8)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +66,10 @@ def test_defaults_are_those_of_the_contract() -> None:
         pytest.param("start_date", "2026-02-30", "2026-06-01", id="a day that is not"),
         pytest.param("start_date", "yesterday", "2026-06-01", id="date in words"),
         pytest.param("start_date", "2026-06-01T10:00:00", "2026-06-01", id="date with a time"),
+        pytest.param("start_date", "2026-06", "2026-06-01", id="a month"),
+        pytest.param("start_date", "2026", "2026-06-01", id="a year"),
+        pytest.param("start_date", "2026-W23", "2026-06-01", id="a week"),
+        pytest.param("start_date", "now", "2026-06-01", id="the present"),
         pytest.param("start_date", 20260601, "2026-06-01", id="date as number"),
         pytest.param("start_date", "2026-06-25", "today", id="start in the future"),
         pytest.param("start_date", "0026-06-01", "between", id="start long before"),
@@ -248,15 +241,15 @@ ANYTHING = (
 )
 
 
-@given(st.sampled_from(sorted(set(GIVEN) - {"now"})), ANYTHING)
+@given(st.sampled_from(sorted(Arguments.__annotations__)), ANYTHING)
 def test_whatever_is_given_is_used_or_refused_in_our_own_words(name: str, value: Any) -> None:
     try:
-        result: Options | ChatislavError = options(**{name: value})
+        result: SyncConfig | ChatislavError = options(**{name: value})
     except ConfigurationError as error:
         result = error
 
-    assert isinstance(result, Options | ConfigurationError)
-    if isinstance(result, Options):
+    assert isinstance(result, SyncConfig | ConfigurationError)
+    if isinstance(result, SyncConfig):
         assert_usable(result.bot_ids, result.start_date, result.end_date)
 
 

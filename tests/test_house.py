@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "destinations": {"records"},
     "extract": {"streams", "api"},
     "runner": {"extract", "streams", "destinations", "records", "api"},
-    "source": {"runner"},
+    "source": {"runner", "extract"},
     "cli": {"source", "runner", "extract", "streams", "destinations", "records", "api", "sandbox"},
 }
 """The rooms that each room may import, besides `config` and `errors`, which all may."""

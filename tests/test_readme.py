@@ -22,10 +22,9 @@ import sqlglot
 
 import chatislav_source
 from chatislav_source.cli.commands import cli
-from chatislav_source.config import ANALYTICS_CHANNELS
+from chatislav_source.config import ANALYTICS_CHANNELS, Arguments
 from chatislav_source.records.schema import TABLES
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, Settings, World
-from chatislav_source.source import resolved_options
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(chatislav_source.__file__).parent
@@ -237,8 +236,7 @@ def test_it_has_every_argument_with_its_environment_variable() -> None:
     text = PAGES["docs/configuration.md"]
     described = re.findall(r"^\| `(\w+)` \| `SOURCES__CHATISLAV__(\w+)", text, re.MULTILINE)
 
-    arguments = [name for name in resolved_options.__annotations__ if name != "return"]
-    assert [name for name, _ in described] == arguments
+    assert [name for name, _ in described] == list(Arguments.__annotations__)
     assert all(name.upper() == variable for name, variable in described)
 
 

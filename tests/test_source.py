@@ -12,10 +12,13 @@ from typing import Any
 
 import dlt
 import pytest
+from dlt.common.configuration import is_secret_hint
 
-from chatislav_source import ConfigurationError, chatislav
+from chatislav_source import ConfigurationError, chatislav, sync
+from chatislav_source.config import SECRETS, Arguments
 from chatislav_source.records.schema import CONVERSATIONS, MESSAGES, TABLES
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
+from chatislav_source.source import Configuration, sync_config
 from tests.conftest import days_ago
 
 DUCKDB_TYPES = {
@@ -168,6 +171,93 @@ def test_arguments_come_from_dlt_config_where_they_are_not_given(
 
     assert query(pipeline, "SELECT DISTINCT bot_id FROM conversations") == [(102,)]
     assert query(pipeline, "SELECT DISTINCT timezone FROM analytics") == [("Europe/Belgrade",)]
+
+
+CONFIGURED = {
+    "BOT_IDS": ("[102]", "bot_ids", (102,)),
+    "BASE_URL": ("http://127.0.0.1:9/api", "base_url", "http://127.0.0.1:9/api"),
+    "START_DATE": ("2026-06-01", "start_date", date(2026, 6, 1)),
+    "TIMEZONE": ("Europe/Belgrade", "timezone", "Europe/Belgrade"),
+    "LOOKBACK_DAYS": ("3", "lookback_days", 3),
+    "ANALYTICS_LOOKBACK_DAYS": ("4", "analytics_lookback_days", 4),
+    "ANALYTICS_CHANNELS": ('["viber"]', "analytics_channels", ("viber",)),
+    "MAX_CONCURRENCY": ("5", "max_concurrency", 5),
+}
+
+
+def test_each_argument_is_read_from_the_environment_with_its_type(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SOURCES__CHATISLAV__API_KEY", "first")
+    monkeypatch.setenv("SOURCES__CHATISLAV__SECONDARY_API_KEY", "second")
+    for name, (text, _, _) in CONFIGURED.items():
+        monkeypatch.setenv(f"SOURCES__CHATISLAV__{name}", text)
+
+    config = sync_config("any")
+
+    assert {name: getattr(config, name) for _, name, _ in CONFIGURED.values()} == {
+        name: value for _, name, value in CONFIGURED.values()
+    }
+    assert config.keys == ("first", "second")
+
+
+def test_a_date_in_toml_needs_no_quotes(tmp_path: Path) -> None:
+    (tmp_path / ".dlt").mkdir()
+    (tmp_path / ".dlt/config.toml").write_text(
+        "[sources.chatislav]\nbot_ids = [7]\nstart_date = 2026-06-01\nend_date = 2026-06-30\n"
+    )
+    code = (
+        "from chatislav_source.source import sync_config\n"
+        "print(sync_config('any', api_key='key').backfill_range)"
+    )
+
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert ended.stdout == "2026-06-01/2026-06-30\n"
+
+
+def test_none_is_the_same_as_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCES__CHATISLAV__TIMEZONE", "Europe/Belgrade")
+
+    config = sync_config("any", bot_ids=[7], api_key="key", timezone=None, max_concurrency=None)
+
+    assert (config.timezone, config.max_concurrency) == ("Europe/Belgrade", 8)
+
+
+def test_the_section_of_a_pipeline_goes_before_that_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCES__CHATISLAV__API_KEY", "of all")
+    monkeypatch.setenv("NIGHTLY__SOURCES__CHATISLAV__API_KEY", "nightly")
+
+    config = sync_config("nightly", bot_ids=[7])
+
+    assert config.keys == ("nightly",)
+
+
+def test_a_source_can_have_a_config_section_of_its_own(
+    api: Sandbox, pipeline: dlt.Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCES__OTHER__BOT_IDS", "[102]")
+    other = chatislav.with_args(section="other")
+
+    pipeline.run(other(api_key=SANDBOX_KEY, base_url=api.base_url, start_date=days_ago(9)))
+
+    assert query(pipeline, "SELECT DISTINCT bot_id FROM conversations") == [(102,)]
+
+
+def test_dlt_treats_the_keys_as_secrets() -> None:
+    hints = Configuration.get_resolvable_fields()
+
+    assert {name for name, hint in hints.items() if is_secret_hint(hint)} == SECRETS
+    assert list(hints) == list(Arguments.__annotations__)
+
+
+def test_an_unknown_argument_is_refused(pipeline: dlt.Pipeline) -> None:
+    unknown: Any = {"bot_idz": [7]}
+
+    with pytest.raises(TypeError, match="no argument bot_idz"):
+        chatislav(**unknown)
+    with pytest.raises(TypeError, match="no argument bot_idz"):
+        sync(pipeline, **unknown)
 
 
 def test_a_bot_that_cannot_be_read_fails_a_plain_run_as_a_whole(

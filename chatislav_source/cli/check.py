@@ -8,7 +8,7 @@ from typing import Any
 
 from chatislav_source.api.client import ChatislavClient
 from chatislav_source.api.rate_limiter import RateLimiter
-from chatislav_source.config import Options
+from chatislav_source.config import SyncConfig
 from chatislav_source.errors import AuthenticationError, BotAccessError, ChatislavError
 from chatislav_source.streams.conversations.page import PATH, PageRequest, decode_envelope
 from chatislav_source.streams.date_window import DateWindow
@@ -28,7 +28,7 @@ class CheckResult:
         return asdict(self)
 
 
-def check_bots(options: Options) -> list[CheckResult]:
+def check_bots(options: SyncConfig) -> list[CheckResult]:
     """One finding per bot, in the order given.
 
     Raises:
@@ -46,7 +46,7 @@ def check_bots(options: Options) -> list[CheckResult]:
     ]
 
 
-def _error(client: ChatislavClient, bot_id: int, options: Options) -> ChatislavError | None:
+def _error(client: ChatislavClient, bot_id: int, options: SyncConfig) -> ChatislavError | None:
     request = PageRequest(bot_id, DateWindow(options.now.date(), None), None, 1)
     try:
         client.post(PATH, request.query(), f"bot {bot_id}", decode_envelope, tries=TRIES)

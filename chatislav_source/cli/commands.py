@@ -1,71 +1,40 @@
-"""The command line: arguments in, exit status out; what it does is elsewhere.
+"""The commands: options in, exit status out; other modules do the work.
 
-Heavy modules are imported by the commands that need them, so that help is instant.
+Each command imports what it needs, so that `chatislav --help` answers at once.
 """
 
 from __future__ import annotations
 
 import gc
 import json
-import logging
 import os
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from chatislav_source.errors import AuthenticationError, ChatislavError, ConfigurationError
+from chatislav_source.cli.exit_status import COMPLETE, INCOMPLETE, run
+from chatislav_source.cli.options import (
+    api_options,
+    as_day,
+    conversations_option,
+    database_option,
+    debug_option,
+    output_options,
+    pipeline_config,
+    pipeline_options,
+    read_options,
+    start_date_option,
+    sync_arguments,
+)
+from chatislav_source.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from chatislav_source.config import Options
+    from chatislav_source.cli.check import CheckResult
     from chatislav_source.destinations.target import PipelineConfig
     from chatislav_source.runner.report import SyncReport
-
-DONE, INCOMPLETE, UNUSABLE = 0, 1, 2
-"""Exit status: all is loaded; something could not be; wrong usage, configuration or key."""
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-def options(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
-    """Several click options as one decorator, in the order of the help text."""
-
-    def decorate(command: Command) -> Command:
-        for decorator in reversed(decorators):
-            command = decorator(command)
-        return command
-
-    return decorate
-
-
-api_options = options(
-    click.option("--bot-id", "bot_ids", type=int, multiple=True, help="AI agent; repeatable."),
-    click.option("--base-url", help="Address of the API, where it is not the vendor's."),
-)
-target_options = options(
-    click.option("--destination", default="duckdb", show_default=True, help="Any of dlt's."),
-    click.option(
-        "--database",
-        type=click.Path(dir_okay=False, path_type=Path),
-        default="warehouse.duckdb",
-        show_default=True,
-        help="File, for DuckDB only.",
-    ),
-    click.option("--dataset", default="chatislav", show_default=True, help="Schema of the tables."),
-    click.option("--pipeline-name", default="chatislav_sync", show_default=True),
-    click.option("--pipelines-dir", help="Where dlt keeps its files.  [default: dlt's]"),
-)
-output_options = options(
-    click.option("--json", "as_json", is_flag=True, help="Print one JSON document, nothing else."),
-    click.option("--debug", is_flag=True, help="Show tracebacks and a detailed log."),
-)
-read_options = options(
-    click.option("--timezone", help="IANA zone of the analytics day.  [default: UTC]"),
-    click.option("--max-concurrency", type=int, help="Requests in flight.  [default: 8]"),
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -74,8 +43,8 @@ def cli() -> None:
     """Chatislav conversations, messages and analytics in your warehouse.
 
     \b
-    Try it without a key:     chatislav demo
-    With yours:               export SOURCES__CHATISLAV__API_KEY=chsk_live_...
+    Without a key:            chatislav demo
+    With your key:            export SOURCES__CHATISLAV__API_KEY=chsk_live_...
                               chatislav check --bot-id 123
                               chatislav sync --bot-id 123
 
@@ -85,13 +54,13 @@ def cli() -> None:
 
 @cli.command()
 @api_options
-@click.option("--start-date", help="First day of the first load.  [default: 90 days ago]")
-@click.option("--end-date", help="Last day, included; then this is a backfill.")
+@start_date_option
+@click.option("--end-date", help="Last day, included; makes the sync a backfill.")
 @read_options
-@target_options
+@pipeline_options
 @output_options
 def sync(**given: Any) -> None:
-    """Load what is new, until caught up; run it as often as you like.
+    """Load everything new since the last sync; safe to run at any time.
 
     \b
     chatislav sync --bot-id 123 --bot-id 456
@@ -106,10 +75,10 @@ def sync(**given: Any) -> None:
 @click.option("--start-date", required=True, help="First day to read again.")
 @click.option("--end-date", required=True, help="Last day, included.")
 @read_options
-@target_options
+@pipeline_options
 @output_options
 def backfill(**given: Any) -> None:
-    """Read a range again; the incremental state stays as it was.
+    """Read a range of days again; the incremental state does not change.
 
     \b
     chatislav backfill --bot-id 123 --start-date 2026-01-01 --end-date 2026-03-31
@@ -123,18 +92,19 @@ def _load(as_json: bool, debug: bool, **given: Any) -> None:
     gc.disable()  # imports make nothing but what is kept; `look_for_garbage_less` enables it
     from chatislav_source.cli import console
     from chatislav_source.destinations.duckdb_memory import keep_few_heaps, look_for_garbage_less
-    from chatislav_source.runner.job import sync as run_sync
+    from chatislav_source.runner.job import run_job
+    from chatislav_source.source import sync_config
 
     keep_few_heaps()
     look_for_garbage_less()
     console.log_to_stderr(debug)
-    target, arguments = _target(given), _arguments(given)
-    _options(arguments)
+    target = pipeline_config(given)
+    config = sync_config(target.pipeline_name, **sync_arguments(given))
     target.check()
     with console.progress() as on_progress:
-        report = run_sync(target.pipeline(), on_progress=on_progress, **arguments)
+        report = run_job(target.pipeline(), config, on_progress)
     _show_report(target, report, as_json)
-    sys.exit(DONE if report.complete else INCOMPLETE)
+    sys.exit(COMPLETE if report.complete else INCOMPLETE)
 
 
 def _show_report(target: PipelineConfig, report: SyncReport, as_json: bool) -> None:
@@ -148,12 +118,12 @@ def _show_report(target: PipelineConfig, report: SyncReport, as_json: bool) -> N
 
 @cli.command()
 @api_options
-@target_options
+@pipeline_options
 @output_options
 def check(as_json: bool, debug: bool, **given: Any) -> None:
-    """Is the key accepted, is each bot readable, can the destination be written?
+    """Check that the key is accepted, each bot readable and the destination writable.
 
-    To know, it makes the dataset if there is none, and a small table that it drops again.
+    Makes the dataset if there is none, and a small table that it drops again.
 
     \b
     chatislav check --bot-id 123
@@ -161,24 +131,29 @@ def check(as_json: bool, debug: bool, **given: Any) -> None:
     from chatislav_source.cli import console
     from chatislav_source.cli.check import check_bots
     from chatislav_source.cli.destination_check import check_destination
+    from chatislav_source.source import sync_config
 
     console.log_to_stderr(debug)
-    target = _target(given)
-    options = _options(_arguments(given))
+    target = pipeline_config(given)
+    config = sync_config(target.pipeline_name, **sync_arguments(given))
     target.check()
-    found = [*check_bots(options), check_destination(target)]
+    results = [*check_bots(config), check_destination(target)]
     if as_json:
-        _print_json([finding.as_dict() for finding in found])
+        _print_json([result.as_dict() for result in results])
     else:
-        console.findings(found)
-    sys.exit(INCOMPLETE if any(finding.problem for finding in found) else DONE)
+        console.check_results(results)
+    sys.exit(_status_of(results))
+
+
+def _status_of(results: list[CheckResult]) -> int:
+    return INCOMPLETE if any(result.problem for result in results) else COMPLETE
 
 
 @cli.command()
-@target_options
+@pipeline_options
 @output_options
 def status(as_json: bool, debug: bool, **given: Any) -> None:
-    """Per bot: loaded up to when, how far behind, rows, last error.
+    """Show per bot: loaded up to when, how far behind, rows, last error.
 
     \b
     chatislav status
@@ -188,7 +163,7 @@ def status(as_json: bool, debug: bool, **given: Any) -> None:
     from chatislav_source.cli.status import statuses
 
     console.log_to_stderr(debug)
-    target = _target(given)
+    target = pipeline_config(given)
     target.check()
     if target.is_duckdb and not target.database.exists():
         raise ConfigurationError(
@@ -199,21 +174,15 @@ def status(as_json: bool, debug: bool, **given: Any) -> None:
     if as_json:
         _print_json([bot.as_dict() for bot in found])
     else:
-        console.status_table(f"{target}, {console.at(now)}", found)
+        console.status_table(f"{target}, {console.moment(now)}", found)
 
 
 @cli.command()
-@click.option(
-    "--database",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default="chatislav_demo.duckdb",
-    show_default=True,
-    help="File to make; an earlier demo's is replaced.",
-)
-@click.option("--conversations", default=200, show_default=True, help="Per bot.")
-@click.option("--debug", is_flag=True, help="Show tracebacks and a detailed log.")
+@database_option("chatislav_demo.duckdb", "File to make; replaces that of an earlier demo.")
+@conversations_option
+@debug_option
 def demo(database: Path, conversations: int, debug: bool) -> None:
-    """Sync a made-up workspace into a DuckDB file and show it. No key, no network."""
+    """Sync made-up data into a DuckDB file and show the tables. No key, no network."""
     from chatislav_source.cli import console
     from chatislav_source.cli.demo import run_demo
 
@@ -222,92 +191,26 @@ def demo(database: Path, conversations: int, debug: bool) -> None:
 
 
 @cli.command()
-@click.option("--port", default=8765, show_default=True, help="0 takes one that is free.")
+@click.option("--port", default=8765, show_default=True, help="0 takes a free port.")
 @click.option(
     "--bot-id", "bot_ids", type=int, multiple=True, default=(101, 102, 103), show_default=True
 )
-@click.option("--conversations", default=200, show_default=True, help="Per bot.")
-@click.option("--days", default=60, show_default=True, help="Over which they spread.")
-@click.option("--last-day", type=click.DateTime(["%Y-%m-%d"]), help="UTC.  [default: today]")
+@conversations_option
+@click.option("--days", default=60, show_default=True, help="Days with conversations.")
+@click.option("--last-day", callback=as_day, help="In UTC.  [default: today]")
 @click.option("--messages", type=int, help="In each conversation.  [default: 0 to 40]")
 @click.option("--seed", default=1, show_default=True)
 @click.option("--set", "switches", multiple=True, metavar="NAME=JSON", help="Switch; repeatable.")
-def sandbox(
-    port: int,
-    bot_ids: tuple[int, ...],
-    conversations: int,
-    days: int,
-    last_day: datetime | None,
-    messages: int | None,
-    seed: int,
-    switches: tuple[str, ...],
-) -> None:
+def sandbox(port: int, switches: tuple[str, ...], **generated: Any) -> None:
     """Serve a local Chatislav API with made-up data until stopped.
 
     \b
     chatislav sandbox --port 8765
     chatislav sandbox --set latency_seconds=0.05 --set 'faults={"503": 0.1}'
     """
-    from chatislav_source.sandbox import SANDBOX_KEY, Settings, World
-    from chatislav_source.sandbox.serve import serve
+    from chatislav_source.cli.sandbox import run_sandbox
 
-    world = World.generate(
-        bot_ids=bot_ids,
-        conversations=conversations,
-        days=days,
-        last_day=last_day.date() if last_day else None,
-        seed=seed,
-        messages=messages,
-    )
-    settings = Settings()
-    try:
-        settings.configure(**dict(_switch(text) for text in switches))
-    except (AttributeError, ValueError) as problem:
-        raise ConfigurationError(f"--set: {problem}") from None
-    bots = ",".join(str(bot_id) for bot_id in bot_ids)
-
-    def announce(base_url: str) -> None:
-        click.echo(f"Serving bots {bots} until stopped (Ctrl-C). To use it:")
-        click.echo(f"  export SOURCES__CHATISLAV__BASE_URL={base_url}")
-        click.echo(f"  export SOURCES__CHATISLAV__API_KEY={SANDBOX_KEY}")
-        click.echo(f"  export SOURCES__CHATISLAV__BOT_IDS='[{bots}]'")
-
-    serve(world, settings, port, announce)
-
-
-def _switch(text: str) -> tuple[str, Any]:
-    """A setting of the sandbox and its JSON value; what is not JSON is taken as text."""
-    name, _, value = text.partition("=")
-    try:
-        return name, json.loads(value)
-    except json.JSONDecodeError:
-        return name, value
-
-
-def _target(given: dict[str, Any]) -> PipelineConfig:
-    from chatislav_source.destinations.target import PipelineConfig
-
-    return PipelineConfig(
-        destination=given["destination"],
-        database=given["database"],
-        dataset=given["dataset"],
-        pipeline_name=given["pipeline_name"],
-        pipelines_dir=given["pipelines_dir"],
-    )
-
-
-def _arguments(given: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of `sync` that were given; the others come from dlt's config."""
-    names = ("base_url", "start_date", "end_date", "timezone", "max_concurrency")
-    arguments = {name: given[name] for name in names if given.get(name) is not None}
-    return arguments | ({"bot_ids": list(given["bot_ids"])} if given["bot_ids"] else {})
-
-
-def _options(arguments: dict[str, Any]) -> Options:
-    """The options as they will be, so that what is wrong is said before anything is done."""
-    from chatislav_source.source import resolved_options
-
-    return resolved_options(**arguments)
+    run_sandbox(port, switches, **generated)
 
 
 def _print_json(value: Any) -> None:
@@ -315,37 +218,5 @@ def _print_json(value: Any) -> None:
 
 
 def main() -> None:
-    """Run the command; errors become a few lines on stderr and an exit status."""
-    # dlt would call its vendor's telemetry; whoever wants that says so
-    os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
-    debug = "--debug" in sys.argv
-    try:
-        cli(standalone_mode=False)
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
-    except click.ClickException as problem:
-        problem.show()
-        sys.exit(UNUSABLE)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("Cancelled. What was loaded is kept; run again to go on from there.", err=True)
-        sys.exit(INCOMPLETE)
-    except Exception as problem:
-        sys.exit(_report_error(problem, debug))
-
-
-def _report_error(problem: Exception, debug: bool) -> int:
-    from chatislav_source.cli import console
-
-    if debug:
-        logging.getLogger(__name__).debug("Traceback", exc_info=problem)
-        import traceback
-
-        traceback.print_exception(problem)
-    if isinstance(problem, ConfigurationError | AuthenticationError):
-        console.error(problem)
-        return UNUSABLE
-    if isinstance(problem, ChatislavError):
-        console.error(problem)
-        return INCOMPLETE
-    console.unexpected(problem)
-    return INCOMPLETE
+    """Run the command line; the entry point of `chatislav`."""
+    run(cli)

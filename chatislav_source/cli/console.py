@@ -1,15 +1,16 @@
-"""What a person sees: progress, summaries and errors; no logic of its own."""
+"""Output for people: progress, summaries, tables and errors."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import pendulum
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.markup import escape
@@ -18,22 +19,23 @@ from rich.table import Table
 
 from chatislav_source.cli.check import CheckResult
 from chatislav_source.cli.status import BotStatus
+from chatislav_source.extract.page_groups import OnPage
 from chatislav_source.extract.stream_queue import ExtractedPage
 from chatislav_source.runner.report import ResourceReport, SyncReport
 from chatislav_source.streams.date_window import utc_instant
 
 logger = logging.getLogger(__name__)
 
-WIDTH_ELSEWHERE = 100  # columns, where the output is no terminal
+WIDTH_ELSEWHERE = 100  # columns, if the output is not a terminal
 COUNTS = ("conversations", "messages", "analytics days", "unchanged", "requests")
-PIECES_PER_LINE = 100  # of a plain log
+PAGES_PER_LINE = 100  # of the plain log
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_ELSEWHERE)
 err = Console(highlight=False, stderr=True, width=None if sys.stderr.isatty() else WIDTH_ELSEWHERE)
 
 
 def log_to_stderr(debug: bool) -> None:
-    """Send our log to stderr: warnings on a terminal, where progress is shown, else each step."""
+    """Send the package's log to stderr: warnings only on a terminal, which shows progress."""
     handler: logging.Handler
     if err.is_terminal:
         handler = RichHandler(console=err, show_path=False, show_time=False)
@@ -45,42 +47,53 @@ def log_to_stderr(debug: bool) -> None:
     ours.setLevel(logging.DEBUG if debug else logging.WARNING if err.is_terminal else logging.INFO)
 
 
-@contextmanager
-def progress() -> Iterator[Callable[[str, ExtractedPage[Any, Any]], None]]:
-    """Show what is loaded so far: live on a terminal, now and then as a log line elsewhere."""
-    counts = {"conversations": 0, "analytics": 0, "pieces": 0}
+class PageCounter:
+    """Counts what the pages of a sync hold."""
 
-    def text() -> str:
-        return f"{counts['conversations']:,} conversations and {counts['analytics']:,} days read"
+    def __init__(self) -> None:
+        self.pages = 0
+        self._rows = {"conversations": 0, "analytics": 0}
 
-    def count(resource: str, page: ExtractedPage[Any, Any]) -> None:
-        counts["pieces"] += 1
+    def add(self, stream: str, page: ExtractedPage[Any, Any]) -> None:
+        """Count one page; a page of analytics is one day."""
+        self.pages += 1
         if page.item is not None:
-            is_page = resource == "conversations"
-            counts[resource] += len(page.item.keys) if is_page else 1
+            self._rows[stream] += len(page.item.keys) if stream == "conversations" else 1
 
+    def __str__(self) -> str:
+        conversations, days = self._rows.values()
+        return f"{conversations:,} conversations and {days:,} days read"
+
+
+@contextmanager
+def progress() -> Iterator[OnPage]:
+    """Show what is read so far: live on a terminal, elsewhere as a log line per 100 pages."""
     if not err.is_terminal:
-
-        def log(resource: str, page: ExtractedPage[Any, Any]) -> None:
-            count(resource, page)
-            if counts["pieces"] % PIECES_PER_LINE == 0:
-                logger.info("%s", text())
-
-        yield log
+        yield _log_progress(PageCounter())
         return
+    counter = PageCounter()
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True) as shown:
         task = shown.add_task("Connecting", total=None)
 
-        def show(resource: str, page: ExtractedPage[Any, Any]) -> None:
-            count(resource, page)
-            shown.update(task, description=text())
+        def show(stream: str, page: ExtractedPage[Any, Any]) -> None:
+            counter.add(stream, page)
+            shown.update(task, description=str(counter))
 
         yield show
 
 
+def _log_progress(counter: PageCounter) -> OnPage:
+    def log(stream: str, page: ExtractedPage[Any, Any]) -> None:
+        counter.add(stream, page)
+        if counter.pages % PAGES_PER_LINE == 0:
+            logger.info("%s", counter)
+
+    return log
+
+
 def summary(title: str, report: SyncReport) -> None:
-    """One row per bot, what went wrong, and a last line that says how it ended."""
+    """One row per bot, warnings and errors, and a last line with the result."""
     table = _table(
         title,
         ["bot", "conversations", "messages", "analytics days", "unchanged", "requests", "range"],
@@ -119,7 +132,7 @@ def _last_line(report: SyncReport) -> str:
     )
     if report.complete:
         return f"[green]✓ Everything is loaded:[/] {what}"
-    return f"[red]✗ Not everything could be loaded:[/] {what} Run again to go on from here."
+    return f"[red]✗ Not everything could be loaded:[/] {what} Run again to continue from here."
 
 
 def status_table(title: str, statuses: Sequence[BotStatus]) -> None:
@@ -129,7 +142,7 @@ def status_table(title: str, statuses: Sequence[BotStatus]) -> None:
     for bot in statuses:
         table.add_row(
             str(bot.bot_id),
-            moment(bot.loaded_up_to),
+            moment(utc_instant(bot.loaded_up_to) if bot.loaded_up_to else None),
             duration(bot.behind_seconds),
             f"{bot.conversations:,}",
             f"{bot.messages:,}",
@@ -143,15 +156,15 @@ def status_table(title: str, statuses: Sequence[BotStatus]) -> None:
             _line(f"[red]✗ bot {bot.bot_id}:[/] {escape(bot.error)}")
 
 
-def findings(found: Sequence[CheckResult]) -> None:
-    """One line per thing that was checked."""
-    for finding in found:
-        mark = "[red]✗[/]" if finding.problem else "[green]✓[/]"
-        _line(f"{mark} {finding.subject}: {escape(finding.problem or 'ok')}")
+def check_results(results: Sequence[CheckResult]) -> None:
+    """One line per check."""
+    for result in results:
+        mark = "[red]✗[/]" if result.problem else "[green]✓[/]"
+        _line(f"{mark} {result.subject}: {escape(result.problem or 'ok')}")
 
 
 def rows(title: str, names: Sequence[str], values: Sequence[Sequence[Any]]) -> None:
-    """The result of a query."""
+    """The result of a query as a table."""
     numeric = {
         name
         for place, name in enumerate(names)
@@ -172,39 +185,34 @@ def _table(title: str, names: Sequence[str], numeric: Collection[str] = COUNTS) 
 
 
 def _line(text: str) -> None:
-    """A line that is only broken where a terminal ends."""
+    """Print a line; only a terminal wraps it."""
     out.print(text, soft_wrap=not out.is_terminal)
 
 
-def moment(text: str | None) -> str:
-    """An instant of a state, for people; in UTC."""
-    return f"{utc_instant(text):%Y-%m-%d %H:%M} UTC" if text else "never"
+def moment(instant: datetime | None) -> str:
+    """An instant (any zone) in UTC, to the minute."""
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if instant else "never"
 
 
 def duration(seconds: int | None) -> str:
-    """Seconds as the largest unit that fits."""
+    """A duration in the largest unit that fits."""
     if seconds is None:
         return "-"
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds // length} {unit}"
-    return f"{seconds} s"
+    length = pendulum.duration(seconds=seconds)
+    units = {"d": length.in_days(), "h": length.in_hours(), "min": length.in_minutes()}
+    unit, count = next((each for each in units.items() if each[1]), ("s", seconds))
+    return f"{count} {unit}"
 
 
 def error(problem: BaseException) -> None:
-    """An error's own words, which say what happened and what to do."""
+    """The message of an error of this package, which says what happened and what to do."""
     err.print(f"[red]Error:[/] {escape(str(problem))}", soft_wrap=not err.is_terminal)
 
 
 def unexpected(problem: BaseException) -> None:
-    """An error that is a defect: its kind only, as its text may hold rows."""
+    """The type of any other error; its message may hold rows, so it is not shown."""
     err.print(
         f"[red]Error:[/] {type(problem).__name__}, which was not expected. Nothing is lost: run "
-        "again to go on from the last load. --debug shows where it came from; please report it.",
+        "again to continue from the last load. --debug shows where it came from; please report it.",
         soft_wrap=not err.is_terminal,
     )
-
-
-def at(now: datetime) -> str:
-    """An instant for a title."""
-    return f"{now:%Y-%m-%d %H:%M} UTC"

@@ -11,9 +11,9 @@ import duckdb
 
 from chatislav_source.cli import console
 from chatislav_source.destinations.target import PipelineConfig
-from chatislav_source.runner.job import sync
 from chatislav_source.runner.report import SyncReport
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
+from chatislav_source.source import sync
 
 BOT_IDS = (101, 102, 103)
 DAYS = 60

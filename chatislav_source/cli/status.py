@@ -1,15 +1,16 @@
-"""What is loaded: per bot up to when, how far behind, how many rows, and the last error."""
+"""The status of each bot: loaded up to when, how far behind, rows, last error."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import dlt
+import pendulum
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES
+from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, TABLES
 from chatislav_source.runner.checkpoint import keep_to_destination
 from chatislav_source.streams.date_window import utc_instant
 from chatislav_source.streams.state import State
@@ -17,7 +18,10 @@ from chatislav_source.streams.state import State
 
 @dataclass(frozen=True)
 class BotStatus:
-    """One bot; `loaded_up_to` null: no sync has ended yet. `behind_seconds` counts from there."""
+    """One bot. `loaded_up_to` (UTC) is the start of the last complete sync, None if there is none.
+
+    `behind_seconds` is the time since then. `under_way` tells that a sync was interrupted.
+    """
 
     bot_id: int
     loaded_up_to: str | None
@@ -49,11 +53,8 @@ def statuses(pipeline: dlt.Pipeline, now: datetime) -> list[BotStatus]:
     ]
 
 
-TABLES = (CONVERSATIONS, MESSAGES, ANALYTICS)
-
-
 def _counts(pipeline: dlt.Pipeline, table: str) -> dict[int, int]:
-    """Rows of a table by bot; nothing if there is no such table yet."""
+    """Rows of a table by bot; empty if there is no such table."""
     with pipeline.sql_client() as client:
         name = client.make_qualified_table_name(table)
         try:
@@ -71,11 +72,10 @@ def _status(
     now: datetime,
 ) -> BotStatus:
     watermark = conversations.get("watermark")
-    behind = (now.astimezone(UTC) - utc_instant(watermark)).total_seconds() if watermark else None
     return BotStatus(
         bot_id=bot_id,
         loaded_up_to=watermark,
-        behind_seconds=None if behind is None else int(behind),
+        behind_seconds=_seconds_since(utc_instant(watermark), now) if watermark else None,
         last_activity=conversations.get("last_activity"),
         date_filter=conversations.get("date_filter") or "unknown",
         under_way=bool(conversations.get("progress") or conversations.get("backfill")),
@@ -84,3 +84,7 @@ def _status(
         analytics_days=counts[ANALYTICS.name].get(bot_id, 0),
         error=conversations.get("error") or analytics.get("error"),
     )
+
+
+def _seconds_since(instant: datetime, now: datetime) -> int:
+    return pendulum.instance(instant).diff(pendulum.instance(now), abs=False).in_seconds()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from chatislav_source.config import Options
+from chatislav_source.config import SyncConfig
 from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.extract.page_groups import PageGroups
 from chatislav_source.extract.stream_queue import ExtractedPage
@@ -28,7 +28,7 @@ class AnalyticsTables:
     """Makes the tables of analytics, and notes the days they hold in the state."""
 
     def __init__(
-        self, config: Options, groups: PageGroups, marker: CommitMarker, reports: Reports
+        self, config: SyncConfig, groups: PageGroups, marker: CommitMarker, reports: Reports
     ) -> None:
         self.partitions: list[AnalyticsPartition] = []
         self._config = config

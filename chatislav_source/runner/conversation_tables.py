@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from chatislav_source.config import Options
+from chatislav_source.config import SyncConfig
 from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.extract.page_groups import PageGroups
 from chatislav_source.records.build import built
@@ -33,7 +33,7 @@ class ConversationTables:
     """Makes the tables of conversations and messages, and notes what they hold in the state."""
 
     def __init__(
-        self, config: Options, groups: PageGroups, marker: CommitMarker, reports: Reports
+        self, config: SyncConfig, groups: PageGroups, marker: CommitMarker, reports: Reports
     ) -> None:
         self.partitions: list[ConversationsPartition] = []
         self._config = config

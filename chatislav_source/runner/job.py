@@ -11,13 +11,13 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypedDict, Unpack
 
 import dlt
 from filelock import FileLock, Timeout
 
+from chatislav_source.config import SyncConfig
 from chatislav_source.destinations.duckdb import Appending
 from chatislav_source.destinations.staging import private_staging
 from chatislav_source.errors import PipelineLockedError
@@ -28,58 +28,29 @@ from chatislav_source.runner.load_package import load, load_pending
 from chatislav_source.runner.report import Reports, SyncReport
 from chatislav_source.runner.resources import package_source
 from chatislav_source.runner.run import Run
-from chatislav_source.source import resolved_options
 
 logger = logging.getLogger(__name__)
 
 
-class Arguments(TypedDict, total=False):
-    """The arguments of `chatislav(...)`; what is not given comes from dlt's config."""
-
-    bot_ids: list[int] | None
-    api_key: str | None
-    secondary_api_key: str | None
-    base_url: str | None
-    start_date: str | date | None
-    end_date: str | date | None
-    timezone: str | None
-    api_timezone: str | None
-    lookback_days: int | None
-    analytics_lookback_days: int | None
-    analytics_channels: list[str] | None
-    max_concurrency: int | None
-
-
-def sync(
-    pipeline: dlt.Pipeline,
-    *,
-    on_progress: OnPage = lambda *_: None,
-    **arguments: Unpack[Arguments],
-) -> SyncReport:
-    """Load everything that is new into the pipeline's destination, in small resumable loads.
-
-    Takes the arguments of `chatislav(...)`. A bot that cannot be read is in the report's errors,
-    the others are complete. A call after any interruption goes on where the last load ended.
+def run_job(pipeline: dlt.Pipeline, config: SyncConfig, on_progress: OnPage) -> SyncReport:
+    """Load everything that `config` asks for, package by package, and report it.
 
     Raises:
-        ConfigurationError: an argument cannot be used; nothing was requested.
-        AuthenticationError: no key is accepted; what was loaded before is kept.
-        PipelineLockedError: another process works with this pipeline or holds the database.
-        LoadFailedError: the destination refused a load twice; it is read again by the next run.
+        AuthenticationError: the API accepts no key; earlier loads are kept.
+        PipelineLockedError: another process runs this pipeline or holds the database.
+        LoadFailedError: the destination refused a load twice.
     """
-    given = {name: value for name, value in arguments.items() if value is not None}
-    options = resolved_options(**given)  # type: ignore[arg-type]
-    report = SyncReport(started_at=options.now)
+    report = SyncReport(started_at=config.now)
     began = time.monotonic()
     private_staging().claim(pipeline)
     with alone(pipeline):
         keep_to_destination(pipeline)
         load_pending(pipeline)
         reports: Reports = {}
-        late = _loaded_all(pipeline, Run(options, on_progress, reports), report)
+        late = _loaded_all(pipeline, Run(config, on_progress, reports), report)
         if late:
             # what an interrupted sync had read before may have changed since
-            again = replace(options, bot_ids=tuple(late), now=datetime.now(UTC))
+            again = replace(config, bot_ids=tuple(late), now=datetime.now(UTC))
             _loaded_all(pipeline, Run(again, on_progress, reports), report)
     report.seconds = time.monotonic() - began
     return report

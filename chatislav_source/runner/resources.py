@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import dlt
 from dlt.extract import DltResource, DltSource
 
-from chatislav_source.config import Options
+from chatislav_source.config import SyncConfig
 from chatislav_source.destinations.ddl import watch_loads
 from chatislav_source.destinations.dlt_internals import active_pipeline
 from chatislav_source.destinations.duckdb import Appending
@@ -40,7 +40,7 @@ class WholeRunScope:
 
     appending = None  # dlt repeats an interrupted package
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: SyncConfig) -> None:
         self._options = options
 
     @contextmanager

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from chatislav_source.api.client import ChatislavClient
 from chatislav_source.api.rate_limiter import RateLimiter
-from chatislav_source.config import Options
+from chatislav_source.config import SyncConfig
 from chatislav_source.extract.key_access import KeyAccess
 from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.extract.page_groups import OnPage, PageGroups
@@ -41,7 +41,7 @@ class Run:
 
     def __init__(
         self,
-        config: Options,
+        config: SyncConfig,
         on_page: OnPage = lambda *_: None,
         reports: Reports | None = None,
     ) -> None:

@@ -15,6 +15,7 @@ import duckdb
 import pytest
 
 from chatislav_source.cli import commands as cli
+from chatislav_source.config import BASE_URL, DEFAULT_CONCURRENCY, Arguments
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox
 from tests.conftest import days_ago
 
@@ -299,12 +300,46 @@ def test_demo_needs_neither_key_nor_network(
 
 
 def test_help_is_instant_because_nothing_heavy_is_imported() -> None:
-    heavy = "{'dlt', 'pyarrow', 'duckdb'}"
+    heavy = "{'dlt', 'pyarrow', 'duckdb', 'pendulum', 'httpx', 'rich'}"
     code = f"import sys, chatislav_source.cli.commands; print({heavy} & set(sys.modules))"
 
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert ended.stdout == "set()\n"
+
+
+def test_the_package_can_be_run_as_a_module() -> None:
+    command = [sys.executable, "-m", "chatislav_source", "--help"]
+
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert "Usage: python -m chatislav_source" in ended.stdout
+    assert "backfill" in ended.stdout
+
+
+def test_help_shows_the_defaults_of_the_arguments(chatislav: Chatislav) -> None:
+    shown = " ".join(chatislav("sync", "--help").out.split())
+
+    for default in ("90 days ago", BASE_URL, "UTC", str(DEFAULT_CONCURRENCY)):
+        assert f"{default}]" in shown
+
+
+@pytest.mark.parametrize("command", ["sync", "backfill", "check"])
+def test_an_option_of_the_api_is_an_argument_of_the_source(command: str) -> None:
+    options = {option.name for option in cli.cli.commands[command].params}
+    others = {"destination", "database", "dataset", "pipeline_name", "pipelines_dir"}
+
+    assert options - others - {"as_json", "debug"} <= set(Arguments.__annotations__)
+
+
+def test_the_pipeline_has_a_config_section_of_its_own(
+    chatislav: Chatislav, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTLY__SOURCES__CHATISLAV__BOT_IDS", "[102]")
+
+    ended = chatislav("sync", "--pipeline-name", "nightly", "--json")
+
+    assert {part["bot_id"] for part in ended.json["resources"]} == {102}
 
 
 def test_the_sandbox_serves_until_it_is_stopped() -> None:

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 from zlib import crc32
 
-from chatislav_source.config import Options, checked
+from chatislav_source.config import SyncConfig, checked
 from chatislav_source.errors import RequestRejectedError
 from chatislav_source.streams.conversations.page import PATH, PageRequest
 
@@ -157,20 +157,14 @@ def rendered(row: Conversation) -> dict[str, Any]:
     }
 
 
-def options_at(now: datetime, start: date, lookback_days: int | None = None) -> Options:
+def options_at(now: datetime, start: date, lookback_days: int | None = None) -> SyncConfig:
     """The options of a sync of the model's bot."""
     return checked(
         bot_ids=[BOT_ID],
         api_key="key",
-        secondary_api_key=None,
         base_url=API,
         start_date=start,
-        end_date=None,
-        timezone="UTC",
-        api_timezone="UTC",
         lookback_days=lookback_days,
-        analytics_lookback_days=7,
-        analytics_channels=["all"],
         max_concurrency=4,
         now=now,
     )

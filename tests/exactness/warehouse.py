@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from chatislav_source.api.client import ApiResponse
-from chatislav_source.config import Options
+from chatislav_source.config import SyncConfig
 from chatislav_source.errors import ChatislavError, RetriesExhaustedError
 from chatislav_source.extract.stream_queue import ExtractedPage
 from chatislav_source.runner.change_filter import ChangeFilter, changed_rows
@@ -33,7 +33,7 @@ class Warehouse:
         self.pages: list[ExtractedPage[PageRequest, Page]] = []
         self.problem: ChatislavError | None = None
 
-    def options(self) -> Options:
+    def options(self) -> SyncConfig:
         """The options of a sync that starts now."""
         return options_at(self.api.now, self.start, self.lookback_days)
 

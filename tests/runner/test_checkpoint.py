@@ -12,8 +12,8 @@ import duckdb
 import pytest
 
 from chatislav_source.runner.checkpoint import fingerprint, keep_to_destination
-from chatislav_source.runner.job import sync
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
+from chatislav_source.source import sync
 from tests.conftest import TODAY
 
 

@@ -14,12 +14,14 @@ from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.runner.conversation_tables import ConversationTables
 from chatislav_source.runner.run import Run
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox
-from chatislav_source.source import resolved_options
+from chatislav_source.source import sync_config
 
 
 def test_conversations_that_are_ready_to_be_loaded_do_not_wait_for_analytics(api: Sandbox) -> None:
     api.configure(faults={"slow": 1.0}, fault_paths={"/analytics"}, slow_seconds=0.5)
-    options = resolved_options(bot_ids=[101], api_key=SANDBOX_KEY, base_url=api.base_url)
+    options = sync_config(
+        "chatislav_sync", bot_ids=[101], api_key=SANDBOX_KEY, base_url=api.base_url
+    )
 
     with Run(options) as run:
         run.start("conversations", {})  # nothing of them is taken, so there is more to come
@@ -30,7 +32,9 @@ def test_conversations_that_are_ready_to_be_loaded_do_not_wait_for_analytics(api
 
 def test_conversations_that_are_of_the_next_load_do_not_wait_for_analytics(api: Sandbox) -> None:
     api.configure(faults={"slow": 1.0}, fault_paths={"/analytics"}, slow_seconds=0.5)
-    options = resolved_options(bot_ids=[101], api_key=SANDBOX_KEY, base_url=api.base_url)
+    options = sync_config(
+        "chatislav_sync", bot_ids=[101], api_key=SANDBOX_KEY, base_url=api.base_url
+    )
 
     with Run(options) as run:
         run.start("conversations", {})
@@ -50,7 +54,9 @@ def test_each_load_is_marked_anew(
 ) -> None:
     monkeypatch.setattr("chatislav_source.extract.page_groups.GROUP_BYTES", 1)
     dlt.pipeline("p", pipelines_dir=str(tmp_path), destination="duckdb")
-    options = resolved_options(bot_ids=[101], api_key=SANDBOX_KEY, base_url=api.base_url)
+    options = sync_config(
+        "chatislav_sync", bot_ids=[101], api_key=SANDBOX_KEY, base_url=api.base_url
+    )
     limit = replace(LoadLimit.starting(time.monotonic()), size=1)
     state: dict[str, Any] = {}
     marks = []

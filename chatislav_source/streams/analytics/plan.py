@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 
-from chatislav_source.config import Options
+from chatislav_source.config import SyncConfig
 from chatislav_source.streams.analytics.day import DayReader, DayRequest
 from chatislav_source.streams.analytics.partition import AnalyticsPartition
 from chatislav_source.streams.analytics.state import restored
@@ -18,7 +18,7 @@ from chatislav_source.streams.state import State, warn_unused
 
 
 def analytics_partition(
-    stored: Any, bot_id: int, options: Options, trusted: bool = True
+    stored: Any, bot_id: int, options: SyncConfig, trusted: bool = True
 ) -> AnalyticsPartition:
     """The partition that reads every day of one bot's analytics that is not final.
 
@@ -44,7 +44,7 @@ def analytics_partition(
     return AnalyticsPartition(known, requests, DayReader(loaded))
 
 
-def first_day_of_analytics(known: State, options: Options) -> date:
+def first_day_of_analytics(known: State, options: SyncConfig) -> date:
     """The start date; where none is given, the first day that was ever loaded."""
     days = [
         DateWindow.parse(text).first_day
@@ -54,7 +54,7 @@ def first_day_of_analytics(known: State, options: Options) -> date:
     return min([options.start_date, *days]) if not options.start_date_given else options.start_date
 
 
-def _backfill_partition(known: State, options: Options) -> AnalyticsPartition:
+def _backfill_partition(known: State, options: SyncConfig) -> AnalyticsPartition:
     backfill = known["backfill"]
     if backfill is None or backfill["range"] != options.backfill_range:
         backfill = {"range": options.backfill_range, "series": {}}

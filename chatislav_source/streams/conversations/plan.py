@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
-from chatislav_source.config import ZONE_MARGIN_DAYS, Options
+from chatislav_source.config import ZONE_MARGIN_DAYS, SyncConfig
 from chatislav_source.streams.conversations import state, window_sizer
 from chatislav_source.streams.conversations.page import PageReader
 from chatislav_source.streams.conversations.partition import ConversationsPartition
@@ -14,7 +14,7 @@ from chatislav_source.streams.state import State, warn_unused
 
 
 def conversations_partition(
-    stored: Any, bot_id: int, options: Options, trusted: bool = True
+    stored: Any, bot_id: int, options: SyncConfig, trusted: bool = True
 ) -> ConversationsPartition:
     """The partition that brings one bot's conversations up to date, or continues to.
 
@@ -43,7 +43,7 @@ def conversations_partition(
     return ConversationsPartition(known, slot, options.max_concurrency, reader)
 
 
-def begun_sync(known: State, options: Options) -> State:
+def begun_sync(known: State, options: SyncConfig) -> State:
     """The state with a sync that starts now: all days not loaded yet, and the lookback."""
     first_day = first_day_of_sync(known, options)
     started = options.now.date()
@@ -64,7 +64,7 @@ def begun_sync(known: State, options: Options) -> State:
     }
 
 
-def first_day_of_sync(known: State, options: Options) -> date:
+def first_day_of_sync(known: State, options: SyncConfig) -> date:
     """The first day to read: the start date, or after a sync the first day of the lookback.
 
     What the last sync left to this one is read whatever the lookback is now.
@@ -78,12 +78,12 @@ def first_day_of_sync(known: State, options: Options) -> date:
     return max(loaded_from, min(first_day, left) if left else first_day)
 
 
-def _loaded_from(known: State, options: Options) -> str | None:
+def _loaded_from(known: State, options: SyncConfig) -> str | None:
     is_asked = known["loaded_from"] is None or options.start_date_given
     return options.start_date.isoformat() if is_asked else None
 
 
-def _earlier(known: State, options: Options) -> list[DateWindow]:
+def _earlier(known: State, options: SyncConfig) -> list[DateWindow]:
     """Days before those ever loaded, where a start date asks for them."""
     if known["watermark"] is None or not options.start_date_given:
         return []
@@ -93,7 +93,7 @@ def _earlier(known: State, options: Options) -> list[DateWindow]:
     return [DateWindow(options.start_date, loaded_from - ONE_DAY)]
 
 
-def _extended(known: State, options: Options) -> State:
+def _extended(known: State, options: SyncConfig) -> State:
     """A sync under way, with the days before it where the start date was moved back since."""
     loaded_from = date.fromisoformat(known["loaded_from"])
     if not options.start_date_given or options.start_date >= loaded_from:
@@ -113,7 +113,7 @@ def _is_small(known: State, first_day: date, last_day: date) -> bool:
     return window_sizer.fits_one_window(known["rows_per_day"], days)
 
 
-def begun_backfill(known: State, options: Options) -> State:
+def begun_backfill(known: State, options: SyncConfig) -> State:
     """The state with a backfill that starts now; nothing else in it changes."""
     today = options.now.date()
     last_day = min(options.end_date or today, today + timedelta(days=ZONE_MARGIN_DAYS))

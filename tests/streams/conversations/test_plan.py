@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-from chatislav_source.config import Options
+from chatislav_source.config import SyncConfig
 from chatislav_source.streams.conversations import state
 from chatislav_source.streams.conversations.plan import conversations_partition
 from chatislav_source.streams.state import State
@@ -13,7 +13,7 @@ from tests.exactness.model import options_at
 from tests.streams.test_state import NOW, stored
 
 
-def options_for(known: State) -> Options:
+def options_for(known: State) -> SyncConfig:
     """The options of the next sync of the bot, without a start date of its own."""
     options = options_at(NOW, date(2026, 9, 1))
     return replace(options, base_url=known["api"], start_date_given=False)

@@ -1,0 +1,55 @@
+"""Serves the sandbox API until stopped, with made-up data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+import click
+
+from chatislav_source.errors import ConfigurationError
+from chatislav_source.sandbox import SANDBOX_KEY, Settings, World
+from chatislav_source.sandbox.serve import serve
+
+
+def run_sandbox(port: int, switches: Iterable[str], **generated: Any) -> None:
+    """Serve a world, generated from the arguments of `World.generate`, on a port of loopback.
+
+    Raises:
+        ConfigurationError: a switch is unknown or has an unusable value.
+    """
+    settings = settings_of(switches)
+    world = World.generate(**generated)
+    serve(world, settings, port, partial(_announce, ",".join(map(str, generated["bot_ids"]))))
+
+
+def settings_of(switches: Iterable[str]) -> Settings:
+    """The settings that `NAME=JSON` texts change.
+
+    Raises:
+        ConfigurationError: a switch is unknown or has an unusable value.
+    """
+    settings = Settings()
+    try:
+        settings.configure(**dict(_switch(text) for text in switches))
+    except (AttributeError, ValueError) as problem:
+        raise ConfigurationError(f"--set: {problem}") from None
+    return settings
+
+
+def _switch(text: str) -> tuple[str, Any]:
+    """A setting's name and its value: JSON, or else the text itself."""
+    name, _, value = text.partition("=")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value
+
+
+def _announce(bots: str, base_url: str) -> None:
+    click.echo(f"Serving bots {bots} until stopped (Ctrl-C). To use it:")
+    click.echo(f"  export SOURCES__CHATISLAV__BASE_URL={base_url}")
+    click.echo(f"  export SOURCES__CHATISLAV__API_KEY={SANDBOX_KEY}")
+    click.echo(f"  export SOURCES__CHATISLAV__BOT_IDS='[{bots}]'")
