@@ -5,7 +5,6 @@ Heavy modules are imported by the commands that need them, so that help is insta
 
 from __future__ import annotations
 
-import gc
 import json
 import logging
 import os
@@ -118,15 +117,13 @@ def backfill(**given: Any) -> None:
 
 
 def _load(as_json: bool, debug: bool, **given: Any) -> None:
-    # Arrow reads it when it is imported; each of its other allocators keeps some of what was freed
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-    gc.disable()  # imports make nothing but what is kept; `look_for_garbage_less` enables it
+    from chatislav_source.cli import process_memory
+
+    process_memory.before_imports()
     from chatislav_source.cli import console
-    from chatislav_source.destinations.duckdb_memory import keep_few_heaps, look_for_garbage_less
     from chatislav_source.runner.job import sync as run_sync
 
-    keep_few_heaps()
-    look_for_garbage_less()
+    process_memory.after_imports()
     console.log_to_stderr(debug)
     target, arguments = _target(given), _arguments(given)
     _options(arguments)
