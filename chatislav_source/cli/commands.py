@@ -5,9 +5,7 @@ Each command imports what it needs, so that `chatislav --help` answers at once.
 
 from __future__ import annotations
 
-import gc
 import json
-import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,16 +85,14 @@ def backfill(**given: Any) -> None:
 
 
 def _load(as_json: bool, debug: bool, **given: Any) -> None:
-    # Arrow reads it when it is imported; each of its other allocators keeps some of what was freed
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-    gc.disable()  # imports make nothing but what is kept; `look_for_garbage_less` enables it
+    from chatislav_source.cli import process_memory
+
+    process_memory.before_imports()
     from chatislav_source.cli import console
-    from chatislav_source.destinations.duckdb_memory import keep_few_heaps, look_for_garbage_less
     from chatislav_source.runner.job import run_job
     from chatislav_source.source import sync_config
 
-    keep_few_heaps()
-    look_for_garbage_less()
+    process_memory.after_imports()
     console.log_to_stderr(debug)
     target = pipeline_config(given)
     config = sync_config(target.pipeline_name, **sync_arguments(given))

@@ -51,7 +51,7 @@ def run_demo(database: Path, conversations: int) -> None:
     )
     with Sandbox(world) as api, tempfile.TemporaryDirectory() as folder:
         target = PipelineConfig("duckdb", database, "chatislav", "chatislav_demo", folder)
-        target.check_file()
+        target.check()
         first = _sync(target, api.base_url)
         console.summary(f"1. First sync → {target}", first)
         changes = random.Random(1)  # noqa: S311 - made-up data

@@ -1,4 +1,4 @@
-"""Can the destination be reached and written: what a load will do, done once with a small table."""
+"""Checks that the destination can be reached and written, with a small table of its own."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from dlt.common.configuration.specs.base_configuration import BaseConfiguration, is_secret_hint
+from dlt.common.configuration import is_secret_hint
+from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.destination.client import JobClientBase
 from dlt.destinations.exceptions import DestinationConnectionError
 from dlt.destinations.sql_client import SqlClientBase, WithSqlClient
 
 from chatislav_source.cli.check import CheckResult
-from chatislav_source.destinations.dlt_internals import kind_of_destination
+from chatislav_source.destinations.adapter import adapter_of
 from chatislav_source.destinations.staging import private_staging
 from chatislav_source.destinations.target import PipelineConfig
 from chatislav_source.errors import ConfigurationError
-
-OLDEST_POSTGRES = 150000  # the first with MERGE, by which conversations are merged
 
 CONNECT = (
     "cannot be reached ({reason}). Check host, user and password in "
@@ -32,7 +31,6 @@ WRITE = (
     "can be reached, but not written: no table could be made, filled, read and dropped in "
     "{dataset} ({reason}). Give the user the right to do all of that."
 )
-TOO_OLD = "is Postgres {version}, but 15 or later is needed, for MERGE. Upgrade the server."
 
 
 class UnusableError(Exception):
@@ -40,7 +38,7 @@ class UnusableError(Exception):
 
 
 def check_destination(target: PipelineConfig) -> CheckResult:
-    """Whether rows can be loaded there; makes the dataset and its staging dataset if missing.
+    """Whether rows can be loaded; makes the dataset and its staging dataset if they are missing.
 
     Raises:
         ConfigurationError: the destination is unknown, or its client or credentials are missing.
@@ -50,7 +48,7 @@ def check_destination(target: PipelineConfig) -> CheckResult:
     client = pipeline.destination_client()
     try:
         with ExitStack() as stack:
-            with _told(CONNECT, target, client):
+            with _explained(CONNECT, target, client):
                 stack.enter_context(client)  # type: ignore[arg-type] # dlt's __exit__ says too little
             _check(target, client)
     except UnusableError as problem:
@@ -60,29 +58,23 @@ def check_destination(target: PipelineConfig) -> CheckResult:
 
 def _check(target: PipelineConfig, client: JobClientBase) -> None:
     if not isinstance(client, WithSqlClient):
-        with _told(WRITE, target, client):
+        with _explained(WRITE, target, client):
             client.initialize_storage()
         return
     sql = client.sql_client
-    with _told(CONNECT, target, client):
+    with _explained(CONNECT, target, client):
         is_there = sql.has_dataset()  # some clients connect no sooner
-    if kind_of_destination(target.pipeline()) == "postgres":
-        _check_version(target, client, sql)
-    with _told(DATASET, target, client, staging=sql.staging_dataset_name):
+        too_old = adapter_of(target.pipeline()).version_problem(sql)
+    if too_old:
+        raise UnusableError(too_old)
+    with _explained(DATASET, target, client, staging=sql.staging_dataset_name):
         if not is_there:
             sql.create_dataset()
         with sql.with_staging_dataset():
             if not sql.has_dataset():
                 sql.create_dataset()
-    with _told(WRITE, target, client):
+    with _explained(WRITE, target, client):
         _write(sql)
-
-
-def _check_version(target: PipelineConfig, client: JobClientBase, sql: SqlClientBase[Any]) -> None:
-    with _told(CONNECT, target, client):
-        number = int((sql.execute_sql("SHOW server_version_num") or [[0]])[0][0])
-    if number < OLDEST_POSTGRES:
-        raise UnusableError(TOO_OLD.format(version=number // 10000))
 
 
 def _write(sql: SqlClientBase[Any]) -> None:
@@ -100,8 +92,10 @@ def _write(sql: SqlClientBase[Any]) -> None:
 
 
 @contextmanager
-def _told(text: str, target: PipelineConfig, client: JobClientBase, **names: str) -> Iterator[None]:
-    """Turns any error into `text`, with the first line of what the client says."""
+def _explained(
+    text: str, target: PipelineConfig, client: JobClientBase, **names: str
+) -> Iterator[None]:
+    """Turn any error into `text`, with the first line of the client's message."""
     try:
         yield
     except (UnusableError, ConfigurationError):
@@ -118,9 +112,9 @@ def _told(text: str, target: PipelineConfig, client: JobClientBase, **names: str
 
 
 def _reason(error: Exception, client: JobClientBase) -> str:
-    told = error.inner_exc if isinstance(error, DestinationConnectionError) else error
-    text = without_secrets(str(told).partition("\n")[0].strip(), client.config)
-    return f"{type(told).__name__}: {text}" if text else type(told).__name__
+    cause = error.inner_exc if isinstance(error, DestinationConnectionError) else error
+    text = without_secrets(str(cause).partition("\n")[0].strip(), client.config)
+    return f"{type(cause).__name__}: {text}" if text else type(cause).__name__
 
 
 def without_secrets(text: str, config: BaseConfiguration) -> str:

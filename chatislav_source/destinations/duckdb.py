@@ -1,82 +1,112 @@
-"""Which files a load may append to a DuckDB table instead of merging them, which takes longer.
+"""DuckDB: what is appended instead of merged, the command line's memory limit, and its errors.
 
-Only files of which the table holds no key yet; that is asked of the table itself, and from then on
-this process holds the database, so that no other can write until the load has ended. An append that
-is repeated would store its rows twice. So a load that appends is noted in the pipeline's folder,
-and if it is interrupted it is not repeated but read again, and merged, as its keys are there then.
+A merge takes longer than an append. A file is appended if its table holds none of its keys yet; the
+table itself is asked, and from then on this process keeps the database open, so that no other can
+write until the load has ended. An append that is repeated would store its rows twice, so a load
+package that appends is marked in the pipeline's folder. If it is interrupted it is not repeated:
+its rows are read again, and merged, as the table holds their keys by then.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import dlt
-from dlt.destinations.exceptions import DatabaseUndefinedRelation
-from dlt.destinations.sql_client import SqlClientBase
+import duckdb
+from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRelation
 
-from chatislav_source.destinations.dlt_internals import kind_of_destination
-from chatislav_source.destinations.duckdb_memory import LIGHT_BYTES, fit_duckdb
+from chatislav_source.destinations.adapter import Adapter, SqlClient, adapter_of
+from chatislav_source.destinations.ddl import comments
+from chatislav_source.destinations.dlt_internals import DuckDbCredentials
+from chatislav_source.errors import ConfigurationError, PipelineLockedError
 from chatislav_source.records.schema import Table
 
+PARQUET: Literal["parquet"] = "parquet"
+ADAPTER = Adapter(file_format=PARQUET, catalog={"comments": comments}, can_append=True)
+
 APPEND_FROM_ROWS = 5_000  # rows of a table in one load; fewer are merged as quickly
+APPEND_MARK = "chatislav_appends"
 
-NOTE = "chatislav_appends"
-HEAVIEST = "heaviest_rows_bytes"
+MEMORY_MEGABYTES = 160
+MORE_MEMORY = 4  # times as much, after DuckDB has run out of memory
+THREADS = 2  # each needs memory of its own; by default there are as many as cores
+GIVEN_BACK_FROM = "2MB"  # that DuckDB frees at once; by its default, 512 MB, it keeps 10 MB more
+# dlt puts it off until the file is closed, and all would be written to the log first; DuckDB takes
+# a text for 16 bytes here, however long it is
+CHECKPOINT_SOON = "SET GLOBAL checkpoint_threshold = '4MB'"
+
+LOCKED = re.compile('Could not set lock on file "([^"]*)"')
+OUT_OF_MEMORY = re.compile(r"Out of Memory Error|B/[\d.]+ [KMGT]?i?B used\)")
+
+HELD = (
+    "The DuckDB file {path} is held by another process; DuckDB allows one writer at a time. Close "
+    "the other program (a notebook or a DuckDB shell counts) and run again; nothing is lost."
+)
+NOT_DUCKDB = (
+    "{path} is not a DuckDB database, or is damaged. Give another --database, or move it away."
+)
 
 
-class Appending:
-    """Decides for one load of a pipeline; to be closed when the load has ended."""
+class DispositionChooser:
+    """Chooses for each file of one load package whether it is appended or merged.
+
+    Keeps a DuckDB file open from the first choice until it is closed.
+    """
 
     def __init__(self, pipeline: dlt.Pipeline) -> None:
         self._pipeline = pipeline
-        self._client: SqlClientBase[Any] | None = None
-        self._merges = False
-        self._heaviest = 0
-        fit_duckdb(pipeline, merges=True)  # so that the tables can be asked
-
-    def _hold(self) -> None:
-        """Open a DuckDB file and keep it open: dlt closes it after each job, which takes time."""
-        if self._client is None and kind_of_destination(self._pipeline) == "duckdb":
-            client = self._pipeline.sql_client()
-            client.open_connection()
-            self._client = client
-
-    def appends(self, table: Table, parquet: Path, count: int, heaviest: int) -> bool:
-        """Whether the `count` rows of a file are appended; if so that is noted.
-
-        `heaviest` are the bytes of its `HeaviestRows`, for which DuckDB is given memory; and for
-        those of all loads before, as it may write the last rows of a table anew. Few rows are
-        merged just as quickly, without a change of what dlt's schema says of the table.
-        """
-        self._hold()
-        appends = False
-        if self._client is not None and count >= APPEND_FROM_ROWS:
-            appends = not _holds_any(self._client, table, parquet)
-            self._merges |= not appends
-        self._heaviest = max(self._heaviest, _heaviest_so_far(heaviest))
-        fit_duckdb(self._pipeline, self._merges, self._heaviest)
-        if appends:
-            Path(self._pipeline.working_dir, NOTE).touch()
-        return appends
+        self._client: SqlClient | None = None
+        self._appended: dict[str, Table] = {}
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database; it is opened again when it is needed."""
         if self._client is not None:
             self._client.close_connection()
             self._client = None
 
+    def _open(self) -> SqlClient:
+        """The open database; dlt alone would close it after each job, which takes time."""
+        if self._client is None:
+            client = self._pipeline.sql_client()
+            client.open_connection()
+            self._client = client
+        return self._client
 
-def _heaviest_so_far(heaviest: int) -> int:
-    """The most of this and all earlier loads of the resource, whose state keeps what is much."""
-    state = dlt.current.resource_state()
-    known: int = state.get(HEAVIEST, 0)
-    if heaviest > max(known, LIGHT_BYTES):
-        state[HEAVIEST] = heaviest
-    return max(known, heaviest)
+    def appends(self, table: Table, parquet: Path, count: int) -> bool:
+        """Whether the `count` rows of a file are appended; if so the pipeline is marked.
+
+        Few rows are merged, so that dlt's schema of the table does not change for them.
+        """
+        if not adapter_of(self._pipeline).can_append:
+            return False
+        client = self._open()
+        if count < APPEND_FROM_ROWS or _holds_any(client, table, parquet):
+            return False
+        self._appended[table.name] = table
+        _mark(self._pipeline).touch()
+        return True
+
+    def undo_appends(self) -> bool:
+        """Remove what the unfinished jobs of the package have appended; whether that was possible.
+
+        DuckDB can run out of memory after a commit, so a failed append may have stored its rows.
+        No table held their keys before, so nothing else is removed.
+        """
+        try:
+            for load_id in self._pipeline.list_normalized_load_packages():
+                jobs = self._pipeline.get_load_package_info(load_id).jobs["new_jobs"]
+                for job in jobs:
+                    table = self._appended.get(job.job_file_info.table_name)
+                    if table:
+                        _remove(self._open(), table, job.file_path)
+        except (DatabaseException, duckdb.Error):
+            return False
+        return True
 
 
-def _holds_any(client: SqlClientBase[Any], table: Table, parquet: Path) -> bool:
+def _holds_any(client: SqlClient, table: Table, parquet: Path) -> bool:
     """Whether the table has a key that is in the file."""
     name = client.make_qualified_table_name(table.name)
     keys = ", ".join(client.escape_column_name(key) for key in table.keys)
@@ -85,13 +115,111 @@ def _holds_any(client: SqlClientBase[Any], table: Table, parquet: Path) -> bool:
         return bool(client.execute_sql(query, str(parquet)))
     except DatabaseUndefinedRelation:
         return False  # the load makes it
+    except DatabaseException as error:
+        if is_out_of_memory(str(error)):
+            return True  # a merge is right in either case
+        raise
 
 
-def is_noted(pipeline: dlt.Pipeline) -> bool:
-    """Whether a load that must not be repeated did not come to its end."""
-    return Path(pipeline.working_dir, NOTE).exists()
+def _remove(client: SqlClient, table: Table, parquet: str) -> None:
+    """Delete the rows whose keys are in the file."""
+    name = client.make_qualified_table_name(table.name)
+    keys = ", ".join(client.escape_column_name(key) for key in table.keys)
+    found = f"SELECT {keys} FROM read_parquet(?)"  # noqa: S608 - no input
+    client.execute_sql(f"DELETE FROM {name} WHERE ({keys}) IN ({found})", parquet)  # noqa: S608 - no input
 
 
-def forget(pipeline: dlt.Pipeline) -> None:
-    """The load has come to its end."""
-    Path(pipeline.working_dir, NOTE).unlink(missing_ok=True)
+def _mark(pipeline: dlt.Pipeline) -> Path:
+    return Path(pipeline.working_dir, APPEND_MARK)
+
+
+def has_append_mark(pipeline: dlt.Pipeline) -> bool:
+    """Whether a load package that appends has not ended well."""
+    return _mark(pipeline).exists()
+
+
+def clear_append_mark(pipeline: dlt.Pipeline) -> None:
+    """Note that the load package has ended well."""
+    _mark(pipeline).unlink(missing_ok=True)
+
+
+class LimitedMemory(dict[str, Any]):
+    """The command line's settings of DuckDB: little memory, and no order of rows to keep."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            threads=THREADS,
+            preserve_insertion_order=False,
+            allocator_bulk_deallocation_flush_threshold=GIVEN_BACK_FROM,
+        )
+        self.megabytes = MEMORY_MEGABYTES
+
+    @property
+    def megabytes(self) -> int:
+        """The memory limit."""
+        return int(self["memory_limit"].removesuffix("MB"))
+
+    @megabytes.setter
+    def megabytes(self, number: int) -> None:
+        self["memory_limit"] = f"{number}MB"
+
+
+def limited_duckdb(path: Path) -> Any:
+    """A dlt destination for the command line: a DuckDB file with `LimitedMemory`."""
+    credentials = DuckDbCredentials(
+        str(path.absolute()), global_config=LimitedMemory(), statements=[CHECKPOINT_SOON]
+    )
+    # statements beside each other would share the memory, and take as long
+    return dlt.destinations.duckdb(credentials, loader_parallelism_strategy="sequential")
+
+
+def memory_limit(pipeline: dlt.Pipeline) -> LimitedMemory | None:
+    """The settings of a pipeline's DuckDB, if `limited_duckdb` made it; None: set by the user."""
+    credentials = pipeline.destination.config_params.get("credentials")
+    settings = getattr(credentials, "global_config", None)
+    return settings if isinstance(settings, LimitedMemory) else None
+
+
+def raise_memory_limit(pipeline: dlt.Pipeline) -> None:
+    """Give DuckDB `MORE_MEMORY` for all that follows; a limit that the user has set stays."""
+    settings = memory_limit(pipeline)
+    if settings is not None:
+        settings.megabytes *= MORE_MEMORY
+
+
+def is_out_of_memory(text: str) -> bool:
+    """Whether the text of an error says that DuckDB reached its memory limit.
+
+    DuckDB has several kinds of errors for it, also one for a commit and one for a checkpoint; all
+    of them end in how much of the limit is used.
+    """
+    return bool(OUT_OF_MEMORY.search(text))
+
+
+def locked_error(text: str) -> PipelineLockedError | None:
+    """The error for a database that another process has open, if that is what the text says."""
+    locked = LOCKED.search(text)
+    return PipelineLockedError(HELD.format(path=locked[1])) if locked else None
+
+
+def check_file(path: Path, dataset: str) -> None:
+    """See that a DuckDB file can be written, or made.
+
+    Raises:
+        ConfigurationError: the file is not DuckDB, its folder is missing, or the dataset has the
+            file's name, which DuckDB cannot tell apart.
+        PipelineLockedError: another process holds it.
+    """
+    if dataset.lower() == path.stem.lower():
+        raise ConfigurationError(
+            f"A DuckDB file cannot have a dataset of its own name: {path.name} and {dataset}. "
+            "Give another --database or --dataset."
+        )
+    if not path.parent.is_dir():
+        raise ConfigurationError(f"The folder of {path} does not exist; create it.")
+    if not path.exists():
+        return
+    try:
+        duckdb.connect(str(path)).close()
+    except duckdb.Error as error:
+        raise locked_error(str(error)) or ConfigurationError(NOT_DUCKDB.format(path=path)) from None

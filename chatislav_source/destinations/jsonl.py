@@ -1,8 +1,11 @@
-"""Arrow rows as JSON lines, in the one form that every warehouse reads without loss."""
+"""Arrow rows as JSON lines, in the form that Snowflake and BigQuery both read without loss."""
 
 from __future__ import annotations
 
-from typing import Any
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
 
 import orjson
 import pyarrow as pa
@@ -10,14 +13,39 @@ import pyarrow.compute as pc
 
 from chatislav_source.records.schema import DataType, Table
 
+JSON_LINES: Final = "jsonl"
+"""dlt's name of the format."""
+
 EXACT_IN_DOUBLE = 2**53  # BigQuery reads a greater number as a double, unless it is text
+
+
+class JsonLinesFile:
+    """Rows of one table as compressed JSON lines."""
+
+    def __init__(self, path: Path, table: Table) -> None:
+        self.path, self.table, self.count = path, table, 0
+        self._file = gzip.open(path, "wb", compresslevel=1)  # noqa: SIM115 - see `close`
+
+    def write(self, rows: pa.Table) -> None:
+        """Add rows."""
+        self.count += rows.num_rows
+        self._file.write(json_lines(self.table, rows))
+
+    def close(self) -> None:
+        """Finish the file; closing again has no effect."""
+        self._file.close()
+
+    def parts(self, appends: bool) -> Iterator[tuple[Path, int]]:
+        """The one file with its number of rows; it is merged in any case."""
+        del appends
+        yield self.path, self.count
 
 
 def json_lines(table: Table, rows: pa.Table) -> bytes:
     """One JSON object per row and line; nulls are left out.
 
-    A null that is there would be JSON's null in a Snowflake VARIANT, which is not SQL's. JSON
-    columns go in as they are, to the digit. Instants are ISO in UTC with Z, days ISO.
+    A null that is written would become JSON's null in a Snowflake VARIANT, which is not SQL's.
+    JSON columns are written unchanged, to the digit. Timestamps are ISO in UTC with Z, dates ISO.
     """
     names = [column.name for column in table.columns]
     values = [_values(rows[column.name], column.kind) for column in table.columns]

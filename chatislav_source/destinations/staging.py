@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Any
+from contextlib import suppress
+from typing import Any, cast
 
 import dlt
-from dlt.common.configuration.container import Container
+from dlt.common.configuration.exceptions import DuplicateConfigProviderException
 from dlt.common.configuration.providers import ConfigProvider
-from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
-from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+from dlt.common.pipeline import SupportsPipeline, current_pipeline
 
-from chatislav_source.destinations.dlt_internals import active_pipeline
+from chatislav_source.destinations.dlt_internals import configured_pipeline_name
 
 NAME = "chatislav staging"
 KEY = "staging_dataset_name_layout"
@@ -37,36 +37,36 @@ def layout(pipeline_name: str) -> str:
 
 
 class PrivateStaging(ConfigProvider):
-    """The last of dlt's config providers: what the user configured anywhere wins.
+    """A dlt config provider of one key, for the pipelines that load this source.
 
-    It answers one key, and only for pipelines that load this source.
+    It is the last of dlt's providers, so a value that the user has configured anywhere wins.
     """
 
     def __init__(self) -> None:
         self._pipelines: set[str] = set()
 
-    def claim(self, pipeline: dlt.Pipeline | None) -> None:
-        """ApiResponse for this pipeline from now on."""
+    def claim(self, pipeline: SupportsPipeline | None) -> None:
+        """Give this pipeline a staging dataset of its own from now on."""
         if pipeline:
             self._pipelines.add(pipeline.pipeline_name)
 
     def get_value(
         self, key: str, hint: type[Any], pipeline_name: str | None, *sections: str
     ) -> tuple[Any, str]:
-        """The layout for the pipeline that asks, and the name of the key."""
+        """The layout for the pipeline that is being configured, and the name of the key."""
         del hint
-        # dlt asks for `<pipeline>.destination...` before it asks for `destination...`; an answer to
-        # the first would win over what the user configured for the second
+        # dlt looks up `<pipeline>.destination...` before `destination...`; a value for the first
+        # would win over what the user configured for the second
         if key != KEY or pipeline_name or sections != ("destination",):
             return None, key
-        asking = Container()[ConfigSectionContext].pipeline_name
-        return (layout(asking) if asking and self._answers(asking) else None), key
+        configured = configured_pipeline_name()
+        return (layout(configured) if configured and self._is_ours(configured) else None), key
 
-    def _answers(self, pipeline_name: str) -> bool:
+    def _is_ours(self, pipeline_name: str) -> bool:
         """Whether it loads this source, in this process or, left pending, in an earlier one."""
         if pipeline_name in self._pipelines:
             return True
-        pipeline = active_pipeline()
+        pipeline = cast(dlt.Pipeline | None, current_pipeline())
         return (
             pipeline is not None
             and pipeline.pipeline_name == pipeline_name
@@ -75,25 +75,24 @@ class PrivateStaging(ConfigProvider):
 
     @property
     def name(self) -> str:
-        """As dlt's traces show it."""
+        """The name that dlt's traces show."""
         return NAME
 
     @property
     def supports_secrets(self) -> bool:
-        """It has none."""
+        """No: it has none."""
         return False
 
     @property
     def supports_sections(self) -> bool:
-        """It answers below `destination`."""
+        """Yes: its key is in the section `destination`."""
         return True
 
 
 def private_staging() -> PrivateStaging:
     """The provider, registered with dlt; again if dlt has built its providers anew."""
-    providers = Container()[PluggableRunContext].providers
-    if NAME not in providers:
-        providers.add_provider(_PROVIDER)
+    with suppress(DuplicateConfigProviderException):
+        dlt.config.register_provider(_PROVIDER)
     return _PROVIDER
 
 

@@ -1,93 +1,91 @@
-"""How rows get into the destination: as a file that is written here, or as Arrow.
+"""Writes rows for the destination: as files that dlt imports, or as Arrow that dlt writes.
 
-Arrow has no JSON type, so dlt gives JSON to BigQuery and Snowflake as a string in quotes (or, as
-parquet, not at all). dlt's own way from dicts to JSON lines is no better: it reads some texts as
-its own marks and refuses large integers. So these two get JSON lines that are written here.
-DuckDB gets parquet that is written here: what is read once needs no compression, which takes
-longer than the rest of writing it. All else gets Arrow, of which dlt makes what it needs.
+Arrow has no JSON type, so dlt loads JSON into BigQuery and Snowflake as a quoted string (or, as
+parquet, not at all). dlt's JSON lines from dicts are no better: it takes some texts for its own
+marks and refuses large integers. So these two get JSON lines that are written here. DuckDB gets
+parquet that is written here without compression: it is read once, and compressing it takes longer
+than all other writing. Every other destination gets Arrow, and dlt writes the format it needs.
 """
 
 from __future__ import annotations
 
-import gzip
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import dlt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from dlt.common.configuration.container import Container
-from dlt.common.storages.load_package import LoadPackageStateInjectableContext
+from dlt.common.pipeline import current_pipeline
+from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from dlt.extract import DltResource
 
-from chatislav_source.destinations.dlt_internals import active_pipeline, kind_of_destination
-from chatislav_source.destinations.duckdb import Appending
-from chatislav_source.destinations.duckdb_memory import HeaviestRows
+from chatislav_source.destinations.adapter import Adapter, adapter_of
+from chatislav_source.destinations.dlt_internals import clear_table_hints
+from chatislav_source.destinations.duckdb import PARQUET, DispositionChooser
 from chatislav_source.destinations.hints import hints_of
-from chatislav_source.destinations.jsonl import json_lines
+from chatislav_source.destinations.jsonl import JSON_LINES, JsonLinesFile
 from chatislav_source.records.schema import DELETED, MESSAGES, Table
 
-JSON_LINES: Final = "jsonl"
-PARQUET: Final = "parquet"
-FILE_FORMATS = {
-    "bigquery": JSON_LINES,
-    "duckdb": PARQUET,
-    "snowflake": JSON_LINES,
-    "postgres": "insert_values",  # with CSV, empty texts would become null
-}
-"""By dlt's name of the kind of destination; elsewhere dlt's choice for Arrow, which is parquet."""
+ROW_FILES = "chatislav_files"  # folder in the pipeline's own; its files hold personal data
 
 
 class TableWriter(ABC):
-    """Makes what a resource yields from Arrow tables; `file_format` None: dlt's choice."""
+    """Makes from Arrow tables what a resource yields; `file_format` None: dlt's choice."""
 
-    def __init__(self, file_format: str | None) -> None:
+    def __init__(self, adapter: Adapter, file_format: str | None) -> None:
+        self._adapter = adapter
         self._file_format = file_format
 
     @abstractmethod
-    def items(self, table: Table, rows: pa.Table) -> Iterator[Any]:
-        """What can be yielded of these rows by now."""
+    def write(self, table: Table, rows: pa.Table) -> Iterator[Any]:
+        """Take rows; yields what dlt can have at once."""
 
-    def rest(self) -> Iterator[Any]:
-        """What is left to be yielded when all rows were given."""
+    def flush(self) -> Iterator[Any]:
+        """Yield what is left after the last rows."""
         yield from ()
 
-    def close(self) -> None:  # noqa: B027 - nothing is open where nothing is written
-        """Let go of what is open; what was not yielded is lost."""
+    def close(self) -> None:  # noqa: B027 - a writer without files has nothing to close
+        """Close what is open; rows that were not yielded are lost."""
 
 
 class ArrowWriter(TableWriter):
-    """Hands the rows on as they are."""
+    """Gives the rows to dlt as they are."""
 
-    def items(self, table: Table, rows: pa.Table) -> Iterator[Any]:
+    def write(self, table: Table, rows: pa.Table) -> Iterator[Any]:
         if is_needed(table, rows):
-            hints = hints_of(table, self._file_format)
+            hints = hints_of(table, self._adapter, self._file_format)
             yield dlt.mark.with_hints(rows, hints, create_table_variant=True)
 
 
 def is_needed(table: Table, rows: pa.Table) -> bool:
-    """Whether rows must be loaded: also none at all, if they make the table."""
+    """Whether rows must be loaded; no rows must be too if the table does not exist yet."""
     return bool(rows.num_rows) or table.name not in dlt.current.source_schema().tables
 
 
 class FileWriter(TableWriter):
-    """Writes the rows of each table into one file, which dlt takes over at the end.
+    """Writes the rows of each table into one file, which dlt imports at the end.
 
-    With `appending` a file may be appended, else it is merged.
+    With `dispositions` a file may be appended; without, each is merged.
     """
 
-    def __init__(self, file_format: str, folder: Path, appending: Appending | None = None) -> None:
-        super().__init__(file_format)
+    def __init__(
+        self,
+        adapter: Adapter,
+        file_format: str,
+        folder: Path,
+        dispositions: DispositionChooser | None,
+    ) -> None:
+        super().__init__(adapter, file_format)
         self._folder = folder
-        self._appending = appending
+        self._dispositions = dispositions
         self._files: dict[str, JsonLinesFile | ParquetFile] = {}
 
-    def items(self, table: Table, rows: pa.Table) -> Iterator[Any]:
+    def write(self, table: Table, rows: pa.Table) -> Iterator[Any]:
         if table.name not in self._files:
             if not is_needed(table, rows):
                 return
@@ -100,11 +98,11 @@ class FileWriter(TableWriter):
             return ParquetFile(self._folder / f"{table.name}.parquet", table)
         return JsonLinesFile(self._folder / f"{table.name}.jsonl.gz", table)
 
-    def rest(self) -> Iterator[Any]:
+    def flush(self) -> Iterator[Any]:
         for file in self._files.values():
             file.close()
             appends = self._appends(file)
-            hints = hints_of(file.table, self._file_format, appends)
+            hints = hints_of(file.table, self._adapter, self._file_format, appends)
             dlt.current.resource().merge_hints(hints, create_table_variant=True)
             for path, count in file.parts(appends):
                 yield dlt.mark.with_file_import(
@@ -116,9 +114,9 @@ class FileWriter(TableWriter):
                 path.unlink()  # dlt has linked or copied it
 
     def _appends(self, file: JsonLinesFile | ParquetFile) -> bool:
-        if self._appending is None or isinstance(file, JsonLinesFile):
+        if self._dispositions is None or isinstance(file, JsonLinesFile):
             return False
-        return self._appending.appends(file.table, file.path, file.count, file.heaviest.bytes)
+        return self._dispositions.appends(file.table, file.path, file.count)
 
     def close(self) -> None:
         for file in self._files.values():
@@ -128,12 +126,11 @@ class FileWriter(TableWriter):
 class ParquetFile:
     """Rows of one table as parquet; each call of `write` makes a row group.
 
-    Rows that only clear a conversation's messages have a file of their own.
+    Rows that only clear a conversation's messages go into a file of their own.
     """
 
     def __init__(self, path: Path, table: Table) -> None:
         self.path, self.table, self.count = path, table, 0
-        self.heaviest = HeaviestRows()
         self._writer = _parquet_writer(path, table)
         self._clearing = table.arrow_schema.empty_table()
 
@@ -144,15 +141,14 @@ class ParquetFile:
             self._clearing = pa.concat_tables([self._clearing, rows.filter(clears)])
             rows = rows.filter(pc.invert(clears)) if self._clearing.num_rows else rows
         self.count += rows.num_rows
-        self.heaviest.add(rows)
         self._writer.write_table(rows)
 
     def close(self) -> None:
-        """Finish the file; more than once does no harm."""
+        """Finish the file; closing again has no effect."""
         self._writer.close()
 
     def parts(self, appends: bool) -> Iterator[tuple[Path, int]]:
-        """The files with their rows; where they are appended there is nothing to clear."""
+        """The files with their numbers of rows; rows that clear are left out of an append."""
         yield self.path, self.count
         if self._clearing.num_rows and not appends:
             path = self.path.with_stem(f"{self.path.stem}.clearing")
@@ -167,73 +163,63 @@ def _parquet_writer(path: Path, table: Table) -> pq.ParquetWriter:
     )
 
 
-class JsonLinesFile:
-    """Rows of one table as JSON lines."""
-
-    def __init__(self, path: Path, table: Table) -> None:
-        self.path, self.table, self.count = path, table, 0
-        self._file = gzip.open(path, "wb", compresslevel=1)  # noqa: SIM115 - see `close`
-
-    def write(self, rows: pa.Table) -> None:
-        """Add rows."""
-        self.count += rows.num_rows
-        self._file.write(json_lines(self.table, rows))
-
-    def close(self) -> None:
-        """Finish the file; more than once does no harm."""
-        self._file.close()
-
-    def parts(self, appends: bool) -> Iterator[tuple[Path, int]]:
-        """The one file with its rows."""
-        del appends  # nobody asks for it
-        yield self.path, self.count
-
-
 @contextmanager
-def landing(appending: Appending | None) -> Iterator[TableWriter]:
-    """The way into the destination of the running pipeline; to be entered by a resource.
+def open_writer(dispositions: DispositionChooser | None) -> Iterator[TableWriter]:
+    """The writer for the destination of the running pipeline; to be entered by a resource.
 
-    With `appending` whoever runs the pipeline sees to it that no append is repeated.
+    With `dispositions` rows may be appended: the caller must not repeat an interrupted append.
     """
-    pipeline = active_pipeline()
-    if pipeline is None or not _is_loading():
-        yield ArrowWriter(None)
+    pipeline = current_pipeline()
+    if pipeline is None or not _is_extracting():
+        yield ArrowWriter(Adapter(), None)
         return
     resource = dlt.current.resource()
-    _forget_loads(resource)
-    file_format = _file_format(pipeline, resource)
+    _clear_earlier_load(resource)
+    adapter = adapter_of(pipeline)
+    file_format = _file_format(adapter, resource)
     if file_format not in (JSON_LINES, PARQUET):
-        yield ArrowWriter(file_format)
+        yield ArrowWriter(adapter, file_format)
         return
     # an imported file goes to the table that the resource names, so it names it per file
     resource.apply_hints(table_name=_table_name)
-    folder = Path(pipeline.working_dir, "landing", resource.name)
+    with _empty_folder(Path(pipeline.working_dir, ROW_FILES, resource.name)) as folder:
+        files = FileWriter(adapter, file_format, folder, dispositions)
+        try:
+            yield files
+        finally:
+            files.close()
+            _clear_earlier_load(resource)  # outside of a load its table has a name, no function
+
+
+@contextmanager
+def _empty_folder(folder: Path) -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)  # of a load that was killed
     folder.mkdir(parents=True)
-    files = FileWriter(file_format, folder, appending)
     try:
-        yield files
+        yield folder
     finally:
-        files.close()
         shutil.rmtree(folder)
-        _forget_loads(resource)  # whoever asks the resource for its table gets a name again
 
 
-def _is_loading() -> bool:
-    """Whether a pipeline takes what the resource yields; else somebody iterates over it."""
-    return LoadPackageStateInjectableContext in Container()
+def _is_extracting() -> bool:
+    """Whether a pipeline runs the resource; else somebody only iterates over it."""
+    try:
+        dlt.current.load_package_state()
+    except CurrentLoadPackageStateNotAvailable:
+        return False
+    return True
 
 
-def _file_format(pipeline: dlt.Pipeline, resource: DltResource) -> str | None:
-    """The format that is exact there; None if the user asked for another one, or any will do."""
-    best = FILE_FORMATS.get(kind_of_destination(pipeline))
+def _file_format(adapter: Adapter, resource: DltResource) -> str | None:
+    """The adapter's format; None if the user asked for another one, or if there is none."""
+    best = adapter.file_format
     asked = resource.compute_table_schema().get("file_format")
     return best if asked in (None, "preferred", best) else None
 
 
-def _forget_loads(resource: DltResource) -> None:
-    """Undo what a load, perhaps into another destination, has left in a source object."""
-    resource._hints_variants.clear()
+def _clear_earlier_load(resource: DltResource) -> None:
+    """Remove what a load, perhaps into another destination, has left in a source object."""
+    clear_table_hints(resource)
     if resource.has_dynamic_table_name:
         resource.apply_hints(table_name="")
 

@@ -18,7 +18,7 @@ import dlt
 from filelock import FileLock, Timeout
 
 from chatislav_source.config import SyncConfig
-from chatislav_source.destinations.duckdb import Appending
+from chatislav_source.destinations.duckdb import DispositionChooser
 from chatislav_source.destinations.staging import private_staging
 from chatislav_source.errors import PipelineLockedError
 from chatislav_source.extract.load_limit import LoadLimit
@@ -62,8 +62,8 @@ def _loaded_all(pipeline: dlt.Pipeline, run: Run, report: SyncReport) -> list[in
     chunk = LoadLimit.starting(time.monotonic())
     with run:
         while not (loads and run.is_over):
-            with closing(Appending(pipeline)) as appends:
-                load(pipeline, package_source(run, chunk, appends))
+            with closing(DispositionChooser(pipeline)) as dispositions:
+                load(pipeline, package_source(run, chunk, dispositions), dispositions)
             loads += 1
             now = time.monotonic()
             chunk = LoadLimit.starting(now, load_seconds=now - run.handed_out_at)

@@ -1,9 +1,10 @@
-"""Run one load package, repeat one that failed, recover what an interrupted run has left."""
+"""Runs one load package, repeats one that failed, recovers what an interrupted run has left."""
 
 from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import dlt
@@ -11,11 +12,23 @@ from dlt.common.storages.exceptions import StorageException
 from dlt.extract import DltSource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from chatislav_source.destinations import duckdb as appending
-from chatislav_source.errors import ChatislavError, LoadFailedError, PipelineLockedError
+from chatislav_source.destinations.duckdb import (
+    DispositionChooser,
+    clear_append_mark,
+    has_append_mark,
+    is_out_of_memory,
+    locked_error,
+    raise_memory_limit,
+)
+from chatislav_source.errors import ChatislavError, LoadFailedError
 from chatislav_source.runner.redaction import harmless
 
 logger = logging.getLogger(__name__)
+
+OUT_OF_MEMORY = (
+    "DuckDB reached its memory limit, also with more of it. Load in Python instead of by the "
+    "command line: there DuckDB takes what the machine has, unless you set a limit"
+)
 
 
 def load_pending(pipeline: dlt.Pipeline) -> None:
@@ -24,8 +37,8 @@ def load_pending(pipeline: dlt.Pipeline) -> None:
     Raises:
         PipelineLockedError: the database is held by another process.
     """
-    if appending.is_noted(pipeline) or is_half_loaded(pipeline):
-        logger.info("The last load was interrupted; what it held is read again")
+    if has_append_mark(pipeline) or is_half_loaded(pipeline):
+        logger.info("The last load was interrupted; its rows are read again")
         start_over(pipeline)
     if pipeline.has_pending_data:
         logger.info("Loading what the last run had read")
@@ -48,7 +61,7 @@ def is_half_loaded(pipeline: dlt.Pipeline) -> bool:
 
 
 def start_over(pipeline: dlt.Pipeline) -> None:
-    """Forget everything local; the next load restores the state of the last one that was complete.
+    """Delete all local files; the next load restores the state of the last complete one.
 
     `abort_packages` would do, but if it is interrupted the state stays ahead of the tables.
     """
@@ -59,10 +72,14 @@ def start_over(pipeline: dlt.Pipeline) -> None:
     shutil.rmtree(interrupted, ignore_errors=True)
 
 
-def load(pipeline: dlt.Pipeline, source: DltSource | None) -> None:
+def load(
+    pipeline: dlt.Pipeline, source: DltSource | None, dispositions: DispositionChooser | None = None
+) -> None:
     """Run one load; a failed one is tried once more, then dropped together with its state.
 
-    One that appends is dropped at once: it may not be repeated, but it can be read again.
+    After an out-of-memory error of DuckDB the second try has more memory. A load that appends is
+    tried again only after such an error, and only if its appends were undone; else it is dropped
+    at once, as its rows can be read again.
 
     Raises:
         PipelineLockedError: the database is held by another process.
@@ -71,44 +88,77 @@ def load(pipeline: dlt.Pipeline, source: DltSource | None) -> None:
     """
     try:
         pipeline.run(source)
-        appending.forget(pipeline)
+        clear_append_mark(pipeline)
         return
     except PipelineStepFailed as error:
-        cause = told_apart(error)
-        if appending.is_noted(pipeline):
-            start_over(pipeline)
-        if not pipeline.has_pending_data:
-            raise cause from None  # what lies beneath may quote rows
-        logger.warning("A load failed and is tried again: %s", cause)
+        failure = failure_of(error)
+        needs_memory = lacks_memory(error)
+    if not _can_repeat(pipeline, dispositions, needs_memory):
+        raise failure from None  # the causes may quote rows
+    logger.warning("A load failed and is tried again: %s", failure)
     try:
         pipeline.run()
+        clear_append_mark(pipeline)
     except PipelineStepFailed as error:
-        cause = told_apart(error)
-        if isinstance(cause, LoadFailedError):
+        failure = failure_of(error)
+        if isinstance(failure, LoadFailedError):
             start_over(pipeline)
-        raise cause from None
+        if lacks_memory(error):
+            failure = LoadFailedError(error.step, OUT_OF_MEMORY)
+        raise failure from None
 
 
-def told_apart(error: PipelineStepFailed) -> Exception:
-    """Our own error if one lies beneath, one in plain words for a held database, or the step's."""
-    cause: BaseException | None = error
-    while cause is not None:
+def _can_repeat(
+    pipeline: dlt.Pipeline, dispositions: DispositionChooser | None, needs_memory: bool
+) -> bool:
+    """Prepare the second try of a failed load; whether there is one."""
+    if needs_memory:
+        if dispositions:
+            dispositions.close()  # DuckDB may refuse all work until every connection is closed
+        raise_memory_limit(pipeline)
+    if has_append_mark(pipeline):
+        is_undone = (
+            needs_memory
+            and dispositions is not None
+            and not is_half_loaded(pipeline)
+            and dispositions.undo_appends()
+        )
+        if not is_undone:
+            start_over(pipeline)
+    return bool(pipeline.has_pending_data)
+
+
+def failure_of(error: PipelineStepFailed) -> Exception:
+    """The error to raise for a failed step.
+
+    An error of this package or of a locked database if that is the cause; a defect in the extract
+    step as it is; else one without anything that may quote a row.
+    """
+    for cause in _causes(error):
         if isinstance(cause, ChatislavError):
             return cause
-        if "Could not set lock on file" in str(cause):
-            return PipelineLockedError(
-                "The DuckDB file is held by another process; DuckDB allows one writer at a time. "
-                "Close the other program (a notebook or a DuckDB shell counts) and run again; "
-                "nothing is lost."
-            )
-        cause = cause.__cause__ or cause.__context__
+        locked = locked_error(str(cause))
+        if locked:
+            return locked
     if error.step == "extract":
         return error  # a defect of ours, which must be seen as it is
     return LoadFailedError(error.step, f"{type(error.exception).__name__}: {_reason(error)}")
 
 
+def lacks_memory(error: PipelineStepFailed) -> bool:
+    """Whether a step failed because DuckDB reached its memory limit."""
+    return any(is_out_of_memory(str(cause)) for cause in _causes(error))
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and what caused it, the outermost first."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
 def _reason(error: BaseException) -> str:
     """What the warehouse said, up to where it may quote a row."""
-    while error.__cause__ or error.__context__:
-        error = error.__cause__ or error.__context__ or error
-    return harmless(str(error))
+    *_, first = _causes(error)
+    return harmless(str(first))

@@ -7,14 +7,14 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 import dlt
+from dlt.common.pipeline import current_pipeline
 from dlt.extract import DltResource, DltSource
 
 from chatislav_source.config import SyncConfig
-from chatislav_source.destinations.ddl import watch_loads
-from chatislav_source.destinations.dlt_internals import active_pipeline
-from chatislav_source.destinations.duckdb import Appending
+from chatislav_source.destinations.ddl import install_load_hook
+from chatislav_source.destinations.duckdb import DispositionChooser
 from chatislav_source.destinations.staging import private_staging
-from chatislav_source.destinations.writers import landing
+from chatislav_source.destinations.writers import open_writer
 from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS
 from chatislav_source.runner.redaction import install_log_filters
@@ -24,11 +24,11 @@ from chatislav_source.runner.run import Run
 class RunScope(Protocol):
     """Opens the run that a load package takes its rows from.
 
-    Without `appending` every package is merged, so that dlt can repeat it.
+    Without `dispositions` every package is merged, so that dlt can repeat it.
     """
 
     @property
-    def appending(self) -> Appending | None: ...
+    def dispositions(self) -> DispositionChooser | None: ...
 
     def open(self, resource: str) -> AbstractContextManager[tuple[Run, LoadLimit | None]]:
         """The run and the limit of the package; no limit means everything."""
@@ -38,7 +38,7 @@ class RunScope(Protocol):
 class WholeRunScope:
     """Each resource of a plain pipeline run has a run of its own, which is complete or fails."""
 
-    appending = None  # dlt repeats an interrupted package
+    dispositions = None  # dlt repeats an interrupted package
 
     def __init__(self, options: SyncConfig) -> None:
         self._options = options
@@ -63,8 +63,8 @@ class WholeRunScope:
 class PackageScope:
     """Each load package takes the next rows of one run, up to a limit."""
 
-    def __init__(self, run: Run, limit: LoadLimit, appending: Appending) -> None:
-        self.appending = appending  # such packages are never repeated, see `load_package`
+    def __init__(self, run: Run, limit: LoadLimit, dispositions: DispositionChooser) -> None:
+        self.dispositions = dispositions  # such packages are never repeated, see `load_package`
         self._run = run
         self._limit = limit
 
@@ -77,12 +77,12 @@ class PackageScope:
         yield self._run, self._limit
 
 
-def package_source(run: Run, limit: LoadLimit, appending: Appending) -> DltSource:
+def package_source(run: Run, limit: LoadLimit, dispositions: DispositionChooser) -> DltSource:
     """A dlt source whose one load package holds the next rows of `run`."""
 
     @dlt.source(name="chatislav", section="chatislav", max_table_nesting=0)
     def chatislav() -> object:
-        return resources(PackageScope(run, limit, appending))
+        return resources(PackageScope(run, limit, dispositions))
 
     return chatislav()
 
@@ -90,15 +90,15 @@ def package_source(run: Run, limit: LoadLimit, appending: Appending) -> DltSourc
 def resources(scope: RunScope) -> Sequence[DltResource]:
     """The resources `conversations` and `analytics`, fed by the run that `scope` opens."""
     install_log_filters()
-    watch_loads()
+    install_load_hook()
     staging = private_staging()
 
     def rows_of(name: str) -> Iterator[Any]:
-        staging.claim(active_pipeline())
-        with scope.open(name) as (run, limit), landing(scope.appending) as landed:
+        staging.claim(current_pipeline())
+        with scope.open(name) as (run, limit), open_writer(scope.dispositions) as writer:
             for table, rows in run.package(name, dlt.current.resource_state(), limit):
-                yield from landed.items(table, rows)
-            yield from landed.rest()
+                yield from writer.write(table, rows)
+            yield from writer.flush()
 
     @dlt.resource(name=CONVERSATIONS.name)
     def conversations() -> Iterator[Any]:

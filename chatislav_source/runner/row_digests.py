@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from chatislav_source.destinations.dlt_internals import active_pipeline
+from dlt.common.pipeline import current_pipeline
 
 MAX_DIGESTS = 4000  # conversations per bot that are remembered as loaded; 64 kB of state
 
@@ -130,5 +130,5 @@ class CommitMarker:
 
 def _pipeline_folder() -> Path | None:
     """The folder of the pipeline that runs; None where the source is used without one."""
-    pipeline = active_pipeline()
+    pipeline = current_pipeline()
     return Path(pipeline.working_dir) if pipeline else None

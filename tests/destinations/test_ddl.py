@@ -10,7 +10,7 @@ import dlt
 import pytest
 
 from chatislav_source import chatislav
-from chatislav_source.destinations.ddl import complete_catalog
+from chatislav_source.destinations.ddl import complete_tables
 from chatislav_source.records.schema import TABLES
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 
@@ -120,7 +120,7 @@ def test_a_catalog_that_cannot_be_written_is_a_warning_and_nothing_more(
         client.execute_sql("ALTER TABLE conversations RENAME TO elsewhere")
 
     with caplog.at_level(logging.WARNING, "chatislav_source"):
-        complete_catalog(loaded, list(TABLES))
+        complete_tables(loaded, list(TABLES))
 
     assert "The comments of conversations, conversations__messages, analytics" in caplog.text
 

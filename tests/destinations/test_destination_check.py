@@ -176,7 +176,7 @@ def test_an_old_postgres_is_refused_for_want_of_merge(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres_url: str
 ) -> None:
     configure(monkeypatch, "postgres", postgres_url)
-    monkeypatch.setattr("chatislav_source.cli.destination_check.OLDEST_POSTGRES", 990000)
+    monkeypatch.setattr("chatislav_source.destinations.postgres.OLDEST_VERSION", 990000)
 
     problem = check_destination(target(tmp_path, dataset="old")).problem
 

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from chatislav_source import LoadFailedError
-from chatislav_source.destinations import duckdb as appending
+from chatislav_source.destinations.duckdb import has_append_mark
 from chatislav_source.sandbox import World
 from tests.exactness.truth import DATASET, TODAY, Bench, bench, days_ago
 
@@ -97,14 +97,14 @@ def test_an_append_that_was_interrupted_is_not_repeated(made: Bench) -> None:
 
     pipeline = made.pipeline()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(appending, "forget", interrupt)
+        patch.setattr("chatislav_source.runner.load_package.clear_append_mark", interrupt)
         with pytest.raises(KeyboardInterrupt):
             made.sync()
-    assert appending.is_noted(pipeline)
+    assert has_append_mark(pipeline)
 
     made.sync()
 
-    assert not appending.is_noted(made.pipeline())
+    assert not has_append_mark(made.pipeline())
     assert made.differences() == []
 
 
@@ -117,7 +117,7 @@ def test_an_append_that_fails_is_read_again_and_merged(made: Bench) -> None:
         connection.execute(f"ALTER TABLE {messages} ALTER content TYPE BIGINT USING 1")
     with pytest.raises(LoadFailedError, match="Nothing is lost"):
         made.sync(end_date=TODAY)
-    assert not appending.is_noted(made.pipeline())
+    assert not has_append_mark(made.pipeline())
     with duckdb.connect(str(made.database)) as connection:
         connection.execute(f"ALTER TABLE {messages} ALTER content TYPE VARCHAR")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from chatislav_source.destinations.writers import ROW_FILES
 from chatislav_source.records.schema import TABLES, Table
 
 from . import story
@@ -75,6 +76,6 @@ def test_each_pipeline_has_a_staging_dataset_of_its_own(told: Told) -> None:
 
 
 def test_no_file_is_left_behind(told: Told) -> None:
-    landing = Path(told.pipeline.working_dir, "landing")
+    files = Path(told.pipeline.working_dir, ROW_FILES)
 
-    assert list(landing.rglob("*.gz")) == []
+    assert list(files.rglob("*.gz")) == []

@@ -12,6 +12,7 @@ import pytest
 from dlt.common.destination import Destination
 
 from chatislav_source import chatislav
+from chatislav_source.destinations.writers import ROW_FILES
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 
 from .conftest import require_client
@@ -110,7 +111,7 @@ def test_a_source_that_is_only_iterated_gives_arrow_whatever_pipeline_there_is(
 def test_files_of_a_load_that_was_killed_are_removed_by_the_next(
     snowflake: Destination[Any, Any], source: Any, tmp_path: Path
 ) -> None:
-    left = tmp_path / "prepared" / "landing" / "conversations" / "conversations.1.jsonl.gz"
+    left = tmp_path / "prepared" / ROW_FILES / "conversations" / "conversations.1.jsonl.gz"
     left.parent.mkdir(parents=True)
     left.write_bytes(b"words of a contact")
 

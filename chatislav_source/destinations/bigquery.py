@@ -1,0 +1,43 @@
+"""BigQuery: JSON lines, and tables that are partitioned and clustered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chatislav_source.destinations.adapter import Adapter
+from chatislav_source.destinations.dlt_internals import (
+    CLUSTER_COLUMNS_HINT,
+    PARTITION_HINT,
+    TABLE_DESCRIPTION_HINT,
+)
+from chatislav_source.destinations.jsonl import JSON_LINES
+from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Column, Table
+
+# The day by which analysts filter. A merge finds its rows by key in any partition, so the only
+# other concern is that few partitions are rewritten: those of the days that changed.
+PARTITIONED_BY = {
+    CONVERSATIONS.name: "created_at",
+    MESSAGES.name: "created_at",
+    ANALYTICS.name: "date",
+}
+CLUSTERED_BY = {
+    CONVERSATIONS.name: ["bot_id", "session_id"],
+    MESSAGES.name: ["bot_id", "session_id"],
+    ANALYTICS.name: ["bot_id", "channel"],
+}
+
+
+def table_hints(table: Table) -> dict[str, Any]:
+    """Description and clustering; dlt makes the descriptions of columns itself."""
+    return {
+        TABLE_DESCRIPTION_HINT: table.meaning,
+        CLUSTER_COLUMNS_HINT: CLUSTERED_BY[table.name],
+    }
+
+
+def column_hints(table: Table, column: Column) -> dict[str, Any]:
+    """The mark of the column that the table is partitioned by."""
+    return {PARTITION_HINT: True} if column.name == PARTITIONED_BY[table.name] else {}
+
+
+ADAPTER = Adapter(file_format=JSON_LINES, table_hints=table_hints, column_hints=column_hints)
