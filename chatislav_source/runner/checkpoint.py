@@ -1,4 +1,4 @@
-"""Stored states of partitions: reads and writes them, and sees whose they are.
+"""Reads and writes the stored states of partitions, and checks which destination they describe.
 
 dlt stores one resource state per stream, in the same load package as the rows it describes:
 
@@ -8,8 +8,8 @@ dlt stores one resource state per stream, in the same load package as the rows i
               hold; see `row_digests.CommitMarker`
 
 dlt keeps a pipeline's state by its name. Where the same name loads into another database, the state
-of the one would be believed for the other, and what the other lacks would never be read. So the
-pipeline's folder has a fingerprint of its destination.
+would say that rows are loaded which only the first database has, and they would never be read. So
+the pipeline's folder keeps a fingerprint of its destination.
 """
 
 from __future__ import annotations

@@ -11,7 +11,13 @@ import dlt
 import duckdb
 import pytest
 
-from chatislav_source.runner.checkpoint import fingerprint, keep_to_destination
+from chatislav_source.runner import checkpoint
+from chatislav_source.runner.checkpoint import (
+    fingerprint,
+    keep_to_destination,
+    remember,
+    stored_states,
+)
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 from chatislav_source.source import sync
 from tests.conftest import TODAY
@@ -66,3 +72,41 @@ def test_the_fingerprint_asks_nothing_of_the_destination(
 ) -> None:
     assert fingerprint(into("one")) != fingerprint(into("two"))
     assert list(tmp_path.glob("*.duckdb")) == []
+
+
+def test_states_are_stored_by_bot_and_those_of_other_bots_stay() -> None:
+    resource_state: dict[str, Any] = {"bots": {"1": {"a": 1}, "2": {"a": 2}}, "trusted": {}}
+
+    remember(resource_state, {2: {"a": 3}, 4: {"a": 4}})
+
+    assert stored_states(resource_state, [1, 2, 3, 4]) == {
+        1: {"a": 1},
+        2: {"a": 3},
+        3: None,
+        4: {"a": 4},
+    }
+    assert resource_state["trusted"] == {}
+
+
+@pytest.mark.parametrize("bots", [None, [], "text", 7])
+def test_a_resource_state_that_is_damaged_holds_no_states(bots: Any) -> None:
+    resource_state = {"bots": bots}
+
+    assert stored_states(resource_state, [1]) == {1: None}
+    remember(resource_state, {1: {"a": 1}})
+    assert stored_states(resource_state, [1]) == {1: {"a": 1}}
+
+
+def test_all_that_a_resource_state_holds_is_described(
+    api: Sandbox, into: Callable[[str], dlt.Pipeline]
+) -> None:
+    pipeline = into("one")
+    sync(pipeline, bot_ids=[101], api_key=SANDBOX_KEY, base_url=api.base_url)
+
+    resources = pipeline.state["sources"]["chatislav"]["resources"]
+
+    described = [line.split()[0] for line in str(checkpoint.__doc__).splitlines() if line.strip()]
+    assert set(resources) == {"conversations", "analytics"}
+    for resource_state in resources.values():
+        assert set(resource_state) == {"bots", "trusted"}
+        assert set(resource_state) <= set(described)

@@ -22,7 +22,7 @@ def analytics_partition(
 ) -> AnalyticsPartition:
     """The partition that reads every day of one bot's analytics that is not final.
 
-    Where the state is not `trusted`, it is not believed about which rows the tables hold.
+    Unless the state is `trusted`, what it says of the rows in the tables is ignored.
     """
     known, problem = restored(stored, bot_id, options.base_url, options.today)
     warn_unused(problem, bot_id)

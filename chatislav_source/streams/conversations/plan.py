@@ -18,7 +18,7 @@ def conversations_partition(
 ) -> ConversationsPartition:
     """The partition that brings one bot's conversations up to date, or continues to.
 
-    Where the state is not `trusted`, it is not believed about which rows the tables hold.
+    Unless the state is `trusted`, what it says of the rows in the tables is ignored.
     """
     known, problem = state.restored(stored, bot_id, options.base_url, options.now)
     warn_unused(problem, bot_id)
