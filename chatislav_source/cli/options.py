@@ -34,9 +34,9 @@ def database_option(default: str, help_text: str) -> Callable[[Command], Command
     return click.option("--database", type=kind, default=default, show_default=True, help=help_text)
 
 
-def as_day(_: click.Context, option: click.Parameter, text: str | None) -> date | None:
+def as_day(_context: click.Context, option: click.Parameter, text: str | None) -> date | None:
     """A callback of click that turns ISO text into a day."""
-    return day_of(f"--{option.name}".replace("_", "-"), text)
+    return day_of(option.opts[0], text)
 
 
 debug_option = click.option("--debug", is_flag=True, help="Show tracebacks and a detailed log.")
