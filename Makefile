@@ -6,19 +6,27 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 
 EXTRAS := dev,postgres,snowflake,bigquery
 
-.PHONY: demo test test-orchestrators bench lint constraints clean
+PYTEST := $(BIN)/python -m pytest
+IN_PARALLEL := --numprocesses auto --dist worksteal
+
+.PHONY: demo test test-slow test-orchestrators bench lint constraints clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/chatislav demo
 
 test: $(VENV)/.installed-dev
+	$(PYTEST) $(IN_PARALLEL)
+
+# What `test` leaves out: the emulators of Snowflake and BigQuery, each in an environment of its
+# own, and the storms that `test` runs shorter.
+test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.destinations.servers.environments
-	$(BIN)/python -m pytest
+	$(PYTEST) $(IN_PARALLEL) -m slow
 
 # Real Airflow and Dagster, each in an environment of its own: minutes, so not part of `test`.
 test-orchestrators: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.orchestrators.environments
-	CHATISLAV_TEST_ORCHESTRATORS=1 $(BIN)/python -m pytest tests/orchestrators
+	CHATISLAV_TEST_ORCHESTRATORS=1 $(PYTEST) tests/orchestrators
 
 # Not beside the clients of other warehouses: they bring pandas, which Arrow then imports.
 bench: .venvs/bench/.installed

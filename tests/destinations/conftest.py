@@ -22,6 +22,7 @@ from .warehouses import Warehouse
 
 REQUIRE_ALL = "CHATISLAV_TEST_REQUIRE_ALL"
 WAREHOUSES = ("duckdb", "postgres", "snowflake", "bigquery")
+EMULATED = {"snowflake", "bigquery"}  # their environments take minutes to build
 STORY_SECONDS = 300  # on a busy machine; usually 15
 IGNORED_WARNINGS = (
     # on purpose not installed: its gRPC connections would not obey the guard against real hosts
@@ -31,14 +32,24 @@ IGNORED_WARNINGS = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # before tests are deselected by their markers
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the warnings of other people's clients pass, and give time, in these tests only."""
+    """Let the warnings of other people's clients pass, give time, and mark what is slow."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             for warning in IGNORED_WARNINGS:
                 item.add_marker(pytest.mark.filterwarnings(warning))
             # whichever test comes first waits until the story is told
             item.add_marker(pytest.mark.timeout(STORY_SECONDS))
+            if _needs_an_emulator(item):
+                item.add_marker(pytest.mark.slow)
+
+
+def _needs_an_emulator(item: pytest.Item) -> bool:
+    """Whether the test is of a warehouse that is emulated."""
+    callspec = getattr(item, "callspec", None)
+    params = callspec.params if callspec else {}
+    return not EMULATED.isdisjoint({params.get("told"), params.get("warehouse")})
 
 
 @pytest.fixture(scope="package", autouse=True)
