@@ -36,27 +36,27 @@ class Unrepresentable:
 UNREPRESENTABLE = Unrepresentable()
 
 
-def cleaned(value: Any) -> tuple[Any, int]:
+def sanitized(value: Any) -> tuple[Any, int]:
     """`value` with every NUL and lone surrogate replaced by U+FFFD, and how many there were."""
     if isinstance(value, str):
         return UNSTORABLE.subn(REPLACEMENT, value)
     if isinstance(value, list):
-        pairs = [cleaned(item) for item in value]
+        pairs = [sanitized(item) for item in value]
         return [item for item, _ in pairs], sum(count for _, count in pairs)
     if isinstance(value, dict):
         result, total = {}, 0
         for key, item in value.items():
-            (new_key, in_key), (new_item, in_item) = cleaned(key), cleaned(item)
+            (new_key, in_key), (new_item, in_item) = sanitized(key), sanitized(item)
             # two names that only differ in what is replaced must not become one
             is_taken = in_key and (new_key in value or new_key in result)
-            result[cleaned_key(key) if is_taken else new_key] = new_item
+            result[sanitized_key(key) if is_taken else new_key] = new_item
             total += in_key + in_item
         return result, total
     return value, 0
 
 
-def cleaned_key(text: str) -> str:
-    """`text` as a storable key: what `cleaned` would make equal stays different."""
+def sanitized_key(text: str) -> str:
+    """`text` as a storable key: what `sanitized` would make equal stays different."""
     clean, count = UNSTORABLE.subn(REPLACEMENT, text)
     if not count and not WITH_DIGEST.search(text):
         return text
@@ -75,36 +75,36 @@ def json_text(value: Any) -> str | None:
 
 
 def column_array(
-    values: Sequence[Any], kind: DataType, zone: tzinfo
+    values: Sequence[Any], data_type: DataType, zone: tzinfo
 ) -> tuple[pa.Array, UnrepresentableValues]:
-    """The values as an Arrow array of `kind`, and those that do not fit, which are null there.
+    """The values as an Arrow array of `data_type`, and those it cannot represent, null there.
 
     Timestamps without an offset are read in `zone`.
     """
-    if kind == "json":
+    if data_type == "json":
         return pa.array([json_text(value) for value in values], pa.string()), {}
     try:
-        return _fast_array(values, kind, zone), {}
+        return _fast_array(values, data_type, zone), {}
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
-        return _careful_array(values, kind, zone)
+        return _careful_array(values, data_type, zone)
 
 
-def _fast_array(values: Sequence[Any], kind: DataType, zone: tzinfo) -> pa.Array:
-    if kind == "timestamp":
+def _fast_array(values: Sequence[Any], data_type: DataType, zone: tzinfo) -> pa.Array:
+    if data_type == "timestamp":
         return instants(pa.array(values, pa.string()), zone)
-    if kind in ("bigint", "double"):
+    if data_type in ("bigint", "double"):
         # given a type, Arrow makes 1 of 1.5 and of True; so it is left to find the type itself
         found = pa.array(values)
-        if kind == "double" and bool in map(type, values):
+        if data_type == "double" and bool in map(type, values):
             raise pa.ArrowInvalid("among floats, Arrow makes a number of True")
         if not (
             pa.types.is_null(found.type)
             or pa.types.is_integer(found.type)
-            or (kind == "double" and pa.types.is_floating(found.type))
+            or (data_type == "double" and pa.types.is_floating(found.type))
         ):
-            raise pa.ArrowInvalid(f"{found.type} in a {kind} column")
-        return found.cast(ARROW_TYPES[kind])
-    return pa.array(values, ARROW_TYPES[kind])
+            raise pa.ArrowInvalid(f"{found.type} in a {data_type} column")
+        return found.cast(ARROW_TYPES[data_type])
+    return pa.array(values, ARROW_TYPES[data_type])
 
 
 def instants(texts: pa.Array, zone: tzinfo) -> pa.Array:
@@ -131,30 +131,30 @@ def _in_range(instants: pa.Array) -> pa.Array:
 
 
 def _careful_array(
-    values: Sequence[Any], kind: DataType, zone: tzinfo
+    values: Sequence[Any], data_type: DataType, zone: tzinfo
 ) -> tuple[pa.Array, UnrepresentableValues]:
-    fitted: list[Any] = []
-    misfits: UnrepresentableValues = {}
+    coerced: list[Any] = []
+    unrepresentable: UnrepresentableValues = {}
     for number, value in enumerate(values):
-        fit = None if value is None else fitting(value, kind, zone)
-        if isinstance(fit, Unrepresentable):
-            misfits[number] = value
-            fit = None
-        fitted.append(fit)
-    return pa.array(fitted, ARROW_TYPES[kind]), misfits
+        result = None if value is None else coerce(value, data_type, zone)
+        if isinstance(result, Unrepresentable):
+            unrepresentable[number] = value
+            result = None
+        coerced.append(result)
+    return pa.array(coerced, ARROW_TYPES[data_type]), unrepresentable
 
 
-def fitting(value: Any, kind: DataType, zone: tzinfo) -> Any:
-    """`value` as `kind` if nothing of it is lost that way, else `UNREPRESENTABLE`."""
-    if kind == "timestamp":
+def coerce(value: Any, data_type: DataType, zone: tzinfo) -> Any:
+    """`value` as `data_type` if nothing of it is lost that way, else `UNREPRESENTABLE`."""
+    if data_type == "timestamp":
         return instant(value, zone)
-    if kind == "bool":
+    if data_type == "bool":
         return value if isinstance(value, bool) else UNREPRESENTABLE
-    if kind == "text":
+    if data_type == "text":
         return _text(value)
-    if kind == "bigint":
+    if data_type == "bigint":
         return _whole_number(value)
-    return _double(value) if kind == "double" else UNREPRESENTABLE
+    return _double(value) if data_type == "double" else UNREPRESENTABLE
 
 
 def _text(value: Any) -> Any:

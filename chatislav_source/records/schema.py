@@ -1,4 +1,4 @@
-"""What lands: every table and column, its type, unit and meaning, for dlt and for Arrow."""
+"""What lands: every table and column, its type, unit and description, for dlt and for Arrow."""
 
 from __future__ import annotations
 
@@ -23,14 +23,17 @@ ARROW_TYPES: dict[DataType, pa.DataType] = {
 }
 
 
+EXACT_IN_DOUBLE = 2**53  # integers beyond it lose digits in a double
+
+
 @dataclass(frozen=True)
 class Column:
-    """A column; `path` is where the API has it, None if it is ours."""
+    """A column; `json_path` is where the API has it, None if it is ours."""
 
     name: str
-    kind: DataType
-    meaning: str
-    path: tuple[str, ...] | None = None
+    data_type: DataType
+    description: str
+    json_path: tuple[str, ...] | None = None
     key: bool = False
 
 
@@ -39,13 +42,15 @@ class Table:
     """A table, its columns in order, and what one row of it is."""
 
     name: str
-    meaning: str
+    description: str
     columns: tuple[Column, ...]
 
     @property
     def arrow_schema(self) -> pa.Schema:
         """The Arrow schema; json columns are JSON text, timestamps are UTC microseconds."""
-        return pa.schema([pa.field(c.name, ARROW_TYPES[c.kind], not c.key) for c in self.columns])
+        return pa.schema(
+            [pa.field(c.name, ARROW_TYPES[c.data_type], not c.key) for c in self.columns]
+        )
 
     @property
     def keys(self) -> list[str]:
@@ -118,8 +123,8 @@ MESSAGES = Table(
     "Messages of the conversations; a conversation's messages are replaced as a set.",
     (
         # a message does not say whose it is: its conversation does
-        replace(BOT_ID, path=None),
-        replace(SESSION_ID, path=None),
+        replace(BOT_ID, json_path=None),
+        replace(SESSION_ID, json_path=None),
         Column("message_index", "bigint", "Place in the API's list, from 0."),
         Column("id", "text", "The message's id.", ("id",)),
         Column("created_at", "timestamp", "When it was sent, UTC.", ("createdAt",)),
@@ -176,16 +181,16 @@ def snake_case(name: str) -> str:
 
 
 def _metrics(
-    group: str, metrics: dict[str, str], kind: DataType, others: DataType, odd: set[str]
+    group: str, metrics: dict[str, str], data_type: DataType, others: DataType, odd: set[str]
 ) -> list[Column]:
     return [
         Column(
             f"{group}__{snake_case(name)}",
-            others if name in odd else kind,
-            meaning,
+            others if name in odd else data_type,
+            description,
             ("analytics", group, name),
         )
-        for name, meaning in metrics.items()
+        for name, description in metrics.items()
     ]
 
 

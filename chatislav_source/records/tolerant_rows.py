@@ -17,9 +17,9 @@ import orjson
 import pyarrow as pa
 
 from chatislav_source.records.convert import (
-    cleaned_key,
     column_array,
     json_text,
+    sanitized_key,
     value_at,
 )
 from chatislav_source.records.schema import (
@@ -41,7 +41,7 @@ def known_fields(table: Table) -> dict[tuple[str, ...], frozenset[str]]:
     """Per object of the API (its path), the names in it that have a column of `table`."""
     found: dict[tuple[str, ...], set[str]] = {}
     for column in table.columns:
-        path = column.path or ()
+        path = column.json_path or ()
         for depth in range(len(path)):
             found.setdefault(path[:depth], set()).add(path[depth])
     return {path: frozenset(names) for path, names in found.items()}
@@ -104,7 +104,7 @@ def session_id_of(item: Row) -> str | None:
     value = item.get("sessionId")
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    return cleaned_key(value) if isinstance(value, str) and value else None
+    return sanitized_key(value) if isinstance(value, str) and value else None
 
 
 def page_rows(
@@ -187,18 +187,18 @@ def _table(
     extras: list[Row | None],
     zone: tzinfo,
 ) -> pa.Table:
-    """The Arrow table of `items`; columns that are ours come from `own`, misfits go to `extra`."""
+    """The Arrow table of `items`; `own` has columns that are ours, `extras` takes unrepresentable."""
     arrays = {}
     for column in table.columns:
         if column.name in own:
-            arrays[column.name] = pa.array(own[column.name], ARROW_TYPES[column.kind])
-        elif column.path:
-            values = _values(items, column.path)
-            arrays[column.name], misfits = column_array(values, column.kind, zone)
+            arrays[column.name] = pa.array(own[column.name], ARROW_TYPES[column.data_type])
+        elif column.json_path:
+            values = _values(items, column.json_path)
+            arrays[column.name], unrepresentable = column_array(values, column.data_type, zone)
             # a sub-field of a json column is there already, whole
-            if column.path[0] != "summary":
-                for number, value in misfits.items():
-                    extras[number] = _with_misfit(extras[number], column.path, value)
+            if column.json_path[0] != "summary":
+                for number, value in unrepresentable.items():
+                    extras[number] = _with_unrepresentable(extras[number], column.json_path, value)
     arrays["extra"] = pa.array(
         [json_text(extra) if extra else None for extra in extras], pa.string()
     )
@@ -216,13 +216,15 @@ def _values(items: Iterable[Row], path: tuple[str, ...]) -> list[Any]:
     return [value_at(item, path) for item in items]
 
 
-def _with_misfit(extra: Row | None, path: tuple[str, ...], value: Any) -> Row:
+def _with_unrepresentable(extra: Row | None, path: tuple[str, ...], value: Any) -> Row:
     """`extra` with `value` under the API's own names."""
     name, *rest = path
     result = dict(extra or {})
     if rest:
         inner = result.get(name)
-        result[name] = _with_misfit(inner if isinstance(inner, dict) else None, tuple(rest), value)
+        result[name] = _with_unrepresentable(
+            inner if isinstance(inner, dict) else None, tuple(rest), value
+        )
     else:
         result[name] = value
     return result

@@ -18,12 +18,12 @@ from chatislav_source.records.convert import (
     UNREPRESENTABLE,
     UNSTORABLE,
     Unrepresentable,
-    cleaned,
-    cleaned_key,
+    coerce,
     column_array,
-    fitting,
     instant,
     json_text,
+    sanitized,
+    sanitized_key,
     value_at,
 )
 from chatislav_source.records.schema import ARROW_TYPES, DataType
@@ -81,21 +81,21 @@ ALIKE = st.sampled_from([st.booleans(), NUMBERS, TEXTS, ISO_TEXTS, VALUES]).flat
 def test_a_column_is_what_its_values_are_when_each_is_looked_at_alone(
     kind: DataType, values: list[Any], zone: tzinfo
 ) -> None:
-    alone = [None if value is None else fitting(value, kind, zone) for value in values]
+    alone = [None if value is None else coerce(value, kind, zone) for value in values]
 
-    array, misfits = column_array(values, kind, zone)
+    array, unrepresentable = column_array(values, kind, zone)
 
     expected = [None if isinstance(value, Unrepresentable) else value for value in alone]
     assert array.type == ARROW_TYPES[kind]
     assert repr(array.to_pylist()) == repr(pa.array(expected, ARROW_TYPES[kind]).to_pylist())
-    assert {n: repr(value) for n, value in misfits.items()} == {
+    assert {n: repr(value) for n, value in unrepresentable.items()} == {
         n: repr(values[n]) for n, value in enumerate(alone) if isinstance(value, Unrepresentable)
     }
 
 
 @given(st.integers() | st.floats(allow_nan=False))
 def test_a_number_is_in_a_column_exactly_or_not_at_all(number: float) -> None:
-    whole, double = fitting(number, "bigint", UTC), fitting(number, "double", UTC)
+    whole, double = coerce(number, "bigint", UTC), coerce(number, "double", UTC)
 
     assert whole is UNREPRESENTABLE or whole == number
     assert double is UNREPRESENTABLE or double == number
@@ -125,7 +125,7 @@ def test_a_number_is_in_a_column_exactly_or_not_at_all(number: float) -> None:
     ],
 )
 def test_what_fits_a_column_is_written_down_here(kind: DataType, value: Any, fitted: Any) -> None:
-    result = fitting(value, kind, UTC)
+    result = coerce(value, kind, UTC)
 
     assert repr(result) == repr(fitted)
 
@@ -144,10 +144,10 @@ def test_what_fits_a_column_is_written_down_here(kind: DataType, value: Any, fit
     ],
 )
 def test_a_local_time_of_belgrade_is_stored_in_utc(text: str, utc: str) -> None:
-    array, misfits = column_array([text], "timestamp", BELGRADE)
+    array, unrepresentable = column_array([text], "timestamp", BELGRADE)
 
     assert array.to_pylist() == [datetime.fromisoformat(utc).replace(tzinfo=UTC)]
-    assert misfits == {}
+    assert unrepresentable == {}
 
 
 @given(st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1), timezones=st.timezones()))
@@ -165,10 +165,10 @@ def offset_text(offset: timedelta) -> str:
 
 
 def test_digits_beyond_microseconds_are_cut_and_the_instant_is_kept() -> None:
-    array, misfits = column_array(["2026-06-23T10:15:00.1234567Z"], "timestamp", UTC)
+    array, unrepresentable = column_array(["2026-06-23T10:15:00.1234567Z"], "timestamp", UTC)
 
     assert array.to_pylist() == [datetime(2026, 6, 23, 10, 15, 0, 123456, UTC)]
-    assert misfits == {}
+    assert unrepresentable == {}
 
 
 @given(ANY_JSON)
@@ -176,7 +176,7 @@ def test_digits_beyond_microseconds_are_cut_and_the_instant_is_kept() -> None:
 def test_cleaned_values_can_be_stored_and_lose_no_name(value: Any) -> None:
     before = deepcopy(value)
 
-    result, count = cleaned(value)
+    result, count = sanitized(value)
 
     assert not UNSTORABLE.search(signs(result))
     assert count == len(UNSTORABLE.findall(signs(value)))
@@ -185,15 +185,15 @@ def test_cleaned_values_can_be_stored_and_lose_no_name(value: Any) -> None:
 
 
 def test_a_text_without_signs_to_replace_stays_as_it_is() -> None:
-    assert cleaned({"ž": ["Ђ", "😀", REPLACEMENT]}) == ({"ž": ["Ђ", "😀", REPLACEMENT]}, 0)
+    assert sanitized({"ž": ["Ђ", "😀", REPLACEMENT]}) == ({"ž": ["Ђ", "😀", REPLACEMENT]}, 0)
 
 
 @given(NASTY_TEXT, NASTY_TEXT)
 @example("a\0", "a\ud800")
 @example("a\0", "a\ufffd")
-@example("a\0", cleaned_key("a\0"))
+@example("a\0", sanitized_key("a\0"))
 def test_different_ids_stay_different_when_cleaned(one: str, other: str) -> None:
-    keys = cleaned_key(one), cleaned_key(other)
+    keys = sanitized_key(one), sanitized_key(other)
 
     assert (keys[0] == keys[1]) == (one == other)
     assert not any(UNSTORABLE.search(key) for key in keys)
@@ -201,7 +201,7 @@ def test_different_ids_stay_different_when_cleaned(one: str, other: str) -> None
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\ufffd")))
 def test_an_ordinary_id_is_stored_as_it_is(text: str) -> None:
-    assert cleaned_key(text) == text
+    assert sanitized_key(text) == text
 
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)

@@ -165,12 +165,12 @@ def test_times_are_read_as_the_careful_way_reads_them(
     created_at: str | None, last_activity: str | None
 ) -> None:
     item = Conversation("s", BOT_ID, Raw(b"[]"), createdAt=created_at, lastActivity=last_activity)
-    expected, misfits = column_array([created_at, last_activity], "timestamp", UTC)
+    expected, unrepresentable = column_array([created_at, last_activity], "timestamp", UTC)
 
     moments = typed_times([item])
 
     created, active = expected.cast(pa.int64()).to_pylist()
-    assert moments == (None if misfits else ([created], [active]))
+    assert moments == (None if unrepresentable else ([created], [active]))
 
 
 GOOD = {

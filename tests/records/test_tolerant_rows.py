@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chatislav_source.records.convert import UNREPRESENTABLE, cleaned, fitting
+from chatislav_source.records.convert import UNREPRESENTABLE, coerce, sanitized
 from chatislav_source.records.json_decoder import decode
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, DELETED, MESSAGES, Table
 from chatislav_source.records.tolerant_rows import (
@@ -219,8 +219,8 @@ ITEMS = st.builds(
 
 
 def as_sent(item: Any) -> Any:
-    """What a JSON value is after it was decoded and cleaned."""
-    return cleaned(decode(json.dumps(item).encode())[0])[0]
+    """What a JSON value is after it was decoded and sanitized."""
+    return sanitized(decode(json.dumps(item).encode())[0])[0]
 
 
 @given(st.lists(ITEMS, min_size=1, max_size=3))
@@ -275,14 +275,14 @@ def values_by_path(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
 def is_kept(path: Path, value: Any, row: dict[str, Any], table: Table) -> bool:
     """Whether a value is in the row, at its column or under its path in json."""
     for column in table.columns:
-        if column.path is None:
+        if column.json_path is None:
             continue
-        rest = path[len(column.path) :]
-        if column.kind == "json" and (*column.path, *rest) == path:
+        rest = path[len(column.json_path) :]
+        if column.data_type == "json" and (*column.json_path, *rest) == path:
             return is_at(row[column.name], rest, value)
-        if column.path == path and is_in_column(value, row[column.name], column.kind):
+        if column.json_path == path and is_in_column(value, row[column.name], column.data_type):
             return True
-        if value in (None, {}) and column.path[: len(path)] == path:
+        if value in (None, {}) and column.json_path[: len(path)] == path:
             return True  # an object without a value is the same as none
     return is_at(row["extra"], path, value)
 
@@ -297,7 +297,7 @@ def is_at(text: str | None, path: Path, value: Any) -> bool:
 
 def is_in_column(value: Any, stored: Any, kind: Any) -> bool:
     """Whether a column holds a value as its kind of column would."""
-    fitted = None if value is None else fitting(value, kind, UTC)
+    fitted = None if value is None else coerce(value, kind, UTC)
     return fitted is not UNREPRESENTABLE and stored == fitted
 
 

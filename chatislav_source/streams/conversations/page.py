@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from chatislav_source.api.client import CONVERSATIONS_PATH, TRIES, ApiResponse, ChatislavClient, Row
 from chatislav_source.errors import UnexpectedResponseError, WrongShapeError
-from chatislav_source.records.convert import cleaned
+from chatislav_source.records.convert import sanitized
 from chatislav_source.records.fast_decode import (
     Decoded,
     TypedPage,
@@ -82,7 +82,7 @@ class PageRequest:
 
 @dataclass(frozen=True)
 class PageBody:
-    """A decoded body: typed if it is as documented, else JSON values, which may need `cleaned`."""
+    """A decoded body: typed if it is as documented, else JSON values, which may need `sanitized`."""
 
     value: Row | TypedPage = field(repr=False)  # personal data, and so is the body
     body: bytes = field(repr=False)
@@ -208,7 +208,7 @@ class PageReader:
         session_ids = self._session_ids(request, items)
         replaced = 0
         if needs_cleaning:
-            items, replaced = cleaned(items)
+            items, replaced = sanitized(items)
         rows = page_rows(items, session_ids, self.bot_id, self.zone, answer.read_at)
         is_read_again = self._is_read_again(request.window)
         digests = _digests(session_ids, digest_of, items) if is_read_again else {}
@@ -271,7 +271,7 @@ def _digests(
 
 
 def decode_envelope(body: bytes) -> tuple[Row, bytes, bool]:
-    """The JSON object of a page, its body, and whether texts in it need `cleaned`.
+    """The JSON object of a page, its body, and whether texts in it need `sanitized`.
 
     Raises:
         ValueError: the body is no JSON.
