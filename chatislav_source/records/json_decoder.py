@@ -15,6 +15,9 @@ import orjson
 
 from chatislav_source.records.schema import EXACT_IN_DOUBLE
 
+Row = dict[str, Any]
+"""An object of the API as JSON values, by its own names."""
+
 NUL = re.compile(rb"\\u0000")  # in a page `re` finds it twice as fast as `in`
 MAX_DIGITS = 4000  # of an integer; Python refuses to read longer ones
 WORTH_A_LOOK = frozenset({float, dict, list})

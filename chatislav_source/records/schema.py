@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import pyarrow as pa
+
+JsonPath = tuple[str, ...]
+"""Names that lead to a value in an object of the API."""
 
 DataType = Literal["bigint", "text", "timestamp", "bool", "json", "double", "date"]
 
@@ -28,12 +32,15 @@ EXACT_IN_DOUBLE = 2**53  # integers beyond it lose digits in a double
 
 @dataclass(frozen=True)
 class Column:
-    """A column; `json_path` is where the API has it, None if it is ours."""
+    """A column; `json_path` is where the API has its value, None if the API has none.
+
+    A column whose path goes on from that of a JSON column is a copy of a part of it.
+    """
 
     name: str
     data_type: DataType
     description: str
-    json_path: tuple[str, ...] | None = None
+    json_path: JsonPath | None = None
     key: bool = False
 
 
@@ -51,6 +58,16 @@ class Table:
         return pa.schema(
             [pa.field(c.name, ARROW_TYPES[c.data_type], not c.key) for c in self.columns]
         )
+
+    @property
+    def json_paths(self) -> dict[JsonPath, Column]:
+        """The columns whose values the API has, by where it has them, in the table's order."""
+        return {column.json_path: column for column in self.columns if column.json_path}
+
+    def is_part_of_json(self, path: JsonPath) -> bool:
+        """Whether a JSON column holds the value at `path` too."""
+        outer = [self.json_paths.get(path[:depth]) for depth in range(1, len(path))]
+        return any(column is not None and column.data_type == "json" for column in outer)
 
     @property
     def keys(self) -> list[str]:
@@ -231,3 +248,16 @@ ANALYTICS = Table(
 )
 
 TABLES = (CONVERSATIONS, MESSAGES, ANALYTICS)
+
+COERCION_VERSION = 1
+"""Must be raised when the same value would become another value in the same column."""
+
+
+def version_of(*tables: Table) -> bytes:
+    """Sixteen bytes that differ when the same answer of the API would become other rows."""
+    columns = [(t.name, c.name, c.data_type, c.json_path) for t in tables for c in t.columns]
+    return hashlib.blake2b(repr((COERCION_VERSION, columns)).encode(), digest_size=16).digest()
+
+
+SCHEMA_VERSION = version_of(*TABLES)
+"""Key of every digest of a row, so that digests of rows made by another schema are void."""

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from chatislav_source.records.convert import sanitized_key
+from chatislav_source.records.sanitize import sanitized_key
 from chatislav_source.records.schema import CONVERSATIONS, MESSAGES
 from chatislav_source.sandbox import World
 from tests.exactness.truth import DATASET, TODAY, Bench, bench, days_ago, stored

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from chatislav_source.api.client import ANALYTICS_PATH, ApiResponse, ChatislavClient, Row
+from chatislav_source.api.client import ANALYTICS_PATH, ApiResponse, ChatislavClient
 from chatislav_source.errors import WrongShapeError
-from chatislav_source.records.convert import sanitized
-from chatislav_source.records.json_decoder import decode
+from chatislav_source.records.json_decoder import Row, decode
+from chatislav_source.records.sanitize import sanitized
 from chatislav_source.records.tolerant_rows import DayTotals, digest_of
 
 PATH = ANALYTICS_PATH

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from copy import deepcopy
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,21 +12,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chatislav_source.records.convert import (
-    REPLACEMENT,
+from chatislav_source.records.columns import (
     UNREPRESENTABLE,
-    UNSTORABLE,
     Unrepresentable,
     coerce,
     column_array,
     instant,
     json_text,
-    sanitized,
-    sanitized_key,
     value_at,
 )
 from chatislav_source.records.schema import ARROW_TYPES, DataType
-from tests.json_values import ANY_JSON, NASTY_TEXT, leaves, signs
 
 SURROGATE = chr(0xD800)
 BELGRADE = ZoneInfo("Europe/Belgrade")
@@ -169,39 +163,6 @@ def test_digits_beyond_microseconds_are_cut_and_the_instant_is_kept() -> None:
 
     assert array.to_pylist() == [datetime(2026, 6, 23, 10, 15, 0, 123456, UTC)]
     assert unrepresentable == {}
-
-
-@given(ANY_JSON)
-@example({"a\0": 1, "a" + SURROGATE: [{"b\0": 2, "b\ufffd": 3}], "a\ufffd": 4})
-def test_cleaned_values_can_be_stored_and_lose_no_name(value: Any) -> None:
-    before = deepcopy(value)
-
-    result, count = sanitized(value)
-
-    assert not UNSTORABLE.search(signs(result))
-    assert count == len(UNSTORABLE.findall(signs(value)))
-    assert len(leaves(result)) == len(leaves(value))
-    assert value == before
-
-
-def test_a_text_without_signs_to_replace_stays_as_it_is() -> None:
-    assert sanitized({"ž": ["Ђ", "😀", REPLACEMENT]}) == ({"ž": ["Ђ", "😀", REPLACEMENT]}, 0)
-
-
-@given(NASTY_TEXT, NASTY_TEXT)
-@example("a\0", "a\ud800")
-@example("a\0", "a\ufffd")
-@example("a\0", sanitized_key("a\0"))
-def test_different_ids_stay_different_when_cleaned(one: str, other: str) -> None:
-    keys = sanitized_key(one), sanitized_key(other)
-
-    assert (keys[0] == keys[1]) == (one == other)
-    assert not any(UNSTORABLE.search(key) for key in keys)
-
-
-@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\ufffd")))
-def test_an_ordinary_id_is_stored_as_it_is(text: str) -> None:
-    assert sanitized_key(text) == text
 
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
