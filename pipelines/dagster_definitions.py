@@ -36,15 +36,15 @@ def asset_spec(table: Any) -> dg.AssetSpec:
     columns = [
         dg.TableColumn(
             column.name,
-            column.kind,
-            column.meaning,
+            column.data_type,
+            column.description,
             dg.TableColumnConstraints(nullable=not column.key),
         )
         for column in table.columns
     ]
     return dg.AssetSpec(
         ["chatislav", table.name],
-        description=table.meaning,
+        description=table.description,
         group_name="chatislav",
         kinds={"dlt", DESTINATION},
         metadata={"dagster/column_schema": dg.TableSchema(columns)},

@@ -225,11 +225,13 @@ def test_the_sandbox_settings_that_it_names_exist() -> None:
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_it_has_every_table_and_column_with_type_and_meaning(table: Any) -> None:
-    text = PAGES["docs/tables.md"].split(f"## `{table.name}`\n\n{table.meaning}\n")[1]
+    text = PAGES["docs/tables.md"].split(f"## `{table.name}`\n\n{table.description}\n")[1]
 
     described = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*) \|$", text.split("\n#")[0], re.MULTILINE)
 
-    assert described == [(column.name, column.kind, column.meaning) for column in table.columns]
+    assert described == [
+        (column.name, column.data_type, column.description) for column in table.columns
+    ]
 
 
 def test_it_has_every_argument_with_its_environment_variable() -> None:

@@ -60,7 +60,7 @@ def test_every_column_exists_with_its_type_after_a_first_load_of_nothing(
     with Sandbox(World.generate(bot_ids=(101,), conversations=0)) as api:
         pipeline.run(source(api, start_date=datetime.now(UTC).date()))
 
-    expected = [(column.name, DUCKDB_TYPES[column.kind]) for column in table.columns]
+    expected = [(column.name, DUCKDB_TYPES[column.data_type]) for column in table.columns]
     assert columns(pipeline, table.name) == expected
 
 
@@ -286,9 +286,9 @@ def test_tables_and_columns_have_descriptions_and_keys_in_the_schema(
     tables = pipeline.default_schema.tables
     for table in TABLES:
         landed = tables[table.name]
-        assert landed["description"] == table.meaning
+        assert landed["description"] == table.description
         for column in table.columns:
-            assert landed["columns"][column.name]["description"] == column.meaning
+            assert landed["columns"][column.name]["description"] == column.description
     assert tables["analytics"]["columns"]["timezone"]["primary_key"]
     assert tables[MESSAGES.name]["references"][0]["referenced_table"] == CONVERSATIONS.name
 

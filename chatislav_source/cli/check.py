@@ -10,7 +10,8 @@ from chatislav_source.api.client import ChatislavClient
 from chatislav_source.api.rate_limiter import RateLimiter
 from chatislav_source.config import SyncConfig
 from chatislav_source.errors import AuthenticationError, BotAccessError, ChatislavError
-from chatislav_source.streams.conversations.page import PATH, PageRequest, decode_envelope
+from chatislav_source.records.convert import parse_page
+from chatislav_source.streams.conversations.page import PATH, PageRequest
 from chatislav_source.streams.date_window import DateWindow
 
 TRIES = 3  # somebody waits for the answer
@@ -49,7 +50,13 @@ def check_bots(options: SyncConfig) -> list[CheckResult]:
 def _error(client: ChatislavClient, bot_id: int, options: SyncConfig) -> ChatislavError | None:
     request = PageRequest(bot_id, DateWindow(options.now.date(), None), None, 1)
     try:
-        client.post(PATH, request.query(), f"bot {bot_id}", decode_envelope, tries=TRIES)
+        client.post(
+            PATH,
+            request.query(),
+            f"bot {bot_id}",
+            lambda body: parse_page(body, bot_id, options.api_zone),
+            tries=TRIES,
+        )
     except ChatislavError as error:
         return error
     return None

@@ -30,7 +30,7 @@ CLUSTERED_BY = {
 def table_hints(table: Table) -> dict[str, Any]:
     """Description and clustering; dlt makes the descriptions of columns itself."""
     return {
-        TABLE_DESCRIPTION_HINT: table.meaning,
+        TABLE_DESCRIPTION_HINT: table.description,
         CLUSTER_COLUMNS_HINT: CLUSTERED_BY[table.name],
     }
 

@@ -52,7 +52,7 @@ def changed_tables(pipeline: dlt.Pipeline, info: LoadInfo) -> list[Table]:
         for package in info.load_packages
         for name in package.schema_update
     }
-    return [table for table in TABLES if (table.name, table.meaning) in described]
+    return [table for table in TABLES if (table.name, table.description) in described]
 
 
 def complete_tables(pipeline: dlt.Pipeline, tables: list[Table]) -> None:
@@ -80,7 +80,7 @@ def complete_tables(pipeline: dlt.Pipeline, tables: list[Table]) -> None:
 def table_comment(client: SqlClient, table: Table) -> list[str]:
     """A comment that says what one row is."""
     name = client.make_qualified_table_name(table.name)
-    return [f"COMMENT ON TABLE {name} IS {_literal(table.meaning)}"]
+    return [f"COMMENT ON TABLE {name} IS {_literal(table.description)}"]
 
 
 def comments(client: SqlClient, table: Table) -> list[str]:
@@ -88,7 +88,7 @@ def comments(client: SqlClient, table: Table) -> list[str]:
     name = client.make_qualified_table_name(table.name)
     columns = [
         f"COMMENT ON COLUMN {name}.{client.escape_column_name(column.name)}"
-        f" IS {_literal(column.meaning)}"
+        f" IS {_literal(column.description)}"
         for column in table.columns
     ]
     return [*table_comment(client, table), *columns]

@@ -41,16 +41,16 @@ def hints_of(
         write_disposition="append" if appends else REPLACE_SET if is_child else UPSERT,
         references=TO_PARENT if is_child else None,
         file_format=file_format,  # type: ignore[arg-type]
-        additional_table_hints={"description": table.meaning, **adapter.table_hints(table)},
+        additional_table_hints={"description": table.description, **adapter.table_hints(table)},
     )
 
 
 def _column_hints(table: Table, column: Column, adapter: Adapter) -> TColumnSchema:
     hints: TColumnSchema = {
         "name": column.name,
-        "data_type": column.kind,
+        "data_type": column.data_type,
         "nullable": not column.key,
-        "description": column.meaning,
+        "description": column.description,
     }
     if column.key:
         hints["merge_key" if table is MESSAGES else "primary_key"] = True

@@ -11,12 +11,11 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from chatislav_source.records.schema import DataType, Table
+from chatislav_source.records.schema import EXACT_IN_DOUBLE, DataType, Table
 
 JSON_LINES: Final = "jsonl"
 """dlt's name of the format."""
 
-EXACT_IN_DOUBLE = 2**53  # BigQuery reads a greater number as a double, unless it is text
 
 
 class JsonLinesFile:
@@ -48,7 +47,7 @@ def json_lines(table: Table, rows: pa.Table) -> bytes:
     JSON columns are written unchanged, to the digit. Timestamps are ISO in UTC with Z, dates ISO.
     """
     names = [column.name for column in table.columns]
-    values = [_values(rows[column.name], column.kind) for column in table.columns]
+    values = [_values(rows[column.name], column.data_type) for column in table.columns]
     lines = [
         orjson.dumps({name: value for name, value in zip(names, row, strict=True) if _is(value)})
         for row in zip(*values, strict=True)
@@ -60,20 +59,21 @@ def _is(value: Any) -> bool:
     return value is not None
 
 
-def _values(column: pa.ChunkedArray, kind: DataType) -> list[Any]:
+def _values(column: pa.ChunkedArray, data_type: DataType) -> list[Any]:
     """The values of a column as orjson takes them."""
-    if kind == "timestamp":
+    if data_type == "timestamp":
         in_utc = column.cast(pa.timestamp("us"))  # without a zone none has to be looked up
         return list(pc.strftime(in_utc, format="%Y-%m-%dT%H:%M:%SZ").to_pylist())
-    if kind == "date":
+    if data_type == "date":
         return list(column.cast(pa.string()).to_pylist())
     values: list[Any] = column.to_pylist()
-    if kind == "json":
+    if data_type == "json":
         return [text and orjson.Fragment(text) for text in values]
-    if kind == "bigint":
+    if data_type == "bigint":
         return [_whole(value) for value in values]
     return values
 
 
 def _whole(value: int | None) -> int | str | None:
+    # BigQuery reads a greater number as a double, unless it is text
     return str(value) if value is not None and abs(value) > EXACT_IN_DOUBLE else value

@@ -1,207 +1,151 @@
-"""From JSON values to Arrow columns; a value that does not fit its column is kept aside.
+"""From the body of `POST /conversations` to record batches, by the hot path where it can be taken.
 
-The fast way hands a whole column to Arrow. Only where Arrow refuses is each value looked at alone.
+`parse_page` makes a page of a body; `record_batches` makes the rows of many pages at once, which is
+faster than one by one.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 
-import orjson
-import pyarrow as pa
 import pyarrow.compute as pc
 
-from chatislav_source.records.schema import ARROW_TYPES, DataType
-
-UnrepresentableValues = dict[int, Any]
-"""Row number → the value that did not fit the column."""
-
-INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # legal in JSON, refused by most warehouses
-REPLACEMENT = "\ufffd"
-WITH_DIGEST = re.compile(REPLACEMENT + ".*#[0-9a-f]{12}$", re.DOTALL)
-FIRST_MICROSECOND = -62_135_596_800_000_000  # since 1970; Arrow reaches further than Python
-LAST_MICROSECOND = 253_402_300_799_999_999
+from chatislav_source.errors import WrongShapeError
+from chatislav_source.records.fast_decode import FastPage, FastRecords, decode_page
+from chatislav_source.records.fast_rows import fast_batches
+from chatislav_source.records.json_decoder import Row, decode
+from chatislav_source.records.record_batch import RecordBatch
+from chatislav_source.records.sanitize import sanitized
+from chatislav_source.records.tolerant_rows import digest_of, page_rows, session_id_of
 
 
-class Unrepresentable:
-    """Stands for a value that has no place in its column; there is one, `UNREPRESENTABLE`."""
+@dataclass(frozen=True)
+class TolerantRecords:
+    """The conversations of one page as rows, and by session id what `digest_of` makes of each."""
+
+    batch: RecordBatch
+    digests: dict[str, bytes] = field(repr=False)
+
+    @property
+    def session_ids(self) -> Sequence[str]:
+        """The ids, in the order of the page."""
+        return self.batch.session_ids
+
+    @property
+    def created(self) -> Sequence[int | None]:
+        """Microseconds of `createdAt` since 1970 in UTC, None where there is none."""
+        return self.batch.created
+
+    @property
+    def active(self) -> Sequence[int | None]:
+        """Microseconds of `lastActivity` since 1970 in UTC, None where there is none."""
+        return self.batch.active
+
+    def days_of_messages(self, number: int) -> set[date]:
+        """The days on which the messages of one conversation were sent; none if not documented."""
+        own = self.batch.messages["created_at"].filter(pc.equal(self.batch.parents, number))
+        return {sent_at.date() for sent_at in own.to_pylist() if sent_at is not None}
 
 
-UNREPRESENTABLE = Unrepresentable()
+@dataclass(frozen=True)
+class TolerantPage:
+    """A page as JSON values, which warehouses can store."""
+
+    items: list[Row] = field(repr=False)  # personal data
+    session_ids: list[str]
+    bot_id: int
+    zone: tzinfo
+    has_more: bool
+    next_token: str | None
+    replaced_characters: int
+
+    def records(self, read_at: datetime) -> TolerantRecords:
+        """The conversations, read at that time."""
+        batch = page_rows(self.items, self.session_ids, self.bot_id, self.zone, read_at)
+        digests = dict(zip(self.session_ids, map(digest_of, self.items), strict=True))
+        return TolerantRecords(batch, digests)
 
 
-def cleaned(value: Any) -> tuple[Any, int]:
-    """`value` with every NUL and lone surrogate replaced by U+FFFD, and how many there were."""
-    if isinstance(value, str):
-        return UNSTORABLE.subn(REPLACEMENT, value)
-    if isinstance(value, list):
-        pairs = [cleaned(item) for item in value]
-        return [item for item, _ in pairs], sum(count for _, count in pairs)
-    if isinstance(value, dict):
-        result, total = {}, 0
-        for key, item in value.items():
-            (new_key, in_key), (new_item, in_item) = cleaned(key), cleaned(item)
-            # two names that only differ in what is replaced must not become one
-            is_taken = in_key and (new_key in value or new_key in result)
-            result[cleaned_key(key) if is_taken else new_key] = new_item
-            total += in_key + in_item
-        return result, total
-    return value, 0
+Records = FastRecords | TolerantRecords
+"""The conversations of one page, whichever way they were read."""
+
+ParsedPage = FastPage | TolerantPage
+"""A page, whichever way it was read."""
 
 
-def cleaned_key(text: str) -> str:
-    """`text` as a storable key: what `cleaned` would make equal stays different."""
-    clean, count = UNSTORABLE.subn(REPLACEMENT, text)
-    if not count and not WITH_DIGEST.search(text):
-        return text
-    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
-    return f"{clean}#{digest}"
-
-
-def json_text(value: Any) -> str | None:
-    """`value` as compact JSON, None for None; integers of any size are written out."""
-    if value is None:
-        return None
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def column_array(
-    values: Sequence[Any], kind: DataType, zone: tzinfo
-) -> tuple[pa.Array, UnrepresentableValues]:
-    """The values as an Arrow array of `kind`, and those that do not fit, which are null there.
-
-    Timestamps without an offset are read in `zone`.
-    """
-    if kind == "json":
-        return pa.array([json_text(value) for value in values], pa.string()), {}
-    try:
-        return _fast_array(values, kind, zone), {}
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
-        return _careful_array(values, kind, zone)
-
-
-def _fast_array(values: Sequence[Any], kind: DataType, zone: tzinfo) -> pa.Array:
-    if kind == "timestamp":
-        return instants(pa.array(values, pa.string()), zone)
-    if kind in ("bigint", "double"):
-        # given a type, Arrow makes 1 of 1.5 and of True; so it is left to find the type itself
-        found = pa.array(values)
-        if kind == "double" and bool in map(type, values):
-            raise pa.ArrowInvalid("among floats, Arrow makes a number of True")
-        if not (
-            pa.types.is_null(found.type)
-            or pa.types.is_integer(found.type)
-            or (kind == "double" and pa.types.is_floating(found.type))
-        ):
-            raise pa.ArrowInvalid(f"{found.type} in a {kind} column")
-        return found.cast(ARROW_TYPES[kind])
-    return pa.array(values, ARROW_TYPES[kind])
-
-
-def instants(texts: pa.Array, zone: tzinfo) -> pa.Array:
-    """ISO texts as instants in UTC; those without an offset are read in `zone`.
+def parse_page(body: bytes, bot_id: int, zone: tzinfo) -> ParsedPage:
+    """The page in `body`; times without an offset are read in `zone`.
 
     Raises:
-        pa.ArrowInvalid: one is no instant, or some have an offset and some have none.
+        ValueError: it is not JSON.
+        WrongShapeError: to believe it would lose rows, or it has rows of another bot.
     """
-    if zone is UTC:
-        try:
-            naive = pc.cast(texts, pa.timestamp("us"))
-            return _in_range(naive.view(ARROW_TYPES["timestamp"]))  # UTC needs no reckoning
-        except pa.ArrowInvalid:
-            pass  # at least one has an offset: then all of them may have one
-    return _in_range(pc.cast(texts, ARROW_TYPES["timestamp"]))  # refused where one has no offset
+    # in another zone, instants without an offset need a careful look each
+    fast = decode_page(body, bot_id) if zone is UTC else None
+    return fast or tolerant_page(*decode(body), bot_id, zone)
 
 
-def _in_range(instants: pa.Array) -> pa.Array:
-    bounds = pc.min_max(instants.cast(pa.int64()))
-    first, last = bounds["min"].as_py(), bounds["max"].as_py()
-    if first is not None and (first < FIRST_MICROSECOND or last > LAST_MICROSECOND):
-        raise pa.ArrowInvalid("an instant that Python cannot hold")
-    return instants
+def tolerant_page(value: Any, needs_sanitizing: bool, bot_id: int, zone: tzinfo) -> TolerantPage:
+    """The page that the JSON value of a body holds.
 
-
-def _careful_array(
-    values: Sequence[Any], kind: DataType, zone: tzinfo
-) -> tuple[pa.Array, UnrepresentableValues]:
-    fitted: list[Any] = []
-    misfits: UnrepresentableValues = {}
-    for number, value in enumerate(values):
-        fit = None if value is None else fitting(value, kind, zone)
-        if isinstance(fit, Unrepresentable):
-            misfits[number] = value
-            fit = None
-        fitted.append(fit)
-    return pa.array(fitted, ARROW_TYPES[kind]), misfits
-
-
-def fitting(value: Any, kind: DataType, zone: tzinfo) -> Any:
-    """`value` as `kind` if nothing of it is lost that way, else `UNREPRESENTABLE`."""
-    if kind == "timestamp":
-        return instant(value, zone)
-    if kind == "bool":
-        return value if isinstance(value, bool) else UNREPRESENTABLE
-    if kind == "text":
-        return _text(value)
-    if kind == "bigint":
-        return _whole_number(value)
-    return _double(value) if kind == "double" else UNREPRESENTABLE
-
-
-def _text(value: Any) -> Any:
-    if isinstance(value, str):
-        return value
-    is_number = isinstance(value, int) and not isinstance(value, bool)
-    return str(value) if is_number else UNREPRESENTABLE
-
-
-def _whole_number(value: Any) -> Any:
-    # True is an int in Python: a rating of true is 1
-    is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-    return int(value) if is_whole and INT64_MIN <= value <= INT64_MAX else UNREPRESENTABLE
-
-
-def _double(value: Any) -> Any:
-    if isinstance(value, float):
-        return value
-    if not isinstance(value, int) or isinstance(value, bool):
-        return UNREPRESENTABLE
-    try:
-        number = float(value)
-    except OverflowError:
-        return UNREPRESENTABLE
-    return number if number == value else UNREPRESENTABLE  # compared exactly: no digit was lost
-
-
-def instant(value: Any, zone: tzinfo) -> datetime | Unrepresentable:
-    """An ISO date-time as an instant in UTC, to the microsecond.
-
-    Without an offset it is read in `zone`: as the first of two where clocks were set back, as if
-    they had not been where they were set forward.
+    Raises:
+        WrongShapeError: as `parse_page` says.
     """
-    if not isinstance(value, str):
-        return UNREPRESENTABLE
-    try:
-        moment = datetime.fromisoformat(value)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return UNREPRESENTABLE
+    problem = _envelope_problem(value)
+    if problem:
+        raise WrongShapeError(problem)
+    session_ids = [_session_id(item, bot_id) for item in value["conversations"]]
+    items, replaced = value["conversations"], 0
+    if needs_sanitizing:
+        items, replaced = sanitized(items)
+    pagination = value["pagination"]
+    has_more, token = pagination["hasMore"], pagination.get("nextCursor")
+    return TolerantPage(items, session_ids, bot_id, zone, has_more, token, replaced)
 
 
-def value_at(item: Mapping[str, Any], path: tuple[str, ...]) -> Any:
-    """The value at `path`; None where a part of the path is missing or not an object."""
-    value: Any = item
-    for name in path:
-        if not isinstance(value, dict):
-            return None
-        value = value.get(name)
-    return value
+def _envelope_problem(value: Any) -> str | None:
+    """What is wrong with a page's envelope, so that believing it would lose rows; else None."""
+    if not isinstance(value, dict):
+        return "the body is not an object"
+    if not isinstance(value.get("conversations"), list):
+        return "`conversations` is not a list"
+    pagination = value.get("pagination")
+    if not isinstance(pagination, dict):
+        return "`pagination` is not an object"
+    if not isinstance(pagination.get("hasMore"), bool):
+        return "`pagination.hasMore` is not true or false"
+    token = pagination.get("nextCursor")
+    if token is not None and not isinstance(token, str):
+        return "`pagination.nextCursor` is not text"
+    if pagination["hasMore"] and not token:
+        return "`hasMore`, but no `nextCursor`"
+    return None
+
+
+def _session_id(item: Any, bot_id: int) -> str:
+    session_id = session_id_of(item) if isinstance(item, dict) else None
+    if session_id is None:
+        raise WrongShapeError("a conversation has no sessionId")
+    if str(item.get("botId", bot_id)) not in (str(bot_id), "None"):
+        raise WrongShapeError("it holds another bot's rows")
+    return session_id
+
+
+def record_batches(records: Sequence[Records]) -> list[RecordBatch]:
+    """The rows of each page, in order: by the hot path for all, else for each, else tolerantly."""
+    fast = [each for each in records if isinstance(each, FastRecords)]
+    made = iter(fast_batches(fast) or map(_alone, fast))
+    return [next(made) if isinstance(each, FastRecords) else each.batch for each in records]
+
+
+def _alone(page: FastRecords) -> RecordBatch:
+    made = fast_batches([page])
+    return made[0] if made else _tolerant_batch(page)
+
+
+def _tolerant_batch(page: FastRecords) -> RecordBatch:
+    value, _ = decode(page.body)  # its texts are storable, else it had not been decoded before
+    return page_rows(value["conversations"], page.session_ids, page.bot_id, UTC, page.read_at)

@@ -1,10 +1,10 @@
-"""The hot path, first half: a page that looks as documented, decoded into typed objects.
+"""The hot path, first half: a page that is as documented, decoded into typed objects.
 
 A first load is mostly this. msgspec decodes conversations into slots instead of dicts, checks their
-types and names, and leaves JSON columns and messages as the bytes that were sent: `typed_rows.py`
-makes rows of many pages at once. What either half refuses (an unknown field, another type, a text
-no warehouse can hold) is not an error: the page then goes the careful way of `rows.py`, which has a
-place for everything. Both ways make the same rows, which a test holds.
+types and names, and leaves JSON columns and messages as the bytes that were sent: `fast_rows` makes
+rows of many pages at once. What either half refuses (an unknown field, another type, a text that no
+warehouse can hold) is not an error: `tolerant_rows` then makes the rows of the page, with a place
+for everything. Both make the same rows, which a test holds.
 """
 
 from __future__ import annotations
@@ -13,83 +13,69 @@ import hashlib
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import msgspec
 import pyarrow as pa
 from msgspec import Raw, Struct
 
-from chatislav_source.records.convert import instants
+from chatislav_source.records.columns import instants, microseconds
 from chatislav_source.records.json_decoder import NUL
-from chatislav_source.records.tolerant_rows import ROWS_VERSION
-
-NULL = Raw(b"null")
-NAIVE_EPOCH = datetime(1970, 1, 1)
-MICROSECOND = timedelta(microseconds=1)
+from chatislav_source.records.schema import CONVERSATIONS, SCHEMA_VERSION
+from chatislav_source.records.structs import struct_of
 
 
-class Contact(Struct, forbid_unknown_fields=True, gc=False):
-    """Who wrote."""
+class Conversation(Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """The fields of a conversation that code reads by name; `CONVERSATION` has all of them."""
 
-    ipAddress: str | None = None  # noqa: N815 - the API's names
-    phoneNumber: str | None = None  # noqa: N815
-
-
-class Summary(Struct, gc=False):
-    """What of a summary has a column; the whole of it is json."""
-
-    sentiment: str | None = None
-    resolution_status: str | None = None
-
-
-class Conversation(Struct, forbid_unknown_fields=True, gc=False):
-    """A conversation, by the API's names."""
-
-    sessionId: str  # noqa: N815
-    botId: int  # noqa: N815
+    session_id: str = msgspec.field(name="sessionId")
+    bot_id: int = msgspec.field(name="botId")
     messages: Raw
-    companyId: str | None = None  # noqa: N815
-    createdAt: str | None = None  # noqa: N815
-    lastActivity: str | None = None  # noqa: N815
-    channel: str | None = None
-    resolutionStatus: str | None = None  # noqa: N815
-    humanTakeover: bool | None = None  # noqa: N815
-    helpful: int | None = None
-    feedbackComment: str | None = None  # noqa: N815
-    summary: Raw = NULL
-    userForm: Raw = NULL  # noqa: N815
-    contact: Contact | None = None
+    created_at: str | None = msgspec.field(name="createdAt", default=None)
+    last_activity: str | None = msgspec.field(name="lastActivity", default=None)
 
 
 class SentAt(Struct, gc=False):
     """When a message was sent."""
 
-    createdAt: str | None = None  # noqa: N815
+    created_at: str | None = msgspec.field(name="createdAt", default=None)
 
 
 class Pagination(Struct, gc=False):
     """Whether there is more, and where."""
 
-    hasMore: bool  # noqa: N815
-    nextCursor: str | None = None  # noqa: N815
+    has_more: bool = msgspec.field(name="hasMore")
+    next_token: str | None = msgspec.field(name="nextCursor", default=None)
 
 
-class TypedPage(Struct, gc=False):
+if TYPE_CHECKING:
+    CONVERSATION = Conversation
+else:
+    CONVERSATION = struct_of(CONVERSATIONS.json_paths, base=Conversation)
+
+
+class Envelope(Struct, gc=False):
     """An answer of `POST /conversations`."""
 
-    conversations: list[Conversation]
+    conversations: list[CONVERSATION]
     pagination: Pagination
 
 
+ENVELOPE = msgspec.json.Decoder(Envelope)
+SENT_AT = msgspec.json.Decoder(list[SentAt])
+
+
 @dataclass(frozen=True)
-class Decoded:
+class FastRecords:
     """The conversations of one page, of which rows are made later, with those of other pages.
 
-    `created` and `active` have their times, as of `typed_times`.
+    `read_at` becomes `synced_at`. `created` and `active` are the microseconds of `createdAt` and of
+    `lastActivity` since 1970 in UTC, None where there is none.
     """
 
-    items: Sequence[Conversation] = field(repr=False)  # people's words, and so is the body
+    conversations: Sequence[Conversation] = field(repr=False)  # personal data, and so is the body
     body: bytes = field(repr=False)
     bot_id: int
     read_at: datetime
@@ -99,28 +85,75 @@ class Decoded:
     @cached_property
     def session_ids(self) -> list[str]:
         """The ids, in the order of the page."""
-        return [item.sessionId for item in self.items]
+        return [each.session_id for each in self.conversations]
+
+    @cached_property
+    def digests(self) -> dict[str, bytes]:
+        """By session id, what `digest_of` makes of the conversation; not made before it is read."""
+        return {each.session_id: digest_of(each) for each in self.conversations}
+
+    def days_of_messages(self, number: int) -> set[date]:
+        """The days on which the messages of one conversation were sent; none if not documented."""
+        return days_of_messages(self.conversations[number])
 
 
-PAGE = msgspec.json.Decoder(TypedPage)
-SENT_AT = msgspec.json.Decoder(list[SentAt])
+@dataclass(frozen=True)
+class FastPage:
+    """A decoded page; `created` and `active` are as in `FastRecords`."""
+
+    envelope: Envelope = field(repr=False)  # personal data, and so is the body
+    body: bytes = field(repr=False)
+    bot_id: int
+    created: list[int | None]
+    active: list[int | None]
+    replaced_characters: int = 0
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the window has another page."""
+        return self.envelope.pagination.has_more
+
+    @property
+    def next_token(self) -> str | None:
+        """The token of that page; None if there is none."""
+        return self.envelope.pagination.next_token
+
+    def records(self, read_at: datetime) -> FastRecords:
+        """The conversations, read at that time."""
+        conversations = self.envelope.conversations
+        return FastRecords(
+            conversations, self.body, self.bot_id, read_at, self.created, self.active
+        )
 
 
-def typed_page(body: bytes, bot_id: int) -> TypedPage | None:
-    """The page in `body`; None if it is seen not to be as documented."""
+def decode_page(body: bytes, bot_id: int) -> FastPage | None:
+    """The page in `body`, whose times have UTC as their zone; None if it is not as documented."""
     if NUL.search(body):  # a lone surrogate is refused by the decoder
         return None
     try:
         _refuse_no_utf8(body)  # what is left as bytes, the decoder does not look at
-        page = PAGE.decode(body)
-    except (msgspec.MsgspecError, pa.ArrowInvalid, RecursionError):
-        return None
-    if page.pagination.hasMore and not page.pagination.nextCursor:
-        return None
-    for item in page.conversations:
-        if item.botId != bot_id or not item.sessionId:
+        envelope = ENVELOPE.decode(body)
+        if not _is_of(bot_id, envelope):
             return None
-    return page
+        # not by Arrow, as workers have one page at a time: each of its calls gives the
+        # interpreter away
+        created = _times([each.created_at for each in envelope.conversations])
+        active = _times([each.last_activity for each in envelope.conversations])
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
+        return None
+    return FastPage(envelope, body, bot_id, created, active)
+
+
+def _times(texts: list[str | None]) -> list[int | None]:
+    read = datetime.fromisoformat
+    return [None if text is None else microseconds(read(text)) for text in texts]
+
+
+def _is_of(bot_id: int, envelope: Envelope) -> bool:
+    """Whether there is a token where there is more, and each conversation has its ids."""
+    if envelope.pagination.has_more and not envelope.pagination.next_token:
+        return False
+    return all(each.bot_id == bot_id and each.session_id for each in envelope.conversations)
 
 
 def _refuse_no_utf8(body: bytes) -> None:
@@ -129,40 +162,17 @@ def _refuse_no_utf8(body: bytes) -> None:
     pa.LargeStringArray.from_buffers(1, ends, pa.py_buffer(body)).validate(full=True)
 
 
-def typed_times(
-    items: Sequence[Conversation],
-) -> tuple[list[int | None], list[int | None]] | None:
-    """Microseconds of `createdAt` and of `lastActivity`; None if one of them is no instant.
-
-    Not by Arrow, as workers have one page at a time: each of its calls gives the interpreter away.
-    """
+def days_of_messages(conversation: Conversation) -> set[date]:
+    """The days on which its messages were sent; none where they are not as documented."""
     try:
-        created = [_microseconds(item.createdAt) for item in items]
-        return created, [_microseconds(item.lastActivity) for item in items]
-    except (ValueError, OverflowError):
-        return None
-
-
-def _microseconds(text: str | None) -> int | None:
-    """Since 1970, of what `values.instant` makes of the text with UTC as the zone."""
-    if text is None:
-        return None
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo:
-        moment = moment.astimezone(UTC).replace(tzinfo=None)
-    return (moment - NAIVE_EPOCH) // MICROSECOND
-
-
-def days_of_messages(item: Conversation) -> set[date]:
-    """The days on which its messages were sent; none where they do not tell."""
-    try:
-        texts = [message.createdAt for message in SENT_AT.decode(item.messages)]
+        texts = [message.created_at for message in SENT_AT.decode(conversation.messages)]
         sent = instants(pa.array(texts, pa.string()), UTC)
     except (msgspec.MsgspecError, ValueError):
         return set()
     return {moment.date() for moment in sent.drop_null().to_pylist()}
 
 
-def typed_digest(item: Conversation) -> bytes:
+def digest_of(conversation: Conversation) -> bytes:
     """Eight bytes that differ when anything the API says of a conversation differs."""
-    return hashlib.blake2b(msgspec.json.encode(item), digest_size=8, key=ROWS_VERSION).digest()
+    encoded = msgspec.json.encode(conversation)
+    return hashlib.blake2b(encoded, digest_size=8, key=SCHEMA_VERSION).digest()

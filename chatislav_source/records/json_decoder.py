@@ -13,14 +13,18 @@ from typing import Any
 
 import orjson
 
-EXACT_IN_DOUBLE = 2**53  # greater integers lose digits in a float
+from chatislav_source.records.schema import EXACT_IN_DOUBLE
+
+Row = dict[str, Any]
+"""An object of the API as JSON values, by its own names."""
+
 NUL = re.compile(rb"\\u0000")  # in a page `re` finds it twice as fast as `in`
 MAX_DIGITS = 4000  # of an integer; Python refuses to read longer ones
 WORTH_A_LOOK = frozenset({float, dict, list})
 
 
 def decode(body: bytes) -> tuple[Any, bool]:
-    """The JSON value in `body`, and whether texts in it need `cleaned`.
+    """The JSON value in `body`, and whether texts in it need `sanitized`.
 
     Numbers that no float and no integer of Python can hold become their text.
 
@@ -32,8 +36,8 @@ def decode(body: bytes) -> tuple[Any, bool]:
     except orjson.JSONDecodeError:
         # whatever else than a lone surrogate or a huge number is wrong fails here too
         return _decode_carefully(body), True
-    needs_cleaning = NUL.search(body) is not None
-    return _decode_carefully(body) if has_wide_number(value) else value, needs_cleaning
+    needs_sanitizing = NUL.search(body) is not None
+    return _decode_carefully(body) if has_wide_number(value) else value, needs_sanitizing
 
 
 def has_wide_number(value: Any) -> bool:

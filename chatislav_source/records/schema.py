@@ -1,11 +1,15 @@
-"""What lands: every table and column, its type, unit and meaning, for dlt and for Arrow."""
+"""What lands: every table and column, its type, unit and description, for dlt and for Arrow."""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import pyarrow as pa
+
+JsonPath = tuple[str, ...]
+"""Names that lead to a value in an object of the API."""
 
 DataType = Literal["bigint", "text", "timestamp", "bool", "json", "double", "date"]
 
@@ -23,14 +27,20 @@ ARROW_TYPES: dict[DataType, pa.DataType] = {
 }
 
 
+EXACT_IN_DOUBLE = 2**53  # integers beyond it lose digits in a double
+
+
 @dataclass(frozen=True)
 class Column:
-    """A column; `path` is where the API has it, None if it is ours."""
+    """A column; `json_path` is where the API has its value, None if the API has none.
+
+    A column whose path goes on from that of a JSON column is a copy of a part of it.
+    """
 
     name: str
-    kind: DataType
-    meaning: str
-    path: tuple[str, ...] | None = None
+    data_type: DataType
+    description: str
+    json_path: JsonPath | None = None
     key: bool = False
 
 
@@ -39,13 +49,25 @@ class Table:
     """A table, its columns in order, and what one row of it is."""
 
     name: str
-    meaning: str
+    description: str
     columns: tuple[Column, ...]
 
     @property
     def arrow_schema(self) -> pa.Schema:
         """The Arrow schema; json columns are JSON text, timestamps are UTC microseconds."""
-        return pa.schema([pa.field(c.name, ARROW_TYPES[c.kind], not c.key) for c in self.columns])
+        return pa.schema(
+            [pa.field(c.name, ARROW_TYPES[c.data_type], not c.key) for c in self.columns]
+        )
+
+    @property
+    def json_paths(self) -> dict[JsonPath, Column]:
+        """The columns whose values the API has, by where it has them, in the table's order."""
+        return {column.json_path: column for column in self.columns if column.json_path}
+
+    def is_part_of_json(self, path: JsonPath) -> bool:
+        """Whether a JSON column holds the value at `path` too."""
+        outer = [self.json_paths.get(path[:depth]) for depth in range(1, len(path))]
+        return any(column is not None and column.data_type == "json" for column in outer)
 
     @property
     def keys(self) -> list[str]:
@@ -118,8 +140,8 @@ MESSAGES = Table(
     "Messages of the conversations; a conversation's messages are replaced as a set.",
     (
         # a message does not say whose it is: its conversation does
-        replace(BOT_ID, path=None),
-        replace(SESSION_ID, path=None),
+        replace(BOT_ID, json_path=None),
+        replace(SESSION_ID, json_path=None),
         Column("message_index", "bigint", "Place in the API's list, from 0."),
         Column("id", "text", "The message's id.", ("id",)),
         Column("created_at", "timestamp", "When it was sent, UTC.", ("createdAt",)),
@@ -176,16 +198,16 @@ def snake_case(name: str) -> str:
 
 
 def _metrics(
-    group: str, metrics: dict[str, str], kind: DataType, others: DataType, odd: set[str]
+    group: str, metrics: dict[str, str], data_type: DataType, others: DataType, odd: set[str]
 ) -> list[Column]:
     return [
         Column(
             f"{group}__{snake_case(name)}",
-            others if name in odd else kind,
-            meaning,
+            others if name in odd else data_type,
+            description,
             ("analytics", group, name),
         )
-        for name, meaning in metrics.items()
+        for name, description in metrics.items()
     ]
 
 
@@ -226,3 +248,16 @@ ANALYTICS = Table(
 )
 
 TABLES = (CONVERSATIONS, MESSAGES, ANALYTICS)
+
+COERCION_VERSION = 1
+"""Must be raised when the same value would become another value in the same column."""
+
+
+def version_of(*tables: Table) -> bytes:
+    """Sixteen bytes that differ when the same answer of the API would become other rows."""
+    columns = [(t.name, c.name, c.data_type, c.json_path) for t in tables for c in t.columns]
+    return hashlib.blake2b(repr((COERCION_VERSION, columns)).encode(), digest_size=16).digest()
+
+
+SCHEMA_VERSION = version_of(*TABLES)
+"""Key of every digest of a row, so that digests of rows made by another schema are void."""

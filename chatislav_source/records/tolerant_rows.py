@@ -1,4 +1,4 @@
-"""From one page of the API to Arrow tables: the hot path, so whole columns at a time.
+"""From JSON values to the rows of a page, and of days of analytics, whole columns at a time.
 
 Everything the API sends has a place: a documented field its column, anything else `extra`.
 """
@@ -16,61 +16,26 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from chatislav_source.records.convert import (
-    cleaned_key,
-    column_array,
-    json_text,
-    value_at,
-)
+from chatislav_source.records.columns import column_array, json_text, value_at
+from chatislav_source.records.json_decoder import Row
+from chatislav_source.records.known_fields import known_fields
+from chatislav_source.records.record_batch import RecordBatch
+from chatislav_source.records.sanitize import sanitized_key
 from chatislav_source.records.schema import (
     ANALYTICS,
     ARROW_TYPES,
     CONVERSATIONS,
     DELETED,
     MESSAGES,
+    SCHEMA_VERSION,
+    JsonPath,
     Table,
 )
 
-Row = dict[str, Any]
-
-ROWS_VERSION = b"1"
-"""Changes when the same conversation would make other rows, so that what was remembered is void."""
-
-
-def known_fields(table: Table) -> dict[tuple[str, ...], frozenset[str]]:
-    """Per object of the API (its path), the names in it that have a column of `table`."""
-    found: dict[tuple[str, ...], set[str]] = {}
-    for column in table.columns:
-        path = column.path or ()
-        for depth in range(len(path)):
-            found.setdefault(path[:depth], set()).add(path[depth])
-    return {path: frozenset(names) for path, names in found.items()}
-
-
-CONVERSATION_FIELDS = known_fields(CONVERSATIONS)[()] | {"messages"}
-CONTACT_FIELDS = known_fields(CONVERSATIONS)[("contact",)]
-MESSAGE_FIELDS = known_fields(MESSAGES)[()]
-ANALYTICS_FIELDS = known_fields(ANALYTICS)
+CONVERSATION_FIELDS = known_fields(CONVERSATIONS, others=["messages"])
+MESSAGE_FIELDS = known_fields(MESSAGES)
+ANALYTICS_FIELDS = known_fields(ANALYTICS, others=["from", "to"])  # the days asked for are checked
 SCHEMA = "chatislav_v1"
-
-
-@dataclass(frozen=True)
-class RecordBatch:
-    """Conversations and their messages as Arrow tables.
-
-    `parents` has, for each row of `messages`, the row of `conversations` it belongs to;
-    `has_messages` tells of which conversations the messages are known (an empty list is known).
-    `session_ids`, `created` and `active` are columns of `conversations` as Python values, the
-    times in microseconds: whatever looks at single rows looks at these.
-    """
-
-    conversations: pa.Table = field(repr=False)  # people's words
-    messages: pa.Table = field(repr=False)
-    parents: pa.Array
-    has_messages: list[bool]
-    session_ids: Sequence[str]
-    created: list[int | None]
-    active: list[int | None]
 
 
 @dataclass(frozen=True)
@@ -82,21 +47,13 @@ class DayTotals:
     read_at: datetime
 
 
-NO_ROWS = RecordBatch(
-    CONVERSATIONS.arrow_schema.empty_table(),
-    MESSAGES.arrow_schema.empty_table(),
-    pa.array([], pa.int32()),
-    *([], [], [], []),
-)
-
-
 def digest_of(item: Row) -> bytes:
     """Eight bytes that differ when anything the API says of a conversation differs."""
     try:
         text = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
     except TypeError:  # an integer beyond 64 bits, or nested deeper than orjson goes
         text = json.dumps(item, sort_keys=True).encode()
-    return hashlib.blake2b(text, digest_size=8, key=ROWS_VERSION).digest()
+    return hashlib.blake2b(text, digest_size=8, key=SCHEMA_VERSION).digest()
 
 
 def session_id_of(item: Row) -> str | None:
@@ -104,7 +61,7 @@ def session_id_of(item: Row) -> str | None:
     value = item.get("sessionId")
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    return cleaned_key(value) if isinstance(value, str) and value else None
+    return sanitized_key(value) if isinstance(value, str) and value else None
 
 
 def page_rows(
@@ -156,16 +113,7 @@ def _message_rows(
 
 
 def _conversation_extra(item: Row) -> Row | None:
-    extra = None
-    if not CONVERSATION_FIELDS.issuperset(item):
-        extra = {name: item[name] for name in item if name not in CONVERSATION_FIELDS}
-    contact = item.get("contact")
-    if isinstance(contact, dict):
-        if not CONTACT_FIELDS.issuperset(contact):
-            unknown = {name: contact[name] for name in contact if name not in CONTACT_FIELDS}
-            extra = {**(extra or {}), "contact": unknown}
-    elif contact is not None:
-        extra = {**(extra or {}), "contact": contact}
+    extra = CONVERSATION_FIELDS.unknown_in(item)
     messages = item.get("messages")
     if messages is not None and not isinstance(messages, list):
         extra = {**(extra or {}), "messages": messages}
@@ -175,9 +123,7 @@ def _conversation_extra(item: Row) -> Row | None:
 def _message_extra(message: Any) -> Row | None:
     if not isinstance(message, dict):
         return {"message": message}
-    if MESSAGE_FIELDS.issuperset(message):
-        return None
-    return {name: message[name] for name in message if name not in MESSAGE_FIELDS}
+    return MESSAGE_FIELDS.unknown_in(message)
 
 
 def _table(
@@ -187,18 +133,20 @@ def _table(
     extras: list[Row | None],
     zone: tzinfo,
 ) -> pa.Table:
-    """The Arrow table of `items`; columns that are ours come from `own`, misfits go to `extra`."""
+    """The Arrow table of `items`; columns that are ours come from `own`.
+
+    Values that do not fit their column are put into `extras`.
+    """
     arrays = {}
     for column in table.columns:
         if column.name in own:
-            arrays[column.name] = pa.array(own[column.name], ARROW_TYPES[column.kind])
-        elif column.path:
-            values = _values(items, column.path)
-            arrays[column.name], misfits = column_array(values, column.kind, zone)
-            # a sub-field of a json column is there already, whole
-            if column.path[0] != "summary":
-                for number, value in misfits.items():
-                    extras[number] = _with_misfit(extras[number], column.path, value)
+            arrays[column.name] = pa.array(own[column.name], ARROW_TYPES[column.data_type])
+        elif column.json_path:
+            values = _values(items, column.json_path)
+            arrays[column.name], unrepresentable = column_array(values, column.data_type, zone)
+            if unrepresentable and not table.is_part_of_json(column.json_path):
+                for number, value in unrepresentable.items():
+                    extras[number] = _with_unrepresentable(extras[number], column.json_path, value)
     arrays["extra"] = pa.array(
         [json_text(extra) if extra else None for extra in extras], pa.string()
     )
@@ -209,20 +157,22 @@ def _each_time(moment: datetime, count: int) -> pa.Array:
     return pa.repeat(pa.scalar(moment, ARROW_TYPES["timestamp"]), count)
 
 
-def _values(items: Iterable[Row], path: tuple[str, ...]) -> list[Any]:
+def _values(items: Iterable[Row], path: JsonPath) -> list[Any]:
     if len(path) == 1:
         name = path[0]
         return [item.get(name) for item in items]
     return [value_at(item, path) for item in items]
 
 
-def _with_misfit(extra: Row | None, path: tuple[str, ...], value: Any) -> Row:
+def _with_unrepresentable(extra: Row | None, path: JsonPath, value: Any) -> Row:
     """`extra` with `value` under the API's own names."""
     name, *rest = path
     result = dict(extra or {})
     if rest:
         inner = result.get(name)
-        result[name] = _with_misfit(inner if isinstance(inner, dict) else None, tuple(rest), value)
+        result[name] = _with_unrepresentable(
+            inner if isinstance(inner, dict) else None, tuple(rest), value
+        )
     else:
         result[name] = value
     return result
@@ -239,24 +189,7 @@ def analytics_rows(days: Sequence[DayTotals]) -> pa.Table:
 
 
 def _analytics_extra(answer: Row) -> Row | None:
-    # the days asked for were checked, and the schema only matters when it is another one
-    ignored = {"from", "to"} | ({"schema"} if answer.get("schema") == SCHEMA else set())
-    return _unknown(answer, (), ignored)
-
-
-def _unknown(part: Row, path: tuple[str, ...], ignored: set[str]) -> Row | None:
-    """What of an analytics answer has no column, by the API's own names; None if nothing."""
-    found: Row = {}
-    known = ANALYTICS_FIELDS[path]
-    for name, value in part.items():
-        inner = (*path, name)
-        if name in ignored:
-            continue
-        if name not in known:
-            found[name] = value
-        elif inner in ANALYTICS_FIELDS:
-            if isinstance(value, dict):
-                value = _unknown(value, inner, set())
-            if value is not None:
-                found[name] = value
-    return found or None
+    unknown = ANALYTICS_FIELDS.unknown_in(answer) or {}
+    if unknown.get("schema") == SCHEMA:
+        del unknown["schema"]  # it only matters when it is another one
+    return unknown or None

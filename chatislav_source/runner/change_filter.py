@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from chatislav_source.records.tolerant_rows import RecordBatch
+from chatislav_source.records.record_batch import RecordBatch, kept_rows
 from chatislav_source.runner import dedup
 from chatislav_source.runner.dedup import ConversationsPage
 from chatislav_source.runner.row_digests import RowDigests
 from chatislav_source.streams.conversations import state
-from chatislav_source.streams.conversations.page import kept_rows
 from chatislav_source.streams.date_window import ONE_DAY, DateWindow, merged
 from chatislav_source.streams.state import State
 

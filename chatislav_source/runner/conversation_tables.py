@@ -11,9 +11,9 @@ import pyarrow as pa
 from chatislav_source.config import SyncConfig
 from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.extract.page_groups import PageGroups
-from chatislav_source.records.build import built
+from chatislav_source.records.convert import record_batches
+from chatislav_source.records.record_batch import RecordBatch
 from chatislav_source.records.schema import CONVERSATIONS, DELETED, MESSAGES, Table
-from chatislav_source.records.tolerant_rows import RecordBatch
 from chatislav_source.runner import dedup
 from chatislav_source.runner.change_filter import ChangeFilter, changed_rows
 from chatislav_source.runner.checkpoint import newest_states, remember
@@ -127,7 +127,7 @@ class ConversationTables:
     ) -> list[RecordBatch]:
         """The rows of `pages` that must be written; the state then says that they are."""
         read = [page for page in pages if page.item is not None]
-        batches = [page.rows for page in built(dedup.items_of(read))]
+        batches = record_batches([page.records for page in dedup.items_of(read)])
         rows = changed_rows(self._filters, read, batches, is_whole_run)
         states = newest_states(pages)
         noted = {bot_id: self._filters[bot_id].noted_in(states[bot_id]) for bot_id in states}

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chatislav_source.extract.stream_queue import ExtractedPage
+from chatislav_source.records.record_batch import RecordBatch, kept_rows
 from chatislav_source.records.schema import CONVERSATIONS, MESSAGES
-from chatislav_source.records.tolerant_rows import RecordBatch
-from chatislav_source.streams.conversations.page import Page, PageRequest, kept_rows
+from chatislav_source.streams.conversations.page import Page, PageRequest
 
 ConversationsPage = ExtractedPage[PageRequest, Page]
 Key = tuple[int, str]

@@ -51,7 +51,7 @@ def test_tables_are_described(told: Told) -> None:
 
     described = {name.lower(): (text or "").strip('"') for name, text in found}
     assert {table.name: described[table.name] for table in TABLES} == {
-        table.name: table.meaning for table in TABLES
+        table.name: table.description for table in TABLES
     }
 
 
@@ -59,7 +59,7 @@ def test_columns_are_described(told: Told) -> None:
     found = asked(told, COLUMN_COMMENTS[told.warehouse.name])
 
     described = {(table.lower(), column.lower()): text for table, column, text in found}
-    expected = {(t.name, column.name): column.meaning for t in TABLES for column in t.columns}
+    expected = {(t.name, column.name): column.description for t in TABLES for column in t.columns}
     assert {key: described[key] for key in expected} == expected
 
 

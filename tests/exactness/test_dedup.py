@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from chatislav_source.api.client import ApiResponse
 from chatislav_source.extract.stream_queue import ExtractedPage
-from chatislav_source.records.tolerant_rows import RecordBatch
+from chatislav_source.records.convert import record_batches, tolerant_page
+from chatislav_source.records.record_batch import RecordBatch
 from chatislav_source.runner import dedup
 from chatislav_source.runner.change_filter import ChangeFilter, changed_rows
 from chatislav_source.runner.dedup import ConversationsPage, PackageKeys
 from chatislav_source.runner.row_digests import RowDigests
-from chatislav_source.streams.conversations.page import Page, PageBody, PageReader, PageRequest
+from chatislav_source.streams.conversations.page import Page, PageReader, PageRequest
 from chatislav_source.streams.date_window import DateWindow
 from tests.exactness.model import BOT_ID, START, seeded
 
@@ -56,7 +57,8 @@ def page_of(items: Sequence[dict[str, Any]], marks: Any) -> Page:
         item["mark"] = str(mark)
     value = {"conversations": rendered, "pagination": {"hasMore": False}}
     request = PageRequest(BOT_ID, WINDOW, None, 100)
-    return READER.parse(request, ApiResponse(PageBody(value, b"", False), 0, 1, START))
+    parsed = tolerant_page(value, False, BOT_ID, UTC)
+    return READER.page(request, ApiResponse(parsed, 0, 1, START))
 
 
 def best(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -75,7 +77,9 @@ def test_the_newest_copy_wins_with_the_newest_messages_that_are_known(
     marks = iter(range(100))
     made = [page_of(items, marks) for items in pages]
 
-    parents, messages = dedup.joined(dedup.latest_versions([page.rows for page in made]))
+    parents, messages = dedup.joined(
+        dedup.latest_versions(record_batches([page.records for page in made]))
+    )
 
     everything = [item for items in pages for item in items]
     found = {row["session_id"]: row["feedback_comment"] for row in parents.to_pylist()}
@@ -134,7 +138,8 @@ def written(
     filters: dict[int, ChangeFilter], pages: Sequence[ConversationsPage], is_whole_run: bool
 ) -> list[RecordBatch]:
     """The rows that a load package of these pages writes."""
-    return changed_rows(filters, pages, [p.item.rows for p in pages if p.item], is_whole_run)
+    batches = record_batches([page.item.records for page in pages if page.item])
+    return changed_rows(filters, pages, batches, is_whole_run)
 
 
 def load(
@@ -154,7 +159,8 @@ def pages_of(
         item = {"sessionId": name, "feedbackComment": comment, "messages": []}
         value = {"conversations": [item], "pagination": {"hasMore": False}}
         request = PageRequest(BOT_ID, window, None, 100)
-        page = READER.parse(request, ApiResponse(PageBody(value, b"", False), 0, 1, START))
+        parsed = tolerant_page(value, False, BOT_ID, UTC)
+        page = READER.page(request, ApiResponse(parsed, 0, 1, START))
         pages_read.append(ExtractedPage(BOT_ID, request, page, {}))
     return pages_read
 

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from chatislav_source.records.convert import cleaned_key
+from chatislav_source.records.sanitize import sanitized_key
 from chatislav_source.records.schema import CONVERSATIONS, MESSAGES
 from chatislav_source.sandbox import World
 from tests.exactness.truth import DATASET, TODAY, Bench, bench, days_ago, stored
@@ -135,11 +135,11 @@ def test_ids_of_every_kind_stay_apart_and_may_be_shared_by_bots(made: Bench) -> 
     report = made.sync()
 
     assert report.complete
-    keys = {(bot_id, cleaned_key(name)) for name in SESSION_IDS for bot_id in (101, 102)}
+    keys = {(bot_id, sanitized_key(name)) for name in SESSION_IDS for bot_id in (101, 102)}
     assert len(keys) == 2 * len(SESSION_IDS)
     assert keys <= loaded(made).keys()
     for name in SESSION_IDS:
-        assert [row["content"] for row in messages_of(made, cleaned_key(name))] == ["Dobar dan"]
+        assert [row["content"] for row in messages_of(made, sanitized_key(name))] == ["Dobar dan"]
 
 
 def test_odd_values_fail_no_load_lose_no_row_and_change_no_table(made: Bench) -> None:

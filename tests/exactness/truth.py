@@ -152,7 +152,7 @@ def stored(database: Path, table: Table) -> list[Row]:
         names = found.columns
         rows = [dict(zip(names, values, strict=True)) for values in found.fetchall()]
     assert set(names) == {column.name for column in table.columns}
-    jsons = [column.name for column in table.columns if column.kind == "json"]
+    jsons = [column.name for column in table.columns if column.data_type == "json"]
     return [{name: _value(name, value, jsons) for name, value in row.items()} for row in rows]
 
 

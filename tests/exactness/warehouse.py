@@ -12,9 +12,10 @@ from chatislav_source.api.client import ApiResponse
 from chatislav_source.config import SyncConfig
 from chatislav_source.errors import ChatislavError, RetriesExhaustedError
 from chatislav_source.extract.stream_queue import ExtractedPage
+from chatislav_source.records.convert import record_batches, tolerant_page
 from chatislav_source.runner.change_filter import ChangeFilter, changed_rows
 from chatislav_source.streams.conversations import state
-from chatislav_source.streams.conversations.page import PATH, Page, PageBody, PageRequest
+from chatislav_source.streams.conversations.page import PATH, Page, PageRequest
 from chatislav_source.streams.conversations.partition import ConversationsPartition
 from chatislav_source.streams.conversations.plan import conversations_partition
 from tests.exactness.model import API, BOT_ID, ModelApi, options_at
@@ -51,7 +52,7 @@ class Warehouse:
         if not self.pages:
             return
         read = [page for page in self.pages if page.item is not None]
-        batches = [page.item.rows for page in read if page.item is not None]
+        batches = record_batches([page.item.records for page in read if page.item is not None])
         rows = changed_rows({BOT_ID: writing}, read, batches, is_whole_run=False)
         for page in rows:
             for row in page.conversations.select(["session_id", "feedback_comment"]).to_pylist():
@@ -130,8 +131,8 @@ def answered(
         error = RetriesExhaustedError(PATH, str(request), 4, "HTTP 500", random.random() < 0.5)
     else:
         try:
-            answer = ApiResponse(PageBody(api.page(request), b"", False), 0, 1, api.now)
-            result = partition.reader.parse(request, answer)
+            parsed = tolerant_page(api.page(request), False, BOT_ID, partition.reader.zone)
+            result = partition.reader.page(request, ApiResponse(parsed, 0, 1, api.now))
             return ExtractedPage(BOT_ID, request, result, partition.on_page(request, result))
         except ChatislavError as problem:
             error = problem

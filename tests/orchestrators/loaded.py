@@ -56,7 +56,7 @@ class RowDigests:
         """The rows of some bots, as Python has them."""
         among = ", ".join(map(str, bots))
         found = self.rows(f"SELECT * FROM {DATASET}.{table.name} WHERE bot_id IN ({among})")
-        jsons = [column.name for column in table.columns if column.kind == "json"]
+        jsons = [column.name for column in table.columns if column.data_type == "json"]
         return [
             {name: _value(value, name in jsons) for name, value in row.items()} for row in found
         ]

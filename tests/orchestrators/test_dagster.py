@@ -51,8 +51,8 @@ def test_assets_say_what_their_tables_and_columns_mean(dagster: Dagster) -> None
 
     assert described == {
         table.name: {
-            "description": table.meaning,
-            "columns": {column.name: column.meaning for column in table.columns},
+            "description": table.description,
+            "columns": {column.name: column.description for column in table.columns},
             "freshness": True,
         }
         for table in TABLES

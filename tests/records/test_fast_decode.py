@@ -5,29 +5,27 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from msgspec import Raw
 
-from chatislav_source.api.client import ApiResponse
-from chatislav_source.records.build import built
-from chatislav_source.records.convert import column_array
-from chatislav_source.records.fast_decode import (
-    Conversation,
-    Decoded,
-    days_of_messages,
-    typed_digest,
-    typed_page,
-    typed_times,
+from chatislav_source.errors import WrongShapeError
+from chatislav_source.records.columns import column_array
+from chatislav_source.records.convert import (
+    ParsedPage,
+    TolerantPage,
+    parse_page,
+    record_batches,
+    tolerant_page,
 )
-from chatislav_source.records.fast_rows import typed_rows
+from chatislav_source.records.fast_decode import FastPage, decode_page
+from chatislav_source.records.fast_rows import fast_batches
 from chatislav_source.records.json_decoder import decode
-from chatislav_source.records.tolerant_rows import RecordBatch, page_rows, session_id_of
-from chatislav_source.streams.conversations.page import Page, PageBody, PageReader, PageRequest
-from chatislav_source.streams.date_window import DateWindow
+from chatislav_source.records.record_batch import RecordBatch
+from chatislav_source.records.tolerant_rows import page_rows, session_id_of
 
 READ_AT = datetime(2026, 6, 30, 12, tzinfo=UTC)
 BOT_ID = 123
@@ -72,12 +70,9 @@ def body_of(items: list[Any], **pagination: Any) -> bytes:
 
 def fast(body: bytes) -> RecordBatch | None:
     """The rows by the hot path, if it takes the page."""
-    page = typed_page(body, BOT_ID)
-    moments = typed_times(page.conversations) if page else None
-    if page is None or moments is None:
-        return None
-    rows = typed_rows([Decoded(page.conversations, body, BOT_ID, READ_AT, *moments)])
-    return rows[0] if rows else None
+    page = decode_page(body, BOT_ID)
+    batches = fast_batches([page.records(READ_AT)]) if page else None
+    return batches[0] if batches else None
 
 
 def careful(body: bytes) -> RecordBatch:
@@ -164,13 +159,16 @@ ANY_TIME = st.one_of(
 def test_times_are_read_as_the_careful_way_reads_them(
     created_at: str | None, last_activity: str | None
 ) -> None:
-    item = Conversation("s", BOT_ID, Raw(b"[]"), createdAt=created_at, lastActivity=last_activity)
-    expected, misfits = column_array([created_at, last_activity], "timestamp", UTC)
+    item = {"sessionId": "s", "botId": BOT_ID, "messages": []}
+    expected, unrepresentable = column_array([created_at, last_activity], "timestamp", UTC)
 
-    moments = typed_times([item])
+    page = decode_page(
+        body_of([item | {"createdAt": created_at, "lastActivity": last_activity}]), BOT_ID
+    )
 
     created, active = expected.cast(pa.int64()).to_pylist()
-    assert moments == (None if misfits else ([created], [active]))
+    moments = page and (page.created, page.active)
+    assert moments == (None if unrepresentable else ([created], [active]))
 
 
 GOOD = {
@@ -242,7 +240,7 @@ def test_a_page_where_only_some_times_have_an_offset_makes_the_same_rows() -> No
 def test_a_body_that_may_not_be_believed_is_looked_at_before_it_counts_as_read(
     body: bytes,
 ) -> None:
-    assert typed_page(body, BOT_ID) is None
+    assert decode_page(body, BOT_ID) is None
 
 
 def test_json_columns_of_several_lines_go_the_careful_way() -> None:
@@ -254,9 +252,11 @@ def test_json_columns_of_several_lines_go_the_careful_way() -> None:
 
 def test_the_digest_differs_when_anything_differs() -> None:
     changes = [{}, {"channel": "viber"}, {"summary": {"sentiment": "x"}}, {"messages": [{}]}]
-    pages = [typed_page(body_of([GOOD | change]), BOT_ID) for change in changes]
+    pages = [decode_page(body_of([GOOD | change]), BOT_ID) for change in changes]
 
-    digests = {typed_digest(page.conversations[0]) for page in pages if page}
+    digests = {
+        digest for page in pages if page for digest in page.records(READ_AT).digests.values()
+    }
 
     assert len(digests) == len(changes)
 
@@ -269,14 +269,10 @@ def test_an_empty_page_has_empty_tables() -> None:
     assert rows.parents.type == pa.int32()
 
 
-def read_page(body: bytes, number: int = 0, is_careful: bool = False) -> Page:
-    """A page as the reader gives it."""
-    typed = None if is_careful else typed_page(body, BOT_ID)
-    value, needs_cleaning = (typed, False) if typed else decode(body)
-    decoded = PageBody(value, body, needs_cleaning)
-    answer = ApiResponse(decoded, len(body), 1, READ_AT + timedelta(seconds=number))
-    request = PageRequest(BOT_ID, DateWindow(date(2026, 6, 1), None), None, 100)
-    return PageReader(BOT_ID, UTC, READ_AT, READ_AT.date(), None).parse(request, answer)
+def batch_of(page: ParsedPage, number: int = 0) -> RecordBatch:
+    """The rows of a page that is made by itself, and was read so many seconds later."""
+    (batch,) = record_batches([page.records(READ_AT + timedelta(seconds=number))])
+    return batch
 
 
 ODD = [
@@ -294,23 +290,58 @@ ODD = [
 @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=60)
 def test_pages_together_make_the_rows_that_each_makes_alone(pages: list[list[Any]]) -> None:
     bodies = [body_of(items) for items in pages]
+    parsed = [parse_page(body, BOT_ID, UTC) for body in bodies]
 
-    together = built([read_page(body, number) for number, body in enumerate(bodies)])
+    together = record_batches(
+        [page.records(READ_AT + timedelta(seconds=number)) for number, page in enumerate(parsed)]
+    )
 
-    for number, (one, body) in enumerate(zip(together, bodies, strict=True)):
-        (alone,) = built([read_page(body, number)])
-        careful_one = read_page(body, number, is_careful=True)
-        assert one.decoded is None
-        assert comparable(one.rows) == comparable(alone.rows) == comparable(careful_one.rows)
-        assert one.replaced_characters == body.count(b"\\u0000")
+    for number, (one, page, body) in enumerate(zip(together, parsed, bodies, strict=True)):
+        alone = batch_of(page, number)
+        careful_one = batch_of(tolerant_page(*decode(body), BOT_ID, UTC), number)
+        assert comparable(one) == comparable(alone) == comparable(careful_one)
+        assert page.replaced_characters == body.count(b"\\u0000")
+
+
+def test_a_page_goes_the_hot_path_only_if_it_is_as_documented_and_its_zone_is_utc() -> None:
+    body = body_of([GOOD])
+
+    assert isinstance(parse_page(body, BOT_ID, UTC), FastPage)
+    assert isinstance(parse_page(body, BOT_ID, ZoneInfo("Europe/Belgrade")), TolerantPage)
+    assert isinstance(parse_page(body_of([ODD[3]]), BOT_ID, UTC), TolerantPage)
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        pytest.param(GOOD | {"sessionId": ""}, id="an empty id"),
+        pytest.param({"messages": []}, id="no id"),
+        pytest.param("x", id="no object"),
+        pytest.param(GOOD | {"botId": BOT_ID + 1}, id="another bot"),
+    ],
+)
+def test_a_page_with_a_conversation_that_cannot_be_told_apart_is_refused(item: Any) -> None:
+    with pytest.raises(WrongShapeError, match=r"no sessionId|another bot"):
+        parse_page(body_of([GOOD, item]), BOT_ID, UTC)
 
 
 def test_days_of_messages_are_told_without_rows() -> None:
     messages = [{"createdAt": f"2026-06-0{day}T10:00:00"} for day in (1, 3, 3)]
-    typed = typed_page(body_of([GOOD | {"messages": [*messages, {}]}]), BOT_ID)
-    odd = typed_page(body_of([GOOD | {"messages": ["x"]}]), BOT_ID)
-    assert typed
-    assert odd
+    item = GOOD | {"messages": [*messages, {}]}
+    page = decode_page(body_of([item, GOOD | {"messages": ["x"]}]), BOT_ID)
+    assert page
 
-    assert days_of_messages(typed.conversations[0]) == {date(2026, 6, 1), date(2026, 6, 3)}
-    assert days_of_messages(odd.conversations[0]) == set()
+    records = page.records(READ_AT)
+
+    assert records.days_of_messages(0) == {date(2026, 6, 1), date(2026, 6, 3)}
+    assert records.days_of_messages(1) == set()
+
+
+def test_both_ways_tell_the_days_of_messages() -> None:
+    items = [GOOD | {"messages": [{"createdAt": "2026-06-01T10:00:00"}, {}]}, GOOD]
+    fast_page = parse_page(body_of(items), BOT_ID, UTC)
+    other = tolerant_page(*decode(body_of(items)), BOT_ID, UTC)
+
+    for page in (fast_page, other):
+        records = page.records(READ_AT)
+        assert [records.days_of_messages(n) for n in (0, 1)] == [{date(2026, 6, 1)}, set()]

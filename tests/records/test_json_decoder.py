@@ -27,9 +27,9 @@ def test_a_value_that_needs_cleaning_is_never_overlooked(value: Any) -> None:
     body = json.dumps(value).encode()
     is_unstorable = any("\ud800" <= sign <= "\udfff" or sign == "\0" for sign in signs(value))
 
-    _, needs_cleaning = decode(body)
+    _, needs_sanitizing = decode(body)
 
-    assert needs_cleaning or not is_unstorable
+    assert needs_sanitizing or not is_unstorable
 
 
 @given(

@@ -53,7 +53,7 @@ every_table = pytest.mark.parametrize("table", TABLES, ids=lambda table: table.n
 
 @every_table
 def test_columns_are_those_of_the_contract_in_its_order(table: Table) -> None:
-    columns = [f"{column.name} {column.kind}" for column in table.columns]
+    columns = [f"{column.name} {column.data_type}" for column in table.columns]
 
     assert columns == " ".join(CONTRACT[table.name].split()).split(", ")
 
@@ -76,7 +76,7 @@ def test_keys_identify_a_row_and_are_never_null(table: Table, keys: list[str]) -
 
 @every_table
 def test_every_table_and_column_has_a_meaning_that_is_a_sentence(table: Table) -> None:
-    meanings = [table.meaning, *(column.meaning for column in table.columns)]
+    meanings = [table.description, *(column.description for column in table.columns)]
 
     assert [text for text in meanings if not text.endswith(".") or text != text.strip()] == []
 

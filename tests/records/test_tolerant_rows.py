@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from copy import deepcopy
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,121 +12,20 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chatislav_source.records.convert import UNREPRESENTABLE, cleaned, fitting
-from chatislav_source.records.json_decoder import decode
-from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, DELETED, MESSAGES, Table
+from chatislav_source.records.schema import CONVERSATIONS, DELETED, MESSAGES
 from chatislav_source.records.tolerant_rows import (
-    DayTotals,
-    RecordBatch,
-    analytics_rows,
     digest_of,
-    page_rows,
     session_id_of,
 )
-from tests.json_values import ANY_JSON, NASTY_TEXT
-
-READ_AT = datetime(2026, 6, 24, 12, tzinfo=UTC)
-DOCUMENTED = {
-    "sessionId": "0c7c7f87-2b62-4f20-9f8d-9a8f6a6f7a11",
-    "botId": 123,
-    "companyId": "123",
-    "createdAt": "2026-06-23T10:15:00",
-    "lastActivity": "2026-06-23T10:17:20",
-    "channel": "widget",
-    "resolutionStatus": "resolved",
-    "humanTakeover": False,
-    "helpful": 1,
-    "feedbackComment": "Helpful answer",
-    "summary": {"sentiment": "positive", "resolution_status": "resolved"},
-    "userForm": [],
-    "contact": {"ipAddress": "203.0.113.10", "phoneNumber": None},
-    "messages": [
-        {
-            "id": "f2df1bb8-884b-4412-b058-57a3b64bd232",
-            "createdAt": "2026-06-23T10:15:00",
-            "role": "user",
-            "content": "Hi, can you help?",
-        }
-    ],
-}
-DOCUMENTED_DAY: dict[str, Any] = {
-    "schema": "chatislav_v1",
-    "botId": 123,
-    "companyId": "123",
-    "agentId": "124",
-    "from": "2026-06-01",
-    "to": "2026-06-01",
-    "analytics": {
-        "isVoiceBot": False,
-        "conversations": {
-            "total": 25,
-            "uniqueContacts": 18,
-            "newUsers": 12,
-            "returningUsers": 6,
-            "leadCollectedUsers": 4,
-            "totalMessages": 80,
-            "assistantMessages": 41,
-            "userMessages": 39,
-            "starterQuestionTurns": 3,
-            "humanTakeovers": 1,
-            "avgMessagesPerConversation": 3.2,
-            "medianDurationSeconds": 120,
-            "toolAssistedConversations": 5,
-            "guardrailInterventions": 0,
-            "feedbackComments": 2,
-        },
-        "resolutions": {"confirmed": 10, "assumed": 8, "unresolved": 3, "unclear": 4},
-        "usage": {
-            "totalCredits": 42.5,
-            "messagesWithCreditUsage": 40,
-            "mainLlm": 30,
-            "agentRouter": 4,
-            "agentInnerLoop": 3,
-            "guardrails": 2,
-            "conversationSummary": 1,
-            "followupQuestions": 0,
-            "starterQuestions": 0.5,
-            "promptAssistant": 0,
-            "imageFeatures": 0,
-            "other": 2,
-        },
-        "voice": None,
-    },
-}
-OWN_DAY = {
-    "bot_id": 123,
-    "date": date(2026, 6, 1),
-    "channel": "all",
-    "timezone": "UTC",
-    "is_final": True,
-}
-
-
-def rows_of(*items: dict[str, Any], zone: Any = UTC) -> RecordBatch:
-    """The rows of conversations of bot 123."""
-    ids = [session_id_of(item) or "" for item in items]
-    return page_rows(items, ids, 123, zone, READ_AT)
-
-
-def conversation(**fields: Any) -> dict[str, Any]:
-    """The row of one conversation."""
-    rows = rows_of({"sessionId": "s"} | fields)
-    return rows.conversations.to_pylist()[0]
-
-
-def messages(value: Any) -> list[dict[str, Any]]:
-    """The rows of a conversation's messages."""
-    return rows_of({"sessionId": "s", "messages": value}).messages.to_pylist()
-
-
-def day(answer: dict[str, Any]) -> dict[str, Any]:
-    """The row of an analytics answer."""
-    return analytics_rows([DayTotals(answer, OWN_DAY, READ_AT)]).to_pylist()[0]
-
-
-def extra(row: dict[str, Any]) -> Any:
-    """What `extra` holds."""
-    return json.loads(row["extra"] or "null")
+from tests.records.examples import (
+    DOCUMENTED,
+    READ_AT,
+    conversation,
+    extra,
+    messages,
+    rows_of,
+)
+from tests.records.lost import ITEMS, MESSAGE_ITEMS, as_sent, lost_of
 
 
 def test_every_documented_field_lands_in_its_column() -> None:
@@ -190,39 +88,6 @@ def test_times_without_an_offset_are_read_in_the_zone_of_the_api() -> None:
     assert rows.messages["created_at"].to_pylist() == [datetime(2026, 6, 23, 8, 15, tzinfo=UTC)]
 
 
-NAMES = st.sampled_from([*DOCUMENTED, "ipAddress", "extra", "bot_id", "id"]) | NASTY_TEXT
-PLAUSIBLE = st.sampled_from(
-    ["2026-06-23T10:15:00Z", "2026-06-23T10:15:00", "1", 1, 0, True, 2**53 + 1, 2**64, 1.5, [], {}]
-)
-FIELDS = st.dictionaries(NAMES, PLAUSIBLE | ANY_JSON, max_size=6)
-CONTACTS = st.fixed_dictionaries(
-    {}, optional={"ipAddress": ANY_JSON, "phoneNumber": ANY_JSON, "eMail": ANY_JSON}
-)
-MESSAGE_ITEMS = ANY_JSON | st.dictionaries(
-    st.sampled_from(["id", "createdAt", "role", "content", "message", "new"]),
-    PLAUSIBLE | ANY_JSON,
-    max_size=5,
-)
-ITEMS = st.builds(
-    lambda fields, known, session_id: {**fields, **known, "sessionId": session_id},
-    FIELDS,
-    st.fixed_dictionaries(
-        {},
-        optional={
-            "contact": CONTACTS | ANY_JSON,
-            "summary": st.dictionaries(st.sampled_from(["sentiment", "new"]), ANY_JSON),
-            "messages": st.lists(MESSAGE_ITEMS, max_size=3) | ANY_JSON,
-        },
-    ),
-    NASTY_TEXT.filter(bool),
-)
-
-
-def as_sent(item: Any) -> Any:
-    """What a JSON value is after it was decoded and cleaned."""
-    return cleaned(decode(json.dumps(item).encode())[0])[0]
-
-
 @given(st.lists(ITEMS, min_size=1, max_size=3))
 def test_any_object_with_a_session_id_makes_exactly_one_row_and_nothing_of_it_is_lost(
     items: list[dict[str, Any]],
@@ -248,57 +113,6 @@ def test_any_message_makes_exactly_one_row_and_nothing_of_it_is_lost(items: list
     for item, row in zip(items, rows, strict=True):
         as_object = item if isinstance(item, dict) else {"message": item}
         assert lost_of(as_object, row, MESSAGES, set()) == {}
-
-
-Path = tuple[str, ...]
-NOTHING = object()
-
-
-def lost_of(item: Any, row: dict[str, Any], table: Table, ours: set[str]) -> dict[Path, Any]:
-    """The values of an object that are neither in a column of its row nor in `extra`."""
-    return {
-        path: value
-        for path, value in values_by_path(item)
-        if path and path[0] not in ours and not is_kept(path, value, row, table)
-    }
-
-
-def values_by_path(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Each value that is no filled object, with the names that lead to it."""
-    if isinstance(value, dict) and value:
-        for name, item in value.items():
-            yield from values_by_path(item, (*path, name))
-    else:
-        yield path, value
-
-
-def is_kept(path: Path, value: Any, row: dict[str, Any], table: Table) -> bool:
-    """Whether a value is in the row, at its column or under its path in json."""
-    for column in table.columns:
-        if column.path is None:
-            continue
-        rest = path[len(column.path) :]
-        if column.kind == "json" and (*column.path, *rest) == path:
-            return is_at(row[column.name], rest, value)
-        if column.path == path and is_in_column(value, row[column.name], column.kind):
-            return True
-        if value in (None, {}) and column.path[: len(path)] == path:
-            return True  # an object without a value is the same as none
-    return is_at(row["extra"], path, value)
-
-
-def is_at(text: str | None, path: Path, value: Any) -> bool:
-    """Whether JSON text holds the value at the path."""
-    found = json.loads(text or "null")
-    for name in path:
-        found = found.get(name, NOTHING) if isinstance(found, dict) else NOTHING
-    return repr(found) == repr(value)
-
-
-def is_in_column(value: Any, stored: Any, kind: Any) -> bool:
-    """Whether a column holds a value as its kind of column would."""
-    fitted = None if value is None else fitting(value, kind, UTC)
-    return fitted is not UNREPRESENTABLE and stored == fitted
 
 
 @pytest.mark.parametrize("value", [None, [], "x", 5, {}, {"a": 1}, [1], True])
@@ -480,119 +294,3 @@ def test_a_digest_does_not_depend_on_the_order_of_fields() -> None:
 
 def test_rows_do_not_show_words_in_a_repr() -> None:
     assert "help" not in repr(rows_of(DOCUMENTED))
-
-
-def test_every_documented_metric_lands_in_its_column() -> None:
-    row = day(DOCUMENTED_DAY)
-
-    metrics = {name: value for name, value in row.items() if "__" in name}
-    sent: dict[str, Any] = DOCUMENTED_DAY["analytics"]
-    groups = ("conversations", "resolutions", "usage")
-    assert list(metrics.values()) == [value for name in groups for value in sent[name].values()]
-    assert {name: value for name, value in row.items() if "__" not in name} == {
-        **OWN_DAY,
-        "company_id": "123",
-        "agent_id": "124",
-        "is_voice_bot": False,
-        "voice": None,
-        "extra": None,
-        "synced_at": READ_AT,
-    }
-
-
-@pytest.mark.parametrize(
-    "totals",
-    [
-        pytest.param({}, id="nothing"),
-        pytest.param({"conversations": None, "usage": None, "voice": None}, id="nulls"),
-        pytest.param({"conversations": {}, "resolutions": {}}, id="empty groups"),
-    ],
-)
-def test_a_day_without_groups_has_nulls(totals: dict[str, Any]) -> None:
-    row = day({"botId": 123, "analytics": totals})
-
-    assert {value for name, value in row.items() if "__" in name} == {None}
-    assert row["extra"] is None
-
-
-def test_unknown_and_misshapen_totals_are_kept_under_their_own_names() -> None:
-    row = day(
-        {
-            "schema": "chatislav_v2",
-            "region": "eu",
-            "analytics": {
-                "newGroup": {"a": 1},
-                "conversations": {"total": "many", "uniqueContacts": 3, "newMetric": 4},
-                "resolutions": [1, 2],
-                "usage": {"mainLlm": 2**53 + 1},
-                "isVoiceBot": "no",
-            },
-        }
-    )
-
-    assert extra(row) == {
-        "schema": "chatislav_v2",
-        "region": "eu",
-        "analytics": {
-            "newGroup": {"a": 1},
-            "conversations": {"total": "many", "newMetric": 4},
-            "resolutions": [1, 2],
-            "usage": {"mainLlm": 2**53 + 1},
-            "isVoiceBot": "no",
-        },
-    }
-    assert row["conversations__unique_contacts"] == 3
-
-
-def test_voice_totals_are_stored_as_they_were_sent() -> None:
-    row = day({"analytics": {"isVoiceBot": True, "voice": {"minutes": 1.5, "calls": [1]}}})
-
-    assert json.loads(row["voice"]) == {"minutes": 1.5, "calls": [1]}
-    assert row["is_voice_bot"] is True
-
-
-TOTALS = st.fixed_dictionaries(
-    {},
-    optional={
-        "isVoiceBot": PLAUSIBLE | ANY_JSON,
-        "conversations": st.dictionaries(
-            st.sampled_from(["total", "avgMessagesPerConversation", "new"]), PLAUSIBLE | ANY_JSON
-        )
-        | ANY_JSON,
-        "usage": st.dictionaries(st.sampled_from(["mainLlm", "other"]), ANY_JSON) | ANY_JSON,
-        "voice": ANY_JSON,
-        "new": ANY_JSON,
-    },
-)
-
-
-@given(TOTALS, st.dictionaries(st.sampled_from(["companyId", "agentId", "new"]), ANY_JSON))
-def test_any_totals_make_exactly_one_row_and_nothing_of_them_is_lost(
-    totals: dict[str, Any], envelope: dict[str, Any]
-) -> None:
-    answer = as_sent({**envelope, "botId": 123, "analytics": totals})
-    before = deepcopy(answer)
-
-    table = analytics_rows([DayTotals(answer, OWN_DAY, READ_AT)])
-
-    assert (table.num_rows, table.schema) == (1, ANALYTICS.arrow_schema)
-    assert lost_of(answer, table.to_pylist()[0], ANALYTICS, {"botId"}) == {}
-    assert repr(answer) == repr(before)
-
-
-ANSWERS = st.fixed_dictionaries(
-    {"botId": st.just(123), "analytics": TOTALS}, optional={"companyId": ANY_JSON, "new": ANY_JSON}
-)
-
-
-@given(st.lists(st.tuples(ANSWERS, st.datetimes(timezones=st.just(UTC))), max_size=4))
-def test_days_make_the_same_rows_together_as_each_alone(
-    read: list[tuple[dict[str, Any], datetime]],
-) -> None:
-    days = [DayTotals(as_sent(answer), OWN_DAY, read_at) for answer, read_at in read]
-
-    together = analytics_rows(days)
-
-    assert together.schema == ANALYTICS.arrow_schema
-    alone = [row for each in days for row in analytics_rows([each]).to_pylist()]
-    assert repr(together.to_pylist()) == repr(alone)

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from chatislav_source.api.client import ANALYTICS_PATH, ApiResponse, ChatislavClient, Row
+from chatislav_source.api.client import ANALYTICS_PATH, ApiResponse, ChatislavClient
 from chatislav_source.errors import WrongShapeError
-from chatislav_source.records.convert import cleaned
-from chatislav_source.records.json_decoder import decode
+from chatislav_source.records.json_decoder import Row, decode
+from chatislav_source.records.sanitize import sanitized
 from chatislav_source.records.tolerant_rows import DayTotals, digest_of
 
 PATH = ANALYTICS_PATH
@@ -40,7 +40,7 @@ class DayRequest:
         }
 
     def decode(self, body: bytes) -> tuple[Row, bool]:
-        """The JSON object in `body`, and whether texts in it need `cleaned`.
+        """The JSON object in `body`, and whether texts in it need `sanitized`.
 
         Raises:
             ValueError: the body is no JSON.
@@ -104,7 +104,7 @@ class DayReader:
     def parse(self, request: DayRequest, answer: ApiResponse[tuple[Row, bool]]) -> Day:
         """The totals that `answer` holds."""
         value, needs_cleaning = answer.value
-        value, replaced = cleaned(value) if needs_cleaning else (value, 0)
+        value, replaced = sanitized(value) if needs_cleaning else (value, 0)
         digest = digest_of({"answer": value, "is_final": request.is_final}).hex()
         known = self.loaded.get(request.series, {}).get(request.day.isoformat())
         own = {

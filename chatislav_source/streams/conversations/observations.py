@@ -1,21 +1,18 @@
-"""What the conversations of a page tell: which date the API filters on, and what has moved."""
+"""What a page shows besides its rows: which date the API filters on, and what changed meanwhile."""
 
 from __future__ import annotations
 
-from calendar import timegm
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-import pyarrow.compute as pc
-
 from chatislav_source.config import ZONE_MARGIN_DAYS
-from chatislav_source.records.tolerant_rows import RecordBatch
+from chatislav_source.records.columns import microseconds
+from chatislav_source.records.convert import Records
 from chatislav_source.streams.conversations.state import CLOCK_MARGIN_SECONDS
 from chatislav_source.streams.date_window import DateWindow
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-SECOND = 1_000_000  # microseconds
+CLOCK_MARGIN = CLOCK_MARGIN_SECONDS * 1_000_000  # microseconds
 
 
 @dataclass(frozen=True)
@@ -28,29 +25,35 @@ class ChangedDuringSync:
 
 @dataclass(frozen=True)
 class PageObservations:
-    """What the conversations of a page tell of how they are filtered and paged, in order.
+    """What a page shows besides its rows.
 
-    Times are microseconds; `days_sent` gives the days of the messages of one of them.
+    `last_activity` is the latest on the page in UTC, None if there is none; `date_filter` is
+    "created" or "activity", the date the API filters on, None if the page does not prove it;
+    `changed` has conversations begun before the newest days that changed during this sync.
     """
 
-    session_ids: Sequence[str]
-    created: Sequence[int | None]
-    active: Sequence[int | None]
-    days_sent: Callable[[int], set[date]]
+    last_activity: datetime | None
+    date_filter: str | None
+    changed: list[ChangedDuringSync]
 
 
-def microseconds(instant: datetime) -> int:
-    """Microseconds since 1970 in UTC."""
-    return timegm(instant.utctimetuple()) * SECOND + instant.microsecond
+def observe(
+    records: Records, window: DateWindow, started_at: datetime, newest_from: date
+) -> PageObservations:
+    """What a page of `window` shows of a sync that began at `started_at`.
+
+    Only pages of the newest days, from `newest_from` on, show what changed.
+    """
+    active = [moment for moment in records.active if moment is not None]
+    is_of_newest = window.first_day >= newest_from
+    return PageObservations(
+        last_activity=EPOCH + timedelta(microseconds=max(active)) if active else None,
+        date_filter=date_filter_shown(records, window, started_at),
+        changed=changed_during_sync(records, newest_from, started_at) if is_of_newest else [],
+    )
 
 
-def _start_of(day: date) -> int:
-    return microseconds(datetime(day.year, day.month, day.day, tzinfo=UTC))
-
-
-def date_filter_shown(
-    tells: PageObservations, window: DateWindow, started_at: datetime
-) -> str | None:
+def date_filter_shown(records: Records, window: DateWindow, started_at: datetime) -> str | None:
     """Which date the API filters on, where a row proves it: one date in `window`, the other not.
 
     A day each side stays out of the proof, as the zone of the bounds is not documented; so do
@@ -59,9 +62,9 @@ def date_filter_shown(
     margin = timedelta(days=ZONE_MARGIN_DAYS)
     low = _start_of(window.first_day - margin)
     high = _start_of(window.last_day + 2 * margin) if window.last_day else None
-    changed_from = microseconds(started_at) - CLOCK_MARGIN_SECONDS * SECOND
+    changed_from = microseconds(started_at) - CLOCK_MARGIN
     shown = set()
-    for created, active in zip(tells.created, tells.active, strict=True):
+    for created, active in zip(records.created, records.active, strict=True):
         if created is None or active is None or active >= changed_from:
             continue
         created_in = low <= created and (high is None or created < high)
@@ -71,23 +74,22 @@ def date_filter_shown(
     return shown.pop() if len(shown) == 1 else None
 
 
-def touched(
-    tells: PageObservations, tail_from: date, started_at: datetime
+def changed_during_sync(
+    records: Records, newest_from: date, started_at: datetime
 ) -> list[ChangedDuringSync]:
     """Conversations begun before the newest days that changed in this sync."""
-    changed_from = microseconds(started_at) - CLOCK_MARGIN_SECONDS * SECOND
-    tail_begins = _start_of(tail_from)
+    changed_from = microseconds(started_at) - CLOCK_MARGIN
+    newest_begin = _start_of(newest_from)
     found = []
-    for number, (created, active) in enumerate(zip(tells.created, tells.active, strict=True)):
-        if active is None or active < changed_from or (created or tail_begins - 1) >= tail_begins:
+    for number, (created, active) in enumerate(zip(records.created, records.active, strict=True)):
+        if active is None or active < changed_from or (created or newest_begin - 1) >= newest_begin:
             continue
         began = set() if created is None else {(EPOCH + timedelta(microseconds=created)).date()}
-        days = frozenset(began | tells.days_sent(number))
-        found.append(ChangedDuringSync(hash(tells.session_ids[number]), days))
+        days = frozenset(began | records.days_of_messages(number))
+        found.append(ChangedDuringSync(hash(records.session_ids[number]), days))
     return found
 
 
-def days_sent(rows: RecordBatch, number: int) -> set[date]:
-    """The days on which the messages of a conversation were sent; none where they do not tell."""
-    own = rows.messages["created_at"].filter(pc.equal(rows.parents, number))
-    return {sent_at.date() for sent_at in own.to_pylist() if sent_at is not None}
+def _start_of(day: date) -> int:
+    """Microseconds since 1970 at which a day begins in UTC."""
+    return microseconds(datetime(day.year, day.month, day.day, tzinfo=UTC))

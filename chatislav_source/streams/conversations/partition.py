@@ -138,10 +138,10 @@ class ConversationsPartition:
         else:
             self._close(read)
         if read.of_newest:
-            self._verification.drift.observe(page.touched)
+            self._verification.drift.observe(page.observations.changed)
         if self._is_sync:
-            seen = state.with_verdict(self.state, page.date_filter)
-            self.state = state.with_activity(seen, page.last_activity)
+            seen = state.with_verdict(self.state, page.observations.date_filter)
+            self.state = state.with_activity(seen, page.observations.last_activity)
         return self._settle()
 
     def _window_of(self, request: PageRequest) -> OpenWindow:

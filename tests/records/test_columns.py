@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from copy import deepcopy
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,21 +12,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chatislav_source.records.convert import (
-    REPLACEMENT,
+from chatislav_source.records.columns import (
     UNREPRESENTABLE,
-    UNSTORABLE,
     Unrepresentable,
-    cleaned,
-    cleaned_key,
+    coerce,
     column_array,
-    fitting,
     instant,
     json_text,
     value_at,
 )
 from chatislav_source.records.schema import ARROW_TYPES, DataType
-from tests.json_values import ANY_JSON, NASTY_TEXT, leaves, signs
 
 SURROGATE = chr(0xD800)
 BELGRADE = ZoneInfo("Europe/Belgrade")
@@ -81,21 +75,21 @@ ALIKE = st.sampled_from([st.booleans(), NUMBERS, TEXTS, ISO_TEXTS, VALUES]).flat
 def test_a_column_is_what_its_values_are_when_each_is_looked_at_alone(
     kind: DataType, values: list[Any], zone: tzinfo
 ) -> None:
-    alone = [None if value is None else fitting(value, kind, zone) for value in values]
+    alone = [None if value is None else coerce(value, kind, zone) for value in values]
 
-    array, misfits = column_array(values, kind, zone)
+    array, unrepresentable = column_array(values, kind, zone)
 
     expected = [None if isinstance(value, Unrepresentable) else value for value in alone]
     assert array.type == ARROW_TYPES[kind]
     assert repr(array.to_pylist()) == repr(pa.array(expected, ARROW_TYPES[kind]).to_pylist())
-    assert {n: repr(value) for n, value in misfits.items()} == {
+    assert {n: repr(value) for n, value in unrepresentable.items()} == {
         n: repr(values[n]) for n, value in enumerate(alone) if isinstance(value, Unrepresentable)
     }
 
 
 @given(st.integers() | st.floats(allow_nan=False))
 def test_a_number_is_in_a_column_exactly_or_not_at_all(number: float) -> None:
-    whole, double = fitting(number, "bigint", UTC), fitting(number, "double", UTC)
+    whole, double = coerce(number, "bigint", UTC), coerce(number, "double", UTC)
 
     assert whole is UNREPRESENTABLE or whole == number
     assert double is UNREPRESENTABLE or double == number
@@ -125,7 +119,7 @@ def test_a_number_is_in_a_column_exactly_or_not_at_all(number: float) -> None:
     ],
 )
 def test_what_fits_a_column_is_written_down_here(kind: DataType, value: Any, fitted: Any) -> None:
-    result = fitting(value, kind, UTC)
+    result = coerce(value, kind, UTC)
 
     assert repr(result) == repr(fitted)
 
@@ -144,10 +138,10 @@ def test_what_fits_a_column_is_written_down_here(kind: DataType, value: Any, fit
     ],
 )
 def test_a_local_time_of_belgrade_is_stored_in_utc(text: str, utc: str) -> None:
-    array, misfits = column_array([text], "timestamp", BELGRADE)
+    array, unrepresentable = column_array([text], "timestamp", BELGRADE)
 
     assert array.to_pylist() == [datetime.fromisoformat(utc).replace(tzinfo=UTC)]
-    assert misfits == {}
+    assert unrepresentable == {}
 
 
 @given(st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1), timezones=st.timezones()))
@@ -165,43 +159,10 @@ def offset_text(offset: timedelta) -> str:
 
 
 def test_digits_beyond_microseconds_are_cut_and_the_instant_is_kept() -> None:
-    array, misfits = column_array(["2026-06-23T10:15:00.1234567Z"], "timestamp", UTC)
+    array, unrepresentable = column_array(["2026-06-23T10:15:00.1234567Z"], "timestamp", UTC)
 
     assert array.to_pylist() == [datetime(2026, 6, 23, 10, 15, 0, 123456, UTC)]
-    assert misfits == {}
-
-
-@given(ANY_JSON)
-@example({"a\0": 1, "a" + SURROGATE: [{"b\0": 2, "b\ufffd": 3}], "a\ufffd": 4})
-def test_cleaned_values_can_be_stored_and_lose_no_name(value: Any) -> None:
-    before = deepcopy(value)
-
-    result, count = cleaned(value)
-
-    assert not UNSTORABLE.search(signs(result))
-    assert count == len(UNSTORABLE.findall(signs(value)))
-    assert len(leaves(result)) == len(leaves(value))
-    assert value == before
-
-
-def test_a_text_without_signs_to_replace_stays_as_it_is() -> None:
-    assert cleaned({"ž": ["Ђ", "😀", REPLACEMENT]}) == ({"ž": ["Ђ", "😀", REPLACEMENT]}, 0)
-
-
-@given(NASTY_TEXT, NASTY_TEXT)
-@example("a\0", "a\ud800")
-@example("a\0", "a\ufffd")
-@example("a\0", cleaned_key("a\0"))
-def test_different_ids_stay_different_when_cleaned(one: str, other: str) -> None:
-    keys = cleaned_key(one), cleaned_key(other)
-
-    assert (keys[0] == keys[1]) == (one == other)
-    assert not any(UNSTORABLE.search(key) for key in keys)
-
-
-@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\ufffd")))
-def test_an_ordinary_id_is_stored_as_it_is(text: str) -> None:
-    assert cleaned_key(text) == text
+    assert unrepresentable == {}
 
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)

@@ -1,0 +1,44 @@
+"""The rows of one page as Arrow tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate, compress
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class RecordBatch:
+    """Conversations and their messages as Arrow tables.
+
+    `parents` has, for each row of `messages`, the row of `conversations` it belongs to;
+    `has_messages` tells of which conversations the messages are known (an empty list is known).
+    `session_ids`, `created` and `active` are columns of `conversations` as Python values, the
+    times in microseconds: whatever looks at single rows looks at these.
+    """
+
+    conversations: pa.Table = field(repr=False)  # personal data
+    messages: pa.Table = field(repr=False)
+    parents: pa.Array
+    has_messages: list[bool]
+    session_ids: Sequence[str]
+    created: list[int | None]
+    active: list[int | None]
+
+
+def kept_rows(batch: RecordBatch, keep: list[bool]) -> RecordBatch:
+    """The conversations for which `keep` is true, with their messages."""
+    mask = pa.array(keep, pa.bool_())
+    kept_messages = mask.take(batch.parents)
+    places = pa.array(list(accumulate(keep, initial=0)), pa.int32())
+    return RecordBatch(
+        batch.conversations.filter(mask),
+        batch.messages.filter(kept_messages),
+        places.take(batch.parents.filter(kept_messages)),
+        list(compress(batch.has_messages, keep)),
+        list(compress(batch.session_ids, keep)),
+        list(compress(batch.created, keep)),
+        list(compress(batch.active, keep)),
+    )

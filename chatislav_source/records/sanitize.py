@@ -1,0 +1,39 @@
+"""Replaces the characters that JSON allows and most warehouses refuse."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # legal in JSON, refused by most warehouses
+REPLACEMENT = "\ufffd"
+WITH_DIGEST = re.compile(REPLACEMENT + ".*#[0-9a-f]{12}$", re.DOTALL)
+
+
+def sanitized(value: Any) -> tuple[Any, int]:
+    """`value` with every NUL and lone surrogate replaced by U+FFFD, and how many there were."""
+    if isinstance(value, str):
+        return UNSTORABLE.subn(REPLACEMENT, value)
+    if isinstance(value, list):
+        pairs = [sanitized(item) for item in value]
+        return [item for item, _ in pairs], sum(count for _, count in pairs)
+    if isinstance(value, dict):
+        result, total = {}, 0
+        for key, item in value.items():
+            (new_key, in_key), (new_item, in_item) = sanitized(key), sanitized(item)
+            # two names that only differ in what is replaced must not become one
+            is_taken = in_key and (new_key in value or new_key in result)
+            result[sanitized_key(key) if is_taken else new_key] = new_item
+            total += in_key + in_item
+        return result, total
+    return value, 0
+
+
+def sanitized_key(text: str) -> str:
+    """`text` as a storable key: what `sanitized` would make equal stays different."""
+    clean, count = UNSTORABLE.subn(REPLACEMENT, text)
+    if not count and not WITH_DIGEST.search(text):
+        return text
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
+    return f"{clean}#{digest}"

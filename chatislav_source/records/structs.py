@@ -1,0 +1,165 @@
+"""The API's objects as msgspec types, derived from the columns of a table, and their Arrow arrays.
+
+A field has the name of its column, so that the values of a column are read by its name; an object
+that has no column of its own has the name that `attribute_of` gives it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from itertools import accumulate
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+from msgspec import Raw, Struct
+
+from chatislav_source.records.columns import instants
+from chatislav_source.records.schema import ARROW_TYPES, Column, DataType, JsonPath
+
+NULL = Raw(b"null")
+
+JSON_TYPES: dict[DataType, Any] = {
+    "bigint": int | None,
+    "text": str | None,
+    "timestamp": str | None,
+    "bool": bool | None,
+    "json": Raw,  # left as the bytes that were sent
+    "double": int | float | None,
+}
+"""What the API sends for a column of a type; no value of JSON becomes a date."""
+
+
+def struct_of(
+    columns: dict[JsonPath, Column],
+    path: JsonPath = (),
+    base: type[Struct] = Struct,
+    accepts_unknown: bool = False,
+) -> type[Struct]:
+    """The type of the object at `path`, with the fields of `base` and those that have a column.
+
+    A field that is neither is refused, unless `accepts_unknown`; no field but those of `base` must
+    be there.
+    """
+    given = {field.encode_name for field in msgspec.structs.fields(base)}
+    names = dict.fromkeys(each[len(path)] for each in columns if _is_inside(each, path))
+    fields: list[tuple[str, Any, Any]] = []
+    for name in names:
+        inner = (*path, name)
+        if name in given:
+            continue
+        if column := columns.get(inner):
+            absent = NULL if column.data_type == "json" else None
+            field = msgspec.field(name=name, default=absent)
+            fields.append((column.name, JSON_TYPES[column.data_type], field))
+        else:
+            nested = struct_of(columns, inner, accepts_unknown=accepts_unknown)
+            fields.append(
+                (attribute_of(inner), nested | None, msgspec.field(name=name, default=None))
+            )
+    return msgspec.defstruct(
+        "_".join(("Api", *path)),
+        fields,
+        bases=(base,),
+        kw_only=True,
+        forbid_unknown_fields=not accepts_unknown,
+        gc=False,
+    )
+
+
+def attribute_of(path: JsonPath) -> str:
+    """Name of the field that holds the object at `path`."""
+    return "object_" + "_".join(path)
+
+
+def _is_inside(path: JsonPath, outer: JsonPath) -> bool:
+    return len(path) > len(outer) and path[: len(outer)] == outer
+
+
+@dataclass(frozen=True)
+class NestedObject:
+    """An object of the API in which columns have their values, and how it is read.
+
+    `attribute` is its name in the object it is in. There it is decoded already, or JSON text that
+    `decoder` reads, where the whole of it is a column too.
+    """
+
+    path: JsonPath
+    attribute: str
+    absent: Struct
+    decoder: msgspec.json.Decoder[Any] | None
+
+    def of(self, parents: Sequence[Any]) -> list[Any]:
+        """The object of each of `parents`; one without values where it is null or absent.
+
+        Raises:
+            msgspec.MsgspecError: one is not as documented.
+        """
+        found = map(attrgetter(self.attribute), parents)
+        if self.decoder:
+            found = self.decoder.decode(b"[" + b",".join(found) + b"]")
+        return [each or self.absent for each in found]
+
+
+def nested_objects(columns: dict[JsonPath, Column]) -> list[NestedObject]:
+    """The objects below the topmost, each after the one it is in."""
+    paths = {each[:depth] for each in columns for depth in range(1, len(each))}
+    return [_nested_object(columns, path) for path in sorted(paths, key=len)]
+
+
+def _nested_object(columns: dict[JsonPath, Column], path: JsonPath) -> NestedObject:
+    struct = struct_of(columns, path, accepts_unknown=True)
+    column = columns.get(path)
+    decoder = msgspec.json.Decoder(list[struct | None]) if column else None  # type: ignore[valid-type]
+    return NestedObject(path, column.name if column else attribute_of(path), struct(), decoder)
+
+
+class ObjectColumns:
+    """Makes the Arrow arrays of `columns` from decoded objects of `struct_of(columns)`."""
+
+    def __init__(self, columns: dict[JsonPath, Column]) -> None:
+        self._columns = columns
+        self._nested = nested_objects(columns)
+
+    def arrays(self, objects: Sequence[Struct]) -> dict[str, pa.Array]:
+        """By column name, the values of all objects, in order.
+
+        Raises:
+            msgspec.MsgspecError, ValueError, OverflowError: a value does not fit its column.
+        """
+        by_path: dict[JsonPath, Sequence[Any]] = {(): objects}
+        for nested in self._nested:
+            by_path[nested.path] = nested.of(by_path[nested.path[:-1]])
+        return {
+            column.name: array_of(
+                list(map(attrgetter(column.name), by_path[path[:-1]])), column.data_type
+            )
+            for path, column in self._columns.items()
+        }
+
+
+def array_of(values: list[Any], data_type: DataType) -> pa.Array:
+    """Decoded values of the column's type in `JSON_TYPES`.
+
+    Raises:
+        ValueError, OverflowError: a value does not fit its column.
+    """
+    if data_type == "json":
+        return _json_array(values)
+    if data_type == "timestamp":
+        return instants(pa.array(values, pa.string()), UTC)
+    return pa.array(values, ARROW_TYPES[data_type])
+
+
+def _json_array(values: list[Raw]) -> pa.Array:
+    """The JSON texts as they were sent, a line each; the decoder has refused what is unstorable."""
+    joined = b"".join(values)
+    if b"\n" in joined:
+        raise ValueError("more than one line")  # which JSON lines cannot hold
+    ends = pa.array(list(accumulate(map(len, values), initial=0)), pa.int32())
+    texts = pa.StringArray.from_buffers(len(values), ends.buffers()[1], pa.py_buffer(joined))
+    return pc.if_else(pc.equal(texts, "null"), None, texts)

@@ -1,0 +1,47 @@
+"""What no warehouse can store is replaced; names and ids stay different."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from chatislav_source.records.sanitize import REPLACEMENT, UNSTORABLE, sanitized, sanitized_key
+from tests.json_values import ANY_JSON, NASTY_TEXT, leaves, signs
+
+SURROGATE = chr(0xD800)
+
+
+@given(ANY_JSON)
+@example({"a\0": 1, "a" + SURROGATE: [{"b\0": 2, "b\ufffd": 3}], "a\ufffd": 4})
+def test_cleaned_values_can_be_stored_and_lose_no_name(value: Any) -> None:
+    before = deepcopy(value)
+
+    result, count = sanitized(value)
+
+    assert not UNSTORABLE.search(signs(result))
+    assert count == len(UNSTORABLE.findall(signs(value)))
+    assert len(leaves(result)) == len(leaves(value))
+    assert value == before
+
+
+def test_a_text_without_signs_to_replace_stays_as_it_is() -> None:
+    assert sanitized({"ž": ["Ђ", "😀", REPLACEMENT]}) == ({"ž": ["Ђ", "😀", REPLACEMENT]}, 0)
+
+
+@given(NASTY_TEXT, NASTY_TEXT)
+@example("a\0", "a\ud800")
+@example("a\0", "a\ufffd")
+@example("a\0", sanitized_key("a\0"))
+def test_different_ids_stay_different_when_cleaned(one: str, other: str) -> None:
+    keys = sanitized_key(one), sanitized_key(other)
+
+    assert (keys[0] == keys[1]) == (one == other)
+    assert not any(UNSTORABLE.search(key) for key in keys)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\ufffd")))
+def test_an_ordinary_id_is_stored_as_it_is(text: str) -> None:
+    assert sanitized_key(text) == text
