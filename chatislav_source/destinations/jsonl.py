@@ -17,7 +17,6 @@ JSON_LINES: Final = "jsonl"
 """dlt's name of the format."""
 
 
-
 class JsonLinesFile:
     """Rows of one table as compressed JSON lines."""
 
