@@ -1,4 +1,4 @@
-"""Is the key accepted, and is each bot readable: one small request per bot."""
+"""Checks that the key is accepted and each bot readable, by one small request per bot."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from chatislav_source.records.convert import parse_page
 from chatislav_source.streams.conversations.page import PATH, PageRequest
 from chatislav_source.streams.date_window import DateWindow
 
-TRIES = 3  # somebody waits for the answer
+TRIES = 3  # a person waits for the answer
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What was checked; `problem` says what is wrong and what to do, null if nothing is."""
+    """What was checked; `problem` says what is wrong and what to do, None if nothing is."""
 
     subject: str
     problem: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """The finding as JSON values."""
+        """The result as JSON values."""
         return asdict(self)
 
 
-def check_bots(options: SyncConfig) -> list[CheckResult]:
-    """One finding per bot, in the order given.
+def check_bots(config: SyncConfig) -> list[CheckResult]:
+    """One result per bot, in the order of the configuration.
 
     Raises:
-        AuthenticationError: no bot can be read with any key.
+        AuthenticationError: the API accepts no key for any bot.
     """
     stop = threading.Event()
-    rate_limiter = RateLimiter(options.max_concurrency, stop)
-    with ChatislavClient(options.base_url, options.keys, rate_limiter, stop) as client:
-        errors = {bot_id: _error(client, bot_id, options) for bot_id in options.bot_ids}
+    rate_limiter = RateLimiter(config.max_concurrency, stop)
+    with ChatislavClient(config.base_url, config.keys, rate_limiter, stop) as client:
+        errors = {bot_id: _error(client, bot_id, config) for bot_id in config.bot_ids}
     refusals = [error for error in errors.values() if isinstance(error, AuthenticationError)]
     if refusals and len(refusals) == len(errors):
         raise refusals[0]
@@ -47,14 +47,14 @@ def check_bots(options: SyncConfig) -> list[CheckResult]:
     ]
 
 
-def _error(client: ChatislavClient, bot_id: int, options: SyncConfig) -> ChatislavError | None:
-    request = PageRequest(bot_id, DateWindow(options.now.date(), None), None, 1)
+def _error(client: ChatislavClient, bot_id: int, config: SyncConfig) -> ChatislavError | None:
+    request = PageRequest(bot_id, DateWindow(config.now.date(), None), None, 1)
     try:
         client.post(
             PATH,
             request.query(),
             f"bot {bot_id}",
-            lambda body: parse_page(body, bot_id, options.api_zone),
+            lambda body: parse_page(body, bot_id, config.api_zone),
             tries=TRIES,
         )
     except ChatislavError as error:

@@ -66,9 +66,9 @@ def test_a_destination_that_can_be_written_is_found_good_and_left_as_it_was(
     checked = target(tmp_path, warehouse.name, warehouse.new_dataset())
     checked.check()
 
-    finding = check_destination(checked)
+    result = check_destination(checked)
 
-    assert finding.problem is None
+    assert result.problem is None
     pipeline = checked.pipeline()
     with pipeline.sql_client() as client:
         assert client.has_dataset()
