@@ -199,6 +199,15 @@ def test_the_commands_and_options_that_it_names_exist(page: str) -> None:
         assert isinstance(command, click.Command)
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_the_targets_of_make_that_it_names_exist(page: str) -> None:
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+
+    named = set(re.findall(r"(?:^\$ |^|`)make ([a-z-]+)", PAGES[page], re.MULTILINE))
+
+    assert named <= set(targets)
+
+
 def test_the_error_messages_that_it_explains_exist() -> None:
     words = " ".join(package_texts())
     messages = re.findall(r"^\| `(.+?)` \|", section("docs/operations.md", "Errors"), re.MULTILINE)
