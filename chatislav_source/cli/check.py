@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -35,9 +34,8 @@ def check_bots(options: SyncConfig) -> list[CheckResult]:
     Raises:
         AuthenticationError: no bot can be read with any key.
     """
-    stop = threading.Event()
-    rate_limiter = RateLimiter(options.max_concurrency, stop)
-    with ChatislavClient(options.base_url, options.keys, rate_limiter, stop) as client:
+    rate_limiter = RateLimiter(options.max_concurrency)
+    with ChatislavClient(options.base_url, options.keys, rate_limiter) as client:
         errors = {bot_id: _error(client, bot_id, options) for bot_id in options.bot_ids}
     refusals = [error for error in errors.values() if isinstance(error, AuthenticationError)]
     if refusals and len(refusals) == len(errors):
