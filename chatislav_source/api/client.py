@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -46,7 +45,6 @@ HEADERS = {
 
 logger = logging.getLogger(__name__)
 
-Row = dict[str, Any]
 T = TypeVar("T")
 
 
@@ -73,12 +71,9 @@ class ChatislavClient:
         ConfigurationError: `base_url` is not a URL, or its proxy cannot be used.
     """
 
-    def __init__(
-        self, base_url: str, keys: Sequence[str], rate_limiter: RateLimiter, stop: threading.Event
-    ) -> None:
+    def __init__(self, base_url: str, keys: Sequence[str], rate_limiter: RateLimiter) -> None:
         self._keys = tuple(keys)
         self._rate_limiter = rate_limiter
-        self._stop = stop
         try:
             # parsed once, as httpx would parse a text anew for each request
             paths = (CONVERSATIONS_PATH, ANALYTICS_PATH)
@@ -93,10 +88,9 @@ class ChatislavClient:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def interrupt(self) -> None:
+    def cancel(self) -> None:
         """Cancel the run: threads that wait for a turn, a retry or a response get `Cancelled`."""
-        self._stop.set()
-        self._rate_limiter.wake()
+        self._rate_limiter.cancel()
         self._transport.abort()
 
     def close(self) -> None:
@@ -130,7 +124,7 @@ class ChatislavClient:
             stop=stop_after(tries, tries_if_large),
             wait=wait_random_exponential(multiplier=FIRST_WAIT_SECONDS, max=LONGEST_WAIT_SECONDS),
             retry=retry_if_exception_type((RetriableError, UnexpectedResponseError)),
-            sleep=self._sleep,
+            sleep=self._rate_limiter.sleep,
             before_sleep=_log_retry(path, label),
             reraise=True,
         )
@@ -187,7 +181,7 @@ class ChatislavClient:
             try:
                 response = self._transport.handle_request(request)
             except httpx.RequestError as error:
-                if self._stop.is_set():
+                if self._rate_limiter.is_cancelled:
                     raise Cancelled from None
                 # the message of such an error may quote what was sent; its name does not
                 reason = f"no answer ({type(error).__name__})"
@@ -250,10 +244,6 @@ class ChatislavClient:
         for key in self._keys:
             text = text.replace(key, "***")
         return text
-
-    def _sleep(self, seconds: float) -> None:
-        if self._stop.wait(seconds):
-            raise Cancelled
 
 
 def _log_retry(path: str, label: str) -> Callable[[RetryCallState], None]:

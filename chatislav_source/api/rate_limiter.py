@@ -30,16 +30,11 @@ class RetryAfterTooLong(Exception):  # noqa: N818 - a result, which the client m
 class RateLimiter:
     """Lets at most `max_in_flight` requests run at once, at the rate the API was seen to bear.
 
-    Setting `stop`, followed by `wake`, cancels every thread that waits.
+    Threads also wait here between tries, so that `cancel` releases all of them.
     """
 
-    def __init__(
-        self,
-        max_in_flight: int,
-        stop: threading.Event,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._stop = stop
+    def __init__(self, max_in_flight: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._cancelled = threading.Event()
         self._clock = clock
         self._lock = threading.Lock()
         self._limit = ConcurrencyLimit(max_in_flight, clock())
@@ -79,7 +74,7 @@ class RateLimiter:
             self._queue[0].notify()
 
     def _wait(self, turn: threading.Condition) -> float:
-        while not self._stop.is_set():
+        while not self._cancelled.is_set():
             now = self._clock()
             pause = self._limit.paused_until - now
             if pause > LONGEST_RETRY_AFTER_SECONDS:
@@ -91,10 +86,25 @@ class RateLimiter:
             turn.wait(min(delay, LONGEST_NAP_SECONDS))
         raise Cancelled
 
-    def wake(self) -> None:
-        """Make waiting threads check `stop`, each as soon as the one before it has left."""
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether no request may start any more."""
+        return self._cancelled.is_set()
+
+    def cancel(self) -> None:
+        """Raise `Cancelled` in every thread that waits here now or later."""
+        self._cancelled.set()
         with self._lock:
-            self._notify_first()
+            self._notify_first()  # each thread that leaves notifies the next
+
+    def sleep(self, seconds: float) -> None:
+        """Wait between two tries.
+
+        Raises:
+            Cancelled: the run was cancelled meanwhile.
+        """
+        if self._cancelled.wait(seconds):
+            raise Cancelled
 
     def on_success(self, started_at: float) -> None:
         """Learn that a request succeeded; it still counts as in flight."""

@@ -29,7 +29,7 @@ class SocketRegistry:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._sockets: WeakSet[socket.socket] = WeakSet()
-        self._is_shut_down = False
+        self.is_shut_down = False
 
     def trace(self, event: str, info: dict[str, Any]) -> None:
         """Register a new socket; httpx calls this with every event of a request."""
@@ -40,14 +40,14 @@ class SocketRegistry:
         """Register a socket, which is shut down at once if all others already are."""
         with self._lock:
             self._sockets.add(opened)
-            is_shut_down = self._is_shut_down
-        if is_shut_down:
+            is_shut_down = self.is_shut_down
+        if is_shut_down:  # while this one was being opened
             _shut_down(opened)
 
     def shut_down(self) -> None:
         """Shut down every socket, and each that is registered later; reads from them fail."""
         with self._lock:
-            self._is_shut_down = True
+            self.is_shut_down = True
             sockets = list(self._sockets)
         for opened in sockets:
             _shut_down(opened)
@@ -92,6 +92,8 @@ class Transport(httpx.BaseTransport):
         Raises:
             httpx.RequestError: there is no response, or it is not valid HTTP.
         """
+        if self._sockets.is_shut_down:
+            raise httpx.ConnectError("all connections were ended", request=request)
         request.extensions = {**request.extensions, **self._extensions}
         response = self._http.handle_request(request)
         try:
@@ -101,7 +103,7 @@ class Transport(httpx.BaseTransport):
         return response
 
     def abort(self) -> None:
-        """End every connection, also those opened later; requests in flight fail."""
+        """End every connection, also those being opened; these and all later requests fail."""
         self._sockets.shut_down()
 
     def close(self) -> None:

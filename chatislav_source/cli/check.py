@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -35,9 +34,8 @@ def check_bots(config: SyncConfig) -> list[CheckResult]:
     Raises:
         AuthenticationError: the API accepts no key for any bot.
     """
-    stop = threading.Event()
-    rate_limiter = RateLimiter(config.max_concurrency, stop)
-    with ChatislavClient(config.base_url, config.keys, rate_limiter, stop) as client:
+    rate_limiter = RateLimiter(config.max_concurrency)
+    with ChatislavClient(config.base_url, config.keys, rate_limiter) as client:
         errors = {bot_id: _error(client, bot_id, config) for bot_id in config.bot_ids}
     refusals = [error for error in errors.values() if isinstance(error, AuthenticationError)]
     if refusals and len(refusals) == len(errors):

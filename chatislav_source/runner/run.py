@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -49,9 +48,8 @@ class Run:
         self.reports: Reports = {} if reports is None else reports
         self.handed_out_at = time.monotonic()  # when the last table was made
         self._access = KeyAccess()
-        stop = threading.Event()
-        rate_limiter = RateLimiter(config.max_concurrency, stop)
-        self._client = ChatislavClient(config.base_url, config.keys, rate_limiter, stop)
+        rate_limiter = RateLimiter(config.max_concurrency)
+        self._client = ChatislavClient(config.base_url, config.keys, rate_limiter)
         self.pool = WorkerPool(self._client, self._access, workers_for(config.max_concurrency))
         self._on_page = on_page
         self._groups = PageGroups(self.pool, self._count)
@@ -65,7 +63,7 @@ class Run:
 
     def close(self) -> None:
         """End the threads and close the connections."""
-        self._client.interrupt()
+        self._client.cancel()
         self.pool.close()
         self._client.close()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -40,24 +39,19 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def stop() -> threading.Event:
-    return threading.Event()
-
-
-@pytest.fixture
-def limiter(stop: threading.Event) -> RecordingRateLimiter:
-    return RecordingRateLimiter(stop)
+def limiter() -> RecordingRateLimiter:
+    return RecordingRateLimiter()
 
 
 @pytest.fixture
 def new_client(
-    limiter: RecordingRateLimiter, stop: threading.Event
+    limiter: RecordingRateLimiter,
 ) -> Iterator[Callable[..., Any]]:
     """Makes clients, which are closed at the end."""
     made = []
 
     def make(api: Sandbox, *keys: str) -> ChatislavClient:
-        made.append(ChatislavClient(api.base_url, keys or (SANDBOX_KEY,), limiter, stop))
+        made.append(ChatislavClient(api.base_url, keys or (SANDBOX_KEY,), limiter))
         return made[-1]
 
     yield make

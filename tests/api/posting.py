@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from chatislav_source.records.json_decoder import decode
 
 PATH = "/conversations"
 QUERY: dict[str, Any] = {"bot_id": 101, "limit": 2, "channel": "all"}
-ABOUT = "bot 101, 2026-06-01/2026-06-02"
+LABEL = "bot 101, 2026-06-01/2026-06-02"
 OTHER_KEY = "chsk_live_the_other_key"
 
 
@@ -32,8 +31,8 @@ class Clock:
 class RecordingRateLimiter(RateLimiter):
     """Records when each request began."""
 
-    def __init__(self, stop: threading.Event) -> None:
-        super().__init__(8, stop, Clock())
+    def __init__(self) -> None:
+        super().__init__(8, Clock())
         self.turns: list[float] = []
 
     def _enter(self) -> float:
@@ -60,7 +59,7 @@ def post(
     client: ChatislavClient, path: str = PATH, tries: int = 8, **query: Any
 ) -> ApiResponse[dict[str, Any]]:
     """One request, of a page if nothing else is said."""
-    return client.post(path, QUERY | query, ABOUT, parse, tries=tries)
+    return client.post(path, QUERY | query, LABEL, parse, tries=tries)
 
 
 def how_it_ends(client: ChatislavClient, tries: int = 1) -> type[BaseException]:

@@ -1,4 +1,4 @@
-"""A client that is interrupted: threads that wait for it are released, and nothing is sent."""
+"""A client that is cancelled: threads that wait for it are released, and nothing is sent."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ import pytest
 from chatislav_source.api.client import ChatislavClient
 from chatislav_source.api.rate_limiter import Cancelled
 from chatislav_source.sandbox import Sandbox
-from tests.api.posting import (
-    how_it_ends,
-)
+from tests.api.posting import how_it_ends
 from tests.soon import soon
 
 
-def test_interrupting_lets_go_of_threads_that_wait_for_an_answer(
+def test_cancelling_releases_threads_that_wait_for_an_answer(
     api: Sandbox, client: ChatislavClient
 ) -> None:
     api.configure(faults={"hang": 1.0})
@@ -27,7 +25,7 @@ def test_interrupting_lets_go_of_threads_that_wait_for_an_answer(
     assert soon(lambda: api.max_in_flight == 2)
 
     began = time.monotonic()
-    client.interrupt()
+    client.cancel()
     for thread in threads:
         thread.join(20)
 
@@ -35,7 +33,7 @@ def test_interrupting_lets_go_of_threads_that_wait_for_an_answer(
     assert time.monotonic() - began < 5.0  # the read timeout is a minute
 
 
-def test_interrupting_lets_go_of_threads_that_wait_between_tries(
+def test_cancelling_releases_threads_that_wait_between_tries(
     api: Sandbox, monkeypatch: pytest.MonkeyPatch, client: ChatislavClient
 ) -> None:
     monkeypatch.setattr("chatislav_source.api.client.FIRST_WAIT_SECONDS", 10_000.0)
@@ -46,14 +44,14 @@ def test_interrupting_lets_go_of_threads_that_wait_between_tries(
     thread.start()
     assert soon(lambda: api.count() == 1)
 
-    client.interrupt()
+    client.cancel()
     thread.join(20)
 
     assert ended == [Cancelled]
 
 
-def test_after_an_interruption_nothing_is_sent(api: Sandbox, client: ChatislavClient) -> None:
-    client.interrupt()
+def test_after_cancelling_nothing_is_sent(api: Sandbox, client: ChatislavClient) -> None:
+    client.cancel()
 
     assert how_it_ends(client) is Cancelled
     assert api.count() == 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import gzip
 import logging
-import threading
 import weakref
 from datetime import UTC, datetime
 
@@ -20,14 +19,7 @@ from chatislav_source.errors import (
 )
 from chatislav_source.records.json_decoder import decode
 from chatislav_source.sandbox import SANDBOX_KEY, Answer, Sandbox
-from tests.api.posting import (
-    ABOUT,
-    PATH,
-    QUERY,
-    RecordingRateLimiter,
-    parse,
-    post,
-)
+from tests.api.posting import LABEL, PATH, QUERY, RecordingRateLimiter, parse, post
 
 
 def test_a_good_answer_has_the_object_and_what_it_cost(client: ChatislavClient) -> None:
@@ -176,7 +168,7 @@ def test_lone_surrogates_are_read_and_marked_for_cleaning(
         Answer(200, b'{"conversations": [{"x": "\\ud800"}], "pagination": {"hasMore": false}}')
     )
 
-    answer = client.post(PATH, QUERY, ABOUT, decode)
+    answer = client.post(PATH, QUERY, LABEL, decode)
 
     value, needs_cleaning = answer.value
     assert needs_cleaning
@@ -184,7 +176,7 @@ def test_lone_surrogates_are_read_and_marked_for_cleaning(
 
 
 def test_the_value_is_what_parse_makes_of_the_body(client: ChatislavClient) -> None:
-    answer = client.post(PATH, QUERY, ABOUT, bytes)
+    answer = client.post(PATH, QUERY, LABEL, bytes)
 
     assert len(answer.value) == answer.size
     assert len(parse(answer.value)["conversations"]) == 2
@@ -197,13 +189,13 @@ def test_an_error_of_parse_that_is_not_about_the_body_is_raised_at_once(
         raise LookupError(len(body))
 
     with pytest.raises(LookupError):
-        client.post(PATH, QUERY, ABOUT, broken)
+        client.post(PATH, QUERY, LABEL, broken)
 
     assert api.count() == 1
 
 
 def test_an_address_that_is_none_is_a_matter_of_configuration(
-    limiter: RecordingRateLimiter, stop: threading.Event
+    limiter: RecordingRateLimiter,
 ) -> None:
     with pytest.raises(ConfigurationError, match="base_url"):
-        ChatislavClient("http://a\0b", (SANDBOX_KEY,), limiter, stop)
+        ChatislavClient("http://a\0b", (SANDBOX_KEY,), limiter)

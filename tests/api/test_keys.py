@@ -16,10 +16,7 @@ from chatislav_source.errors import (
     ChatislavError,
 )
 from chatislav_source.sandbox import SANDBOX_KEY, Answer, Sandbox
-from tests.api.posting import (
-    OTHER_KEY,
-    post,
-)
+from tests.api.posting import OTHER_KEY, post
 
 
 @pytest.mark.parametrize("status", [401, 403])

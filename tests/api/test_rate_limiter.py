@@ -39,14 +39,14 @@ def in_threads(count: int, work: Callable[[], None]) -> list[threading.Thread]:
 
 
 def test_the_time_a_turn_began_is_given() -> None:
-    limiter = RateLimiter(8, threading.Event(), Clock(step=1.0))
+    limiter = RateLimiter(8, Clock(step=1.0))
 
     with limiter.acquire() as began:
         assert began == 2.0
 
 
 def test_there_are_never_more_in_flight_than_most() -> None:
-    limiter = RateLimiter(3, threading.Event(), Clock(step=0.01))
+    limiter = RateLimiter(3, Clock(step=0.01))
     counting = threading.Lock()
     inside, seen = [0], [0]
 
@@ -67,7 +67,7 @@ def test_there_are_never_more_in_flight_than_most() -> None:
 
 
 def test_who_came_first_goes_first_also_before_whoever_had_the_last_turn() -> None:
-    limiter = RateLimiter(1, threading.Event(), Clock())
+    limiter = RateLimiter(1, Clock())
     order: list[str] = []
 
     def work(name: str) -> None:
@@ -87,7 +87,7 @@ def test_who_came_first_goes_first_also_before_whoever_had_the_last_turn() -> No
 
 
 def test_a_turn_is_given_back_when_a_request_fails() -> None:
-    limiter = RateLimiter(1, threading.Event(), Clock())
+    limiter = RateLimiter(1, Clock())
 
     with pytest.raises(RuntimeError), limiter.acquire():
         raise RuntimeError("no answer")
@@ -97,7 +97,7 @@ def test_a_turn_is_given_back_when_a_request_fails() -> None:
 
 
 def test_retry_after_holds_back_the_requests_of_all_threads() -> None:
-    limiter = RateLimiter(8, threading.Event(), Clock(step=0.5))
+    limiter = RateLimiter(8, Clock(step=0.5))
     turns = []
 
     def work() -> None:
@@ -114,7 +114,7 @@ def test_retry_after_holds_back_the_requests_of_all_threads() -> None:
 
 def test_all_that_there_is_room_for_go_when_a_pause_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limiter, "LONGEST_NAP_SECONDS", 20.0)
-    limiter = RateLimiter(2, threading.Event())
+    limiter = RateLimiter(2)
     limiter._limit.paused_until = time.monotonic() + 0.1
     both_inside = threading.Barrier(2, timeout=5)
     met: list[int] = []
@@ -131,7 +131,7 @@ def test_all_that_there_is_room_for_go_when_a_pause_ends(monkeypatch: pytest.Mon
 
 def test_whoever_waits_goes_as_soon_as_a_turn_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limiter, "LONGEST_NAP_SECONDS", 1000.0)
-    limiter = RateLimiter(1, threading.Event())
+    limiter = RateLimiter(1)
     went: list[float] = []
 
     def work() -> None:
@@ -148,7 +148,7 @@ def test_whoever_waits_goes_as_soon_as_a_turn_ends(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_wait_that_is_too_long_is_not_waited_for() -> None:
-    limiter = RateLimiter(8, threading.Event(), Clock())
+    limiter = RateLimiter(8, Clock())
 
     limiter.on_throttle(0.0, retry_after=LONGEST_RETRY_AFTER_SECONDS + 60)
 
@@ -157,7 +157,7 @@ def test_a_wait_that_is_too_long_is_not_waited_for() -> None:
 
 
 def test_the_longest_wait_that_is_waited_for_ends() -> None:
-    limiter = RateLimiter(8, threading.Event(), Clock(step=10.0))
+    limiter = RateLimiter(8, Clock(step=10.0))
 
     limiter.on_throttle(0.0, retry_after=LONGEST_RETRY_AFTER_SECONDS)
 
@@ -165,10 +165,9 @@ def test_the_longest_wait_that_is_waited_for_ends() -> None:
         assert began >= LONGEST_RETRY_AFTER_SECONDS
 
 
-def test_stop_releases_every_thread_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cancel_releases_every_thread_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limiter, "LONGEST_NAP_SECONDS", 1000.0)
-    stop = threading.Event()
-    limiter = RateLimiter(8, stop, Clock())
+    limiter = RateLimiter(8, Clock())
     ended = []
 
     def work() -> None:
@@ -179,17 +178,20 @@ def test_stop_releases_every_thread_that_waits(monkeypatch: pytest.MonkeyPatch) 
     limiter.on_throttle(0.0, retry_after=100.0)
     threads = in_threads(4, work)
     assert soon(lambda: len(limiter._queue) == 4)
-    stop.set()
-    limiter.wake()
+    limiter.cancel()
     for thread in threads:
         thread.join(20)
 
     assert ended == [True] * 4
 
 
-def test_after_the_stop_nobody_gets_a_turn() -> None:
-    stop = threading.Event()
-    stop.set()
+def test_after_cancel_no_thread_gets_a_turn() -> None:
+    limiter = RateLimiter(8, Clock())
 
-    with pytest.raises(Cancelled), RateLimiter(8, stop, Clock()).acquire():
+    limiter.cancel()
+
+    assert limiter.is_cancelled
+    with pytest.raises(Cancelled), limiter.acquire():
         pass
+    with pytest.raises(Cancelled):
+        limiter.sleep(1000.0)

@@ -20,14 +20,7 @@ from chatislav_source.errors import (
 )
 from chatislav_source.sandbox import Answer, Sandbox
 from chatislav_source.sandbox.settings import FAULT_KINDS
-from tests.api.posting import (
-    ABOUT,
-    PATH,
-    QUERY,
-    RecordingRateLimiter,
-    parse,
-    post,
-)
+from tests.api.posting import LABEL, PATH, QUERY, RecordingRateLimiter, parse, post
 
 PASSING_FAULTS = [kind for kind in FAULT_KINDS if kind not in ("slow", "hang")]
 
@@ -65,7 +58,7 @@ def test_a_fault_that_stays_is_given_up_after_the_budget(
 ) -> None:
     api.configure(faults={kind: 1.0}, retry_after_seconds=1)
 
-    with pytest.raises(RetriesExhaustedError, match=f"{ABOUT} failed 3 times, last: ") as raised:
+    with pytest.raises(RetriesExhaustedError, match=f"{LABEL} failed 3 times, last: ") as raised:
         post(client, tries=3)
 
     assert api.count(PATH) == raised.value.tries == 3
@@ -80,7 +73,7 @@ def test_only_what_a_smaller_page_may_cure_is_given_up_early(
     api.configure(faults={last: 1.0})
 
     with pytest.raises((RetriesExhaustedError, UnexpectedResponseError)):
-        client.post(PATH, QUERY, ABOUT, parse, tries=5, tries_if_large=2)
+        client.post(PATH, QUERY, LABEL, parse, tries=5, tries_if_large=2)
 
     assert api.count(PATH) == tries
 
@@ -218,6 +211,6 @@ def test_a_failed_try_is_logged_with_its_reason_and_number(
     post(client)
 
     assert [record.getMessage() for record in caplog.records] == [
-        f"POST {PATH} for {ABOUT}: HTTP 500; try 1 failed",
-        f"POST {PATH} for {ABOUT}: `conversations` is not a list; try 2 failed",
+        f"POST {PATH} for {LABEL}: HTTP 500; try 1 failed",
+        f"POST {PATH} for {LABEL}: `conversations` is not a list; try 2 failed",
     ]

@@ -62,9 +62,7 @@ def test_a_read_that_waits_for_an_answer_is_ended_by_abort(
 
 
 @pytest.mark.parametrize("kind", ["peer", "secure"])
-def test_a_connection_that_is_made_after_abort_gets_no_answer(
-    kind: str, request: pytest.FixtureRequest
-) -> None:
+def test_after_abort_nothing_is_sent(kind: str, request: pytest.FixtureRequest) -> None:
     server: Peer = request.getfixturevalue(kind)
     transport = Transport(server.url)
     transport.abort()
@@ -72,6 +70,7 @@ def test_a_connection_that_is_made_after_abort_gets_no_answer(
     assert issubclass(how_it_ends(transport, server.url), httpx.RequestError)
 
     transport.close()
+    assert server.asked == []
 
 
 def test_after_it_is_closed_nothing_is_sent(peer: Peer) -> None:
@@ -80,6 +79,18 @@ def test_after_it_is_closed_nothing_is_sent(peer: Peer) -> None:
 
     assert issubclass(how_it_ends(transport, peer.url), httpx.RequestError)
     assert peer.asked == []
+
+
+def test_a_socket_that_is_registered_after_the_others_were_shut_down_is_shut_down_too() -> None:
+    sockets = SocketRegistry()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.settimeout(20)
+        sockets.shut_down()
+
+        sockets.add(ours)
+
+        assert theirs.recv(1) == b""
 
 
 def test_sockets_that_were_closed_are_passed_over() -> None:

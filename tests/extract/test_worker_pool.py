@@ -347,16 +347,15 @@ def post(request: int, client: ChatislavClient) -> Item:
 
 
 def test_closing_does_not_wait_for_a_server_that_hangs() -> None:
-    stop = threading.Event()
     with Sandbox(World.generate(bot_ids=(1,), conversations=1)) as api:
         api.configure(faults={"hang": 1.0})
-        client = ChatislavClient(api.base_url, (SANDBOX_KEY,), RateLimiter(8, stop), stop)
+        client = ChatislavClient(api.base_url, (SANDBOX_KEY,), RateLimiter(8))
         pool = WorkerPool(client, KeyAccess(), workers=2)
         pool.add(STREAM, [Steps(1, 9, post)])
         assert soon(lambda: api.max_in_flight == 2)
 
         began = time.monotonic()
-        client.interrupt()
+        client.cancel()
         pool.close()
         seconds = time.monotonic() - began
         client.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from copy import deepcopy
 from datetime import UTC, datetime
-from threading import Event
 from typing import Any
 
 import pytest
@@ -157,8 +156,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def client(api: Sandbox) -> Iterator[ChatislavClient]:
-    stop = Event()
-    with ChatislavClient(api.base_url, (SANDBOX_KEY,), RateLimiter(2, stop), stop) as made:
+    with ChatislavClient(api.base_url, (SANDBOX_KEY,), RateLimiter(2)) as made:
         yield made
 
 
