@@ -11,8 +11,7 @@ from typing import Any, Unpack, get_type_hints
 
 import dlt
 from dlt.common.configuration import configspec, inject_section, resolve_configuration
-from dlt.common.configuration.specs import BaseConfiguration
-from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
+from dlt.common.configuration.specs import BaseConfiguration, ConfigSectionContext
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 

@@ -200,7 +200,7 @@ def test_duckdb_is_set_as_given_and_statements_follow_each_other(pipeline: dlt.P
 
     assert found == {
         "threads": [(THREADS,)],
-        "memory_limit": [("152.5 MiB",)],  # 160 MB
+        "memory_limit": [("183.1 MiB",)],  # 192 MB
         "allocator_bulk_deallocation_flush_threshold": [("1.9 MiB",)],
         "checkpoint_threshold": [("3.8 MiB",)],
     }
