@@ -46,7 +46,6 @@ HEADERS = {
 
 logger = logging.getLogger(__name__)
 
-Row = dict[str, Any]
 T = TypeVar("T")
 
 
