@@ -27,7 +27,7 @@ from chatislav_source.records.schema import CONVERSATIONS, SCHEMA_VERSION
 from chatislav_source.records.structs import struct_of
 
 
-class Conversation(Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
+class Conversation(Struct, kw_only=True):
     """The fields of a conversation that code reads by name; `CONVERSATION` has all of them."""
 
     session_id: str = msgspec.field(name="sessionId")
@@ -53,7 +53,7 @@ class Pagination(Struct, gc=False):
 if TYPE_CHECKING:
     CONVERSATION = Conversation
 else:
-    CONVERSATION = struct_of(CONVERSATIONS.json_paths, base=Conversation)
+    CONVERSATION = struct_of(CONVERSATIONS.json_paths, model=Conversation)
 
 
 class Envelope(Struct, gc=False):
