@@ -16,6 +16,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few rows are many pages, and a few pages are many windows."""
     monkeypatch.setattr("chatislav_source.streams.conversations.window_retries.MAX_PAGE_SIZE", 4)
     monkeypatch.setattr("chatislav_source.streams.conversations.page.MIN_PAGE_SIZE", 2)
+    monkeypatch.setattr("chatislav_source.streams.conversations.window_retries.MIN_PAGE_SIZE", 2)
     monkeypatch.setattr("chatislav_source.streams.conversations.window_sizer.ROWS_PER_WINDOW", 12)
 
 

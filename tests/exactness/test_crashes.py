@@ -21,7 +21,6 @@ from tests.exactness.model import seeded
 from tests.exactness.truth import TODAY, Bench, bench, days_ago
 
 ROOT = Path(__file__).parents[2]
-KILLS = 8  # per story
 KILLED = -signal.SIGKILL
 REPEATED_PER_KILL = 16  # requests: a chunk and what was fetched ahead, some pages each
 
@@ -79,7 +78,8 @@ def made_world(seed: int) -> World:
     return World.generate((101, 102), conversations=90, days=20, last_day=TODAY, seed=seed)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("kills", [4, pytest.param(24, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("seed", "settings", "folder_is_lost"),
     [
@@ -95,13 +95,13 @@ def made_world(seed: int) -> World:
     ],
 )
 def test_after_kills_at_random_moments_one_undisturbed_sync_is_exact(
-    tmp_path: Path, seed: int, settings: dict[str, Any], folder_is_lost: bool
+    tmp_path: Path, kills: int, seed: int, settings: dict[str, Any], folder_is_lost: bool
 ) -> None:
     random = seeded(seed)
     with killable(tmp_path / "story", made_world(seed)) as process:
         process.bench.api.configure(latency_seconds=0.002, **settings)
         killed = 0
-        while killed < KILLS:
+        while killed < kills:
             dies_at = int(2 ** random.uniform(0, 9.5))
             killed += process.attempt(dies_at) == KILLED
             if folder_is_lost and killed % 3 == 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -42,17 +43,34 @@ def made(seed: int, world: dict[str, object], rows: int, days: int) -> ModelApi:
     return api
 
 
-@hypothesis_settings(max_examples=80, deadline=None)
-@given(
-    seed=st.integers(0, 10**9),
-    world=worlds,
-    rows=st.integers(0, 90),
-    days=st.integers(1, 60),
-    lookback=st.sampled_from((None, None, 0, 1, 3)),
-    kills=st.integers(0, 3),
-    disturbed=st.integers(0, 2),
+stories = st.fixed_dictionaries(
+    {
+        "seed": st.integers(0, 10**9),
+        "world": worlds,
+        "rows": st.integers(0, 90),
+        "days": st.integers(1, 60),
+        "lookback": st.sampled_from((None, None, 0, 1, 3)),
+        "kills": st.integers(0, 3),
+        "disturbed": st.integers(0, 2),
+    }
 )
-def test_whatever_shifts_fails_or_dies_the_next_quiet_sync_is_exact(
+
+
+@hypothesis_settings(max_examples=80, deadline=None)
+@given(story=stories)
+def test_whatever_shifts_fails_or_dies_the_next_quiet_sync_is_exact(story: dict[str, Any]) -> None:
+    tell(**story)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1_800)
+@hypothesis_settings(max_examples=2_000, deadline=None)
+@given(story=stories)
+def test_the_next_quiet_sync_is_exact_after_many_more_stories(story: dict[str, Any]) -> None:
+    tell(**story)
+
+
+def tell(
     seed: int,
     world: dict[str, object],
     rows: int,
@@ -61,6 +79,7 @@ def test_whatever_shifts_fails_or_dies_the_next_quiet_sync_is_exact(
     kills: int,
     disturbed: int,
 ) -> None:
+    """Syncs that are killed, syncs that are disturbed, then a quiet one, which must be exact."""
     api = made(seed, world, rows, days)
     warehouse = Warehouse(api, (START - timedelta(days=days + 1)).date(), lookback)
     random = seeded(seed)

@@ -1,7 +1,4 @@
-"""Mutations, faults, crashes and syncs in any order, against the sandbox's truth.
-
-A few short stories by default; `--hypothesis-profile=many` tells more and longer ones.
-"""
+"""Mutations, faults, crashes and syncs in any order, against the sandbox's truth."""
 
 from __future__ import annotations
 
@@ -22,8 +19,6 @@ from chatislav_source import ChatislavError
 from chatislav_source.sandbox import Sandbox, World
 from tests.exactness.model import seeded
 from tests.exactness.truth import TODAY, Bench, days_ago
-
-settings.register_profile("many", max_examples=200, stateful_step_count=15)
 
 ANYTIME = ("new_message", "new_conversation")  # these move `lastActivity` and are seen wherever
 RECENT = ("resolution", "summary", "rating", "messages")  # these do not: seen in the lookback
@@ -131,20 +126,25 @@ def crashing(step: str, late: bool, number: int) -> Iterator[None]:
         yield
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_800)
 @pytest.mark.usefixtures("short_waits", "small_pages")
+@pytest.mark.parametrize(
+    ("stories", "steps"),
+    [
+        pytest.param(3, 4, id="a few short stories"),
+        pytest.param(30, 8, id="many longer stories", marks=pytest.mark.slow),
+    ],
+)
 def test_whatever_happens_in_whatever_order_the_tables_are_exact_in_the_end(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, stories: int, steps: int
 ) -> None:
     monkeypatch.setattr("chatislav_source.extract.load_limit.PACKAGE_BYTES", 20_000)
     monkeypatch.setattr("chatislav_source.destinations.duckdb.APPEND_FROM_ROWS", 10)
-    default = settings.default or settings()
-    is_default = default.max_examples == settings.get_profile("default").max_examples
     run_state_machine_as_test(
         Story,
         settings=settings(
-            max_examples=3 if is_default else default.max_examples,
-            stateful_step_count=4 if is_default else default.stateful_step_count,
+            max_examples=stories,
+            stateful_step_count=steps,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
