@@ -2,12 +2,12 @@
 
 ChatislavError
 ├── ConfigurationError        an argument, a key or a file is not usable; nothing was requested
-├── AuthenticationError           no key is accepted; nothing more can be read
-├── BotAccessError           the key is good, but not for this bot
-├── RequestRejectedError       the API does not take this request (any other 4xx)
-├── RetriesExhaustedError        the API did not answer well within the budget of tries
+├── AuthenticationError       no key is accepted; nothing more can be read
+├── BotAccessError            the key is good, but not for this bot
+├── RequestRejectedError      the API does not take this request (any other 4xx)
+├── RetriesExhaustedError     the API did not answer well within the budget of tries
 ├── UnexpectedResponseError   an answer that would lose rows if it were believed
-├── PipelineLockedError         another run holds the pipeline or the database
+├── PipelineLockedError       another run holds the pipeline or the database
 └── LoadFailedError           the destination refused what was read
 """
 
@@ -102,7 +102,7 @@ class UnexpectedResponseError(ChatislavError):
         self.path = path
         self.problem = problem
         super().__init__(
-            f"POST {path} for {label}: {problem}. Cancelled, because going on would lose rows. "
+            f"POST {path} for {label}: {problem}. Stopped, because going on would lose rows. "
             "Run again; if it repeats, the API has changed."
         )
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from chatislav_source.extract.load_limit import LoadLimit
-from chatislav_source.runner import company
 from chatislav_source.sandbox import World
 from tests.exactness.truth import TODAY, Bench, bench, days_ago
 
@@ -42,7 +41,6 @@ def test_while_few_requests_are_left_what_is_there_is_loaded(
 ) -> None:
     monkeypatch.setattr("chatislav_source.extract.worker_pool.LULL_SECONDS", 0.0)
     monkeypatch.setattr("chatislav_source.extract.load_limit.LEAST_PACKAGE_BYTES", 1)
-    monkeypatch.setattr(company, "FEWEST", 99)  # it is known from the start that answers are slow
     made.api.settings.latency_seconds = 0.02
 
     report = made.sync()
@@ -57,7 +55,6 @@ def test_while_answers_are_waited_for_what_is_there_is_loaded(
     monkeypatch.setattr("chatislav_source.extract.worker_pool.LULL_SECONDS", 99.0)
     monkeypatch.setattr("chatislav_source.extract.load_limit.READ_PER_LOAD", 0.0)
     monkeypatch.setattr("chatislav_source.extract.load_limit.LEAST_PACKAGE_BYTES", 1)
-    monkeypatch.setattr(company, "FEWEST", 99)
     made.api.settings.latency_seconds = 0.3  # reading takes longer than a load on any machine
 
     report = made.sync()
@@ -86,13 +83,13 @@ def test_the_next_load_is_sized_by_how_long_the_last_one_took(
 
 
 @pytest.fixture
-def tiny_merged_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+def tiny_merged_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where rows may be replaced, each group of a few pages is a load."""
     monkeypatch.setattr("chatislav_source.extract.load_limit.MERGED_PACKAGE_BYTES", 1)
     monkeypatch.setattr("chatislav_source.extract.page_groups.GROUP_BYTES", 8_000)
 
 
-@pytest.mark.usefixtures("tiny_merged_chunks")
+@pytest.mark.usefixtures("tiny_merged_packages")
 def test_loads_that_may_replace_rows_are_smaller_than_first_loads(made: Bench) -> None:
     first = made.sync(lookback_days=1)
 
@@ -102,7 +99,7 @@ def test_loads_that_may_replace_rows_are_smaller_than_first_loads(made: Bench) -
     assert made.differences() == []
 
 
-@pytest.mark.usefixtures("tiny_merged_chunks")
+@pytest.mark.usefixtures("tiny_merged_packages")
 def test_a_backfill_is_loaded_in_the_smaller_loads(
     made: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
