@@ -1,7 +1,7 @@
-"""The loop of small loads that makes a sync resumable at any moment.
+"""The loop of small load packages that makes a sync resumable at any moment.
 
 dlt commits state only with a finished load, so one long load that is killed is lost as a whole.
-Each turn loads one chunk together with the state after it, while the next is being fetched.
+Each turn loads one package together with the state after it, while the next pages are fetched.
 """
 
 from __future__ import annotations
@@ -47,26 +47,29 @@ def run_job(pipeline: dlt.Pipeline, config: SyncConfig, on_progress: OnPage) -> 
         keep_to_destination(pipeline)
         load_pending(pipeline)
         reports: Reports = {}
-        late = _loaded_all(pipeline, Run(config, on_progress, reports), report)
-        if late:
+        resumed = _load_packages(pipeline, Run(config, on_progress, reports), report)
+        if resumed:
             # what an interrupted sync had read before may have changed since
-            again = replace(config, bot_ids=tuple(late), now=datetime.now(UTC))
-            _loaded_all(pipeline, Run(again, on_progress, reports), report)
+            again = replace(config, bot_ids=tuple(resumed), now=datetime.now(UTC))
+            _load_packages(pipeline, Run(again, on_progress, reports), report)
     report.seconds = time.monotonic() - began
     return report
 
 
-def _loaded_all(pipeline: dlt.Pipeline, run: Run, report: SyncReport) -> list[int]:
-    """Load chunks of a run until it is over; the bots that should be synced once more."""
+def _load_packages(pipeline: dlt.Pipeline, run: Run, report: SyncReport) -> list[int]:
+    """Load package after package until the run is over; the bots to sync once more.
+
+    Those are the bots whose interrupted sync was only now brought to its end.
+    """
     loads = 0
-    chunk = LoadLimit.starting(time.monotonic())
+    limit = LoadLimit.starting(time.monotonic())
     with run:
         while not (loads and run.is_over):
             with closing(DispositionChooser(pipeline)) as dispositions:
-                load(pipeline, package_source(run, chunk, dispositions), dispositions)
+                load(pipeline, package_source(run, limit, dispositions), dispositions)
             loads += 1
             now = time.monotonic()
-            chunk = LoadLimit.starting(now, load_seconds=now - run.handed_out_at)
+            limit = LoadLimit.starting(now, load_seconds=now - run.handed_out_at)
         fatal = run.finish()
     report.loads += loads
     report.warnings += run.warnings

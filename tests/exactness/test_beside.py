@@ -52,7 +52,7 @@ def test_a_pipeline_that_runs_already_is_refused_before_any_request(made: Bench)
 def test_a_database_held_from_the_start_is_said_and_nothing_is_lost(made: Bench) -> None:
     made.sync()
     made.world.add_conversation(101)
-    with held(made.database), pytest.raises(PipelineLockedError, match="DuckDB file .* is held"):
+    with held(made.database), pytest.raises(PipelineLockedError, match=r"DuckDB file .* is held"):
         made.sync()
 
     made.sync()
