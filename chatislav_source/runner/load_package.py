@@ -26,8 +26,8 @@ from chatislav_source.runner.redaction import harmless
 logger = logging.getLogger(__name__)
 
 OUT_OF_MEMORY = (
-    "DuckDB reached its memory limit, also with more of it. Load in Python instead of by the "
-    "command line: there DuckDB takes what the machine has, unless you set a limit"
+    "DuckDB reached its memory limit, at the second try too. In Python, give it a higher "
+    "memory_limit; the command line's is fixed, so load in Python instead"
 )
 
 
