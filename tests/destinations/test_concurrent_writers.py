@@ -43,7 +43,7 @@ class Writer:
         pipeline = self.warehouse.pipeline(self.folder, self.dataset, name=f"bot_{self.bot_id}")
         with Sandbox(self.world) as api:
             given: Any = {"api_key": SANDBOX_KEY, "base_url": api.base_url}
-            pipeline.run(chatislav([self.bot_id], **given, start_date=TODAY.isoformat()))
+            pipeline.run(chatislav(bot_ids=[self.bot_id], **given, start_date=TODAY.isoformat()))
 
     def change(self, comment: str) -> None:
         """Change every conversation."""
