@@ -70,6 +70,13 @@ def test_the_next_quiet_sync_is_exact_after_many_more_stories(story: dict[str, A
     tell(**story)
 
 
+def test_drift_in_a_window_that_the_next_sync_reads_in_part_is_found() -> None:
+    """One conversation leaves a window whose first day is before the lookback of the next sync."""
+    world = {"date_filter": "activity", "order": "newest_activity", "token": "offset"}
+
+    tell(seed=100, world=world, rows=68, days=46, lookback=None, kills=2, disturbed=0)
+
+
 def tell(
     seed: int,
     world: dict[str, object],

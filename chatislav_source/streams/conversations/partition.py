@@ -172,8 +172,9 @@ class ConversationsPartition:
             self._queue.add(again)
 
     def _is_read_by_next_sync(self, window: DateWindow) -> bool:
+        """Whether the next sync reads every day of `window` again, so that no drift is final."""
         settled_before = state.day_of(self.state[self._slot]["settled_before"])
-        return settled_before is not None and not window.ends_before(settled_before)
+        return settled_before is not None and settled_before <= window.first_day
 
     def _give_up(self, windows: list[DateWindow]) -> None:
         self._verification.give_up(windows)
