@@ -22,6 +22,8 @@ ANALYTICS_CHANNELS = (
     "zendesk",
 )
 DEFAULT_HISTORY_DAYS = 90  # days before today, if no start_date is given
+LOOKBACK_DAYS = 30  # days; a conversation may be changed this long after it was created
+LOOKBACK_DAYS_BY_ACTIVITY = 2  # days; enough once from/to are proven to filter on activity
 ZONE_MARGIN_DAYS = 1  # days; the zone of from/to is not documented, and zones are < 24 h apart
 DEFAULT_CONCURRENCY = 8  # requests in flight
 MAX_CONCURRENCY = 64  # requests in flight; each takes a thread

@@ -10,7 +10,11 @@ from typing import Any
 
 import pendulum
 
-from chatislav_source.config import ZONE_MARGIN_DAYS
+from chatislav_source.config import (
+    LOOKBACK_DAYS,
+    LOOKBACK_DAYS_BY_ACTIVITY,
+    ZONE_MARGIN_DAYS,
+)
 from chatislav_source.streams.date_window import DateWindow, merged, utc_instant, utc_text
 from chatislav_source.streams.state import (
     Field,
@@ -24,8 +28,6 @@ from chatislav_source.streams.state import (
     without_seal,
 )
 
-LOOKBACK_DAYS_BY_ACTIVITY = 2  # days; enough once from/to are proven to filter on activity
-LOOKBACK_DAYS = 30  # days; a conversation may be changed this long after it was created
 CLOCK_MARGIN_SECONDS = 900  # seconds; how far our clock and the API's may be apart
 
 DAY = date.fromisoformat
