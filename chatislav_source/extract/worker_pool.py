@@ -23,7 +23,7 @@ from chatislav_source.streams.state import State
 
 logger = logging.getLogger(__name__)
 
-BUFFER_BYTES = 24 * 1024 * 1024  # of JSON fetched ahead while a load package is loading
+BUFFER_BYTES = 12 * 1024 * 1024  # of JSON fetched ahead while a load package is loading
 CLOSE_SECONDS = 5.0  # the longest that closing waits for threads
 FEW = 0.25  # of the workers
 LULL_SECONDS = 0.3  # with few requests in flight: then what is there can be loaded meanwhile
