@@ -1,7 +1,7 @@
-"""The partition of one bot's conversations: which page to read next, and what a page changes.
+"""The partition of one bot's conversations: which page to read next, and the state after each page.
 
-No HTTP, no clock, no threads. Windows are read newest first, several at once. The newest days are
-read last, because whatever moved while the others were read has its newest activity there.
+No HTTP, no clock, no threads. Windows are read newest first, several in parallel. The newest days
+are read last, because conversations that change while other windows are read move there.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ from chatislav_source.streams.state import State
 
 
 class Phase(Enum):
-    """How far a partition is."""
+    """The progress of a partition."""
 
     RANGES = auto()
-    """The ranges of days are read, window by window."""
+    """Ranges of days are read, window by window."""
     NEWEST = auto()
-    """The newest days are read, and windows of an earlier run that are left."""
+    """The newest days are read, and windows left from an earlier run."""
     VERIFYING = auto()
-    """Windows that drifted are read again; the newest days follow once more."""
+    """Windows that drifted are read again; then the newest days are."""
     DONE = auto()
     FAILED = auto()
-    """Nothing more is read in this run."""
+    """Reading stopped for the rest of the run."""
 
 
 class ConversationsPartition:
-    """Reads what `bot_state[slot]` says is left: the "progress" of a sync, or a "backfill".
+    """Reads the windows left in `bot_state[slot]`: the "progress" of a sync, or a "backfill".
 
-    A backfill reads the newest days only if a window must be checked for drift, and changes nothing
-    else in the state.
+    A backfill reads the newest days only if a window must be checked for page drift. It changes
+    only its own slot, and `again`.
     """
 
     def __init__(self, bot_state: State, slot: str, at_once: int, reader: PageReader) -> None:
@@ -73,7 +73,7 @@ class ConversationsPartition:
 
     @property
     def done(self) -> bool:
-        """Whether everything was read and the state says so."""
+        """Whether everything was read and the state is final."""
         return self.phase is Phase.DONE
 
     @property
@@ -88,13 +88,13 @@ class ConversationsPartition:
         if read is None:
             return None
         read.waiting = True
-        # in turn, so that long windows end together, and what is left then can be read at once
+        # round robin, so that long windows end at about the same time
         self._open.remove(read)
         self._open.append(read)
         return PageRequest(self.bot_id, read.window, read.page_token, read.limit)
 
     def read(self, request: PageRequest, client: ChatislavClient) -> Page:
-        """The page of `request`, fetched.
+        """Fetch and parse the page of `request`.
 
         Raises:
             ChatislavError: as `ChatislavClient.post` says.
@@ -128,7 +128,7 @@ class ConversationsPartition:
         """The bot's state after `page`.
 
         Raises:
-            UnexpectedResponseError: the page token came before, or nothing new comes.
+            UnexpectedResponseError: the page token is repeated, or pages have no new rows.
         """
         read = self._window_of(request)
         read.take(page)
@@ -140,7 +140,7 @@ class ConversationsPartition:
         if read.of_newest:
             self._verification.drift.observe(page.observations.changed)
         if self._is_sync:
-            seen = state.with_verdict(self.state, page.observations.date_filter)
+            seen = state.with_date_filter(self.state, page.observations.date_filter)
             self.state = state.with_activity(seen, page.observations.last_activity)
         return self._settle()
 
@@ -172,20 +172,20 @@ class ConversationsPartition:
             self._queue.add(again)
 
     def _is_read_by_next_sync(self, window: DateWindow) -> bool:
-        """Whether the next sync reads every day of `window` again, so that no drift is final."""
+        """Whether the next sync reads every day of `window` again, so that drift needs no check."""
         settled_before = state.day_of(self.state[self._slot]["settled_before"])
         return settled_before is not None and settled_before <= window.first_day
 
     def _give_up(self, windows: list[DateWindow]) -> None:
         self._verification.give_up(windows)
         self.warnings += [
-            f"Bot {self.bot_id}: {window} kept moving while it was read; the next sync reads it "
+            f"Bot {self.bot_id}: {window} kept changing while it was read; the next sync reads it "
             "again."
             for window in windows
         ]
 
     def on_error(self, request: PageRequest, error: ChatislavError) -> State:
-        """The bot's state after a page could not be read: another way is tried, if there is one."""
+        """The bot's state after a failed request; its window is queued again if that may help."""
         read = self._window_of(request)
         self._open.remove(read)
         windows = self._retries.windows_to_try(read, error)
@@ -206,7 +206,7 @@ class ConversationsPartition:
         self.phase = Phase.FAILED
 
     def abort(self, error: ChatislavError) -> None:
-        """Read no more of this bot in this run."""
+        """Stop the partition for the rest of the run."""
         self._fail(error)
         self.state = self._with_error()
 
@@ -215,9 +215,9 @@ class ConversationsPartition:
         return {**self.state, "error": error} if self._is_sync else self.state
 
     def _settle(self) -> State:
-        """The state to remember; where everything is read, the one at the end."""
-        is_through = self._queue.is_empty and not self._open and not self._newest.is_left
-        if is_through and not self._newest_days_follow() and not self.error:
+        """The checkpoint; the final state if everything was read."""
+        is_all_read = self._queue.is_empty and not self._open and not self._newest.is_left
+        if is_all_read and not self._newest_days_follow() and not self.error:
             self._end_round()
         if not self.done:
             self.state = {**self._with_error(), self._slot: self._progress()}
@@ -244,7 +244,7 @@ class ConversationsPartition:
         )
 
     def _progress(self) -> State:
-        # what the first pages of the newest days showed is not kept, so they are read as a whole
+        # observations of earlier pages are not stored, so the newest days are read from page 1
         fresh = [read.window for read in self._open if not (read.page_token or read.of_newest)]
         failed, again = self._failures.of_ranges, self._verification.again
         unverified = self._verification.drift.unverified
@@ -263,7 +263,7 @@ class ConversationsPartition:
 
 
 def resumed_windows(progress: State) -> list[OpenWindow]:
-    """The windows that an earlier run had under way, each to go on after its page token."""
+    """The windows that an earlier run had open, each at its page token."""
     return [
         OpenWindow(
             DateWindow.parse(entry["window"]),
