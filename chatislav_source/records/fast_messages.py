@@ -67,7 +67,7 @@ class ArrowReader:
         return Messages(lists, {c.name: _as_column(read, c.data_type) for c, read in values})
 
     def _lists(self, texts: Sequence[Raw], longest: int) -> pa.ListArray:
-        # an empty text at each end gives the separators there without another copy
+        # an empty text at each end adds the separators there without another copy
         joined = BETWEEN_LINES.join([b"", *texts, b""])
         lines = pa.py_buffer(joined)[len(LINE_END) : -len(LINE_START)]
         options = json.ReadOptions(block_size=max(BLOCK_BYTES, longest))

@@ -1,7 +1,7 @@
 """The format of a stored state, for both streams: fields, versions, and checks before use.
 
 A state is a plain dict of JSON values, changed by pure functions into new dicts. A new field needs
-a line in the stream's `StateFormat`, and a migration that gives older states its default.
+a line in the stream's `StateFormat`, and a migration that sets its default in older states.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Field:
 class StateFormat:
     """The fields and migrations of one stream's state.
 
-    `migrations[0]` converts version 1 to version 2, and so on; the last one gives the current
-    version.
+    `migrations[0]` converts version 1 to version 2, and so on; the last one returns the
+    current version.
     """
 
     fields: dict[str, Field]

@@ -1,7 +1,7 @@
 """A process that syncs and can be killed: imports once, then forks for each attempt.
 
 Reads a JSON object a line: the folder, the arguments of `sync`, and on which event to die. Events
-are files opened, moved or removed in that folder, so that a kill lands anywhere in extract,
+are files opened, moved or removed in that folder, so that a kill may happen anywhere in extract,
 normalize and load. Writes the pid of each attempt, then its exit status.
 """
 
@@ -35,7 +35,7 @@ BUSY = 75
 
 
 def main() -> None:
-    """Run the attempts that stdin asks for, until it ends."""
+    """Run the attempts read from stdin, until it ends."""
     logging.disable(logging.CRITICAL)
     for line in sys.stdin:
         order = json.loads(line)

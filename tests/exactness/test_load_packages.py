@@ -29,9 +29,9 @@ def test_newest_days_that_are_read_twice_fit_into_one_package(
 
     report = made.sync(lookback_days=1)
 
-    asked = [request.body for request in made.api.requests if request.path == "/conversations"]
-    first_pages_of_tail = [body for body in asked if not {"to", "cursor"} & set(body or {})]
-    assert len(first_pages_of_tail) == 2
+    bodies = [request.body for request in made.api.requests if request.path == "/conversations"]
+    first_pages_of_newest_days = [body for body in bodies if not {"to", "cursor"} & set(body or {})]
+    assert len(first_pages_of_newest_days) == 2
     assert report.loads == 1
     assert made.differences() == []
 

@@ -36,7 +36,7 @@ OPEN_WINDOWS = st.builds(DateWindow, DAYS, st.none())
 WINDOWS = closed_windows() | OPEN_WINDOWS
 
 
-def held(windows: list[DateWindow]) -> Counter[date]:
+def day_counts(windows: list[DateWindow]) -> Counter[date]:
     """How often the windows contain each day; windows without end count up to a late day."""
     far = LAST_DAY + timedelta(days=500)
     return Counter(day for w in windows for day in days_of(w.first_day, w.last_day or far))
@@ -76,7 +76,7 @@ def test_a_window_ends_before_a_day_that_is_later_than_all_of_it(
 def test_halves_cover_every_day_exactly_once(window: DateWindow) -> None:
     halves = window.halves()
 
-    assert held(halves) == held([window])
+    assert day_counts(halves) == day_counts([window])
     assert len(halves) == (1 if window.days == 1 else 2)
 
 
@@ -99,7 +99,7 @@ def test_a_window_without_end_cannot_be_halved(window: DateWindow) -> None:
 def test_taking_the_last_days_leaves_exactly_the_others(window: DateWindow, days: int) -> None:
     newest, rest = window.take_last(days)
 
-    assert held([newest, *([rest] if rest else [])]) == held([window])
+    assert day_counts([newest, *([rest] if rest else [])]) == day_counts([window])
     assert newest.days == min(days, window.days)
     assert newest.last_day == window.last_day
 
@@ -122,8 +122,8 @@ def test_a_widened_window_contains_the_days_within_the_margin(
 def test_merged_windows_contain_the_same_days_once_each(windows: list[DateWindow]) -> None:
     result = merged(windows)
 
-    assert set(held(result)) == set(held(windows))
-    assert set(held(result).values()) <= {1}
+    assert set(day_counts(result)) == set(day_counts(windows))
+    assert set(day_counts(result).values()) <= {1}
 
 
 @given(st.lists(WINDOWS, max_size=8))
@@ -152,9 +152,11 @@ def test_the_last_possible_date_can_be_merged() -> None:
 
 @given(st.lists(WINDOWS, max_size=5), DAYS)
 def test_removing_a_day_keeps_all_others(windows: list[DateWindow], day: date) -> None:
-    left = held(without(windows, day))
+    left = day_counts(without(windows, day))
 
-    assert left == Counter({other: count for other, count in held(windows).items() if other != day})
+    assert left == Counter(
+        {other: count for other, count in day_counts(windows).items() if other != day}
+    )
 
 
 @given(DAYS, st.integers(0, 60), st.lists(closed_windows(longest=20), max_size=5))
@@ -165,7 +167,7 @@ def test_a_day_is_missing_unless_a_window_contains_it(
 
     missing = missing_days(first_day, last_day, windows)
 
-    present = held(windows)
+    present = day_counts(windows)
     assert missing == [day for day in days_of(first_day, last_day) if day not in present]
 
 

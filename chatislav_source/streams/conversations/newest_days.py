@@ -40,11 +40,11 @@ class NewestDays:
         """Add windows to the current pass."""
         self._left.extend(windows)
 
-    def close(self, read: OpenWindow, others_open: bool) -> None:
-        """Note that `read` is complete; the pass is, too, if no other window of it is left."""
+    def close(self, opened: OpenWindow, others_open: bool) -> None:
+        """Note that `opened` is complete; the pass is, too, if no other window of it is left."""
         if others_open or self._left or self.failed:
             return  # the pass is not complete
-        self._was_one_page = read.window == self.window and read.is_one_page
+        self._was_one_page = opened.window == self.window and opened.is_one_page
         self._passes_without_drift += 1
 
     def found_drift(self) -> None:

@@ -32,19 +32,19 @@ class PageDriftDetector:
         """Windows that drifted, or for which it is not known yet."""
         return [*self._unverified, *self._drifted]
 
-    def close(self, read: OpenWindow) -> list[DateWindow]:
-        """The windows to read again after `read` is complete; empty if its pages are consistent.
+    def close(self, opened: OpenWindow) -> list[DateWindow]:
+        """The windows to read again after `opened` is complete; empty if it is consistent.
 
         Inconsistent pages are accepted if two passes in a row return the same conversations.
         """
-        window = read.window
-        keys = frozenset(read.keys)
-        agrees = not read.resumed and self._earlier.get(window) == keys
-        if read.doubtful and not agrees:
+        window = opened.window
+        keys = frozenset(opened.keys)
+        agrees = not opened.resumed and self._earlier.get(window) == keys
+        if opened.doubtful and not agrees:
             self._earlier[window] = keys
             self._passes[window] = self._passes.get(window, 0) + 1
             return [window] if self._passes[window] < MAX_PASSES else window.halves()
-        self._unverified[window] = None if read.resumed else array("q", keys)
+        self._unverified[window] = None if opened.resumed else array("q", keys)
         return []
 
     def gave_up(self, window: DateWindow) -> bool:

@@ -62,7 +62,7 @@ class ConversationsPartition:
         self._slot = slot
         self._newest = NewestDays(DateWindow.parse(progress["tail"]))
         self._open = resumed_windows(progress)
-        is_newest_open = any(read.of_newest for read in self._open)
+        is_newest_open = any(opened.of_newest for opened in self._open)
         self.phase = Phase.NEWEST if is_newest_open else Phase.RANGES
         ranges = state.parsed(progress["todo"])
         days = sum(window.days for window in ranges)
@@ -84,14 +84,16 @@ class ConversationsPartition:
         """The next page to read; None at the end, or while responses must come first."""
         if self.phase in (Phase.DONE, Phase.FAILED):
             return None
-        read = next((read for read in self._open if not read.waiting), None) or self._begin()
-        if read is None:
+        opened = (
+            next((opened for opened in self._open if not opened.waiting), None) or self._begin()
+        )
+        if opened is None:
             return None
-        read.waiting = True
+        opened.waiting = True
         # round robin, so that long windows end at about the same time
-        self._open.remove(read)
-        self._open.append(read)
-        return PageRequest(self.bot_id, read.window, read.page_token, read.limit)
+        self._open.remove(opened)
+        self._open.append(opened)
+        return PageRequest(self.bot_id, opened.window, opened.page_token, opened.limit)
 
     def read(self, request: PageRequest, client: ChatislavClient) -> Page:
         """Fetch and parse the page of `request`.
@@ -109,9 +111,9 @@ class ConversationsPartition:
         window = window or self._next_of_newest()
         if window is None:
             return None
-        read = OpenWindow(window, self._retries.page_size(window), of_newest=of_newest)
-        self._open.append(read)
-        return read
+        opened = OpenWindow(window, self._retries.page_size(window), of_newest=of_newest)
+        self._open.append(opened)
+        return opened
 
     def _next_of_newest(self) -> DateWindow | None:
         if self._newest_days_follow() and not self._open:
@@ -130,14 +132,14 @@ class ConversationsPartition:
         Raises:
             UnexpectedResponseError: the page token is repeated, or pages have no new rows.
         """
-        read = self._window_of(request)
-        read.take(page)
+        opened = self._window_of(request)
+        opened.take(page)
         self._failures.note_success()
         if page.has_more:
-            self._go_on(request, read, page)
+            self._go_on(request, opened, page)
         else:
-            self._close(read)
-        if read.of_newest:
+            self._close(opened)
+        if opened.of_newest:
             self._verification.drift.observe(page.observations.changed)
         if self._is_sync:
             seen = state.with_date_filter(self.state, page.observations.date_filter)
@@ -146,28 +148,28 @@ class ConversationsPartition:
 
     def _window_of(self, request: PageRequest) -> OpenWindow:
         wanted = (request.window, request.page_token)
-        return next(read for read in self._open if (read.window, read.page_token) == wanted)
+        return next(opened for opened in self._open if (opened.window, opened.page_token) == wanted)
 
-    def _go_on(self, request: PageRequest, read: OpenWindow, page: Page) -> None:
-        problem = read.go_on(page.next_token or "")
+    def _go_on(self, request: PageRequest, opened: OpenWindow, page: Page) -> None:
+        problem = opened.go_on(page.next_token or "")
         if problem:
             raise UnexpectedResponseError(CONVERSATIONS_PATH, str(request), problem)
-        if read.pages == 1:
-            self._queue.sizer.observe_first_page(len(read.keys), read.window.days)
+        if opened.pages == 1:
+            self._queue.sizer.observe_first_page(len(opened.keys), opened.window.days)
 
-    def _close(self, read: OpenWindow) -> None:
-        self._open.remove(read)
-        if read.of_newest:
-            self._newest.close(read, others_open=bool(self._open))
+    def _close(self, opened: OpenWindow) -> None:
+        self._open.remove(opened)
+        if opened.of_newest:
+            self._newest.close(opened, others_open=bool(self._open))
             return
-        self._failures.of_ranges.pop(read.window, None)
-        if not read.resumed:
-            self._queue.sizer.observe_window(len(read.keys), read.window.days)
-        if self._is_read_by_next_sync(read.window) or read.is_one_page:
+        self._failures.of_ranges.pop(opened.window, None)
+        if not opened.resumed:
+            self._queue.sizer.observe_window(len(opened.keys), opened.window.days)
+        if self._is_read_by_next_sync(opened.window) or opened.is_one_page:
             return
-        again = self._verification.drift.close(read)
-        if again and self._verification.drift.gave_up(read.window):
-            self._give_up([read.window])
+        again = self._verification.drift.close(opened)
+        if again and self._verification.drift.gave_up(opened.window):
+            self._give_up([opened.window])
         else:
             self._queue.add(again)
 
@@ -186,18 +188,20 @@ class ConversationsPartition:
 
     def on_error(self, request: PageRequest, error: ChatislavError) -> State:
         """The bot's state after a failed request; its window is queued again if that may help."""
-        read = self._window_of(request)
-        self._open.remove(read)
-        windows = self._retries.windows_to_try(read, error)
+        opened = self._window_of(request)
+        self._open.remove(opened)
+        windows = self._retries.windows_to_try(opened, error)
         if windows:
-            (self._newest if read.of_newest else self._queue).add(windows)
+            (self._newest if opened.of_newest else self._queue).add(windows)
         else:
-            self._window_failed(read, error)
+            self._window_failed(opened, error)
         return self._settle()
 
-    def _window_failed(self, read: OpenWindow, error: ChatislavError) -> None:
-        self._failures.note_failure(read, self._newest, error)
-        is_rejected = isinstance(error, RequestRejectedError) and not is_token_refused(read, error)
+    def _window_failed(self, opened: OpenWindow, error: ChatislavError) -> None:
+        self._failures.note_failure(opened, self._newest, error)
+        is_rejected = isinstance(error, RequestRejectedError) and not is_token_refused(
+            opened, error
+        )
         if is_rejected or self._failures.are_too_many:
             self._fail(error)
 
@@ -245,21 +249,23 @@ class ConversationsPartition:
 
     def _progress(self) -> State:
         # observations of earlier pages are not stored, so the newest days are read from page 1
-        fresh = [read.window for read in self._open if not (read.page_token or read.of_newest)]
+        fresh = [
+            opened.window for opened in self._open if not (opened.page_token or opened.of_newest)
+        ]
         failed, again = self._failures.of_ranges, self._verification.again
         unverified = self._verification.drift.unverified
         return {
             **self.state[self._slot],
             "todo": _texts(merged([*self._queue.left, *fresh, *failed, *again])),
-            "open": [_resumable(read) for read in self._open if self._is_resumable(read)],
+            "open": [_resumable(opened) for opened in self._open if self._is_resumable(opened)],
             "unverified": _texts(unverified),
         }
 
-    def _is_resumable(self, read: OpenWindow) -> bool:
-        if read.page_token is None:
+    def _is_resumable(self, opened: OpenWindow) -> bool:
+        if opened.page_token is None:
             return False
-        is_all_newest = read.window == self._newest.window
-        return not read.of_newest or (is_all_newest and not self._verification.drift.unverified)
+        is_all_newest = opened.window == self._newest.window
+        return not opened.of_newest or (is_all_newest and not self._verification.drift.unverified)
 
 
 def resumed_windows(progress: State) -> list[OpenWindow]:
@@ -276,8 +282,8 @@ def resumed_windows(progress: State) -> list[OpenWindow]:
     ]
 
 
-def _resumable(read: OpenWindow) -> State:
-    return {"window": str(read.window), "page_token": read.page_token, "limit": read.limit}
+def _resumable(opened: OpenWindow) -> State:
+    return {"window": str(opened.window), "page_token": opened.page_token, "limit": opened.limit}
 
 
 def _texts(windows: Iterable[DateWindow]) -> list[str]:

@@ -26,28 +26,28 @@ class WindowRetries:
         """Conversations per page of this window."""
         return self._page_sizes.get(window, MAX_PAGE_SIZE)
 
-    def windows_to_try(self, read: OpenWindow, error: ChatislavError) -> list[DateWindow]:
+    def windows_to_try(self, opened: OpenWindow, error: ChatislavError) -> list[DateWindow]:
         """The windows to read after `error`; empty if no retry is left."""
         if isinstance(error, RequestRejectedError):
-            return self._restarted(read) if is_token_refused(read, error) else []
-        if isinstance(error, RetriesExhaustedError) and self._shrink_pages(read, error):
-            return [read.window]
+            return self._restarted(opened) if is_token_refused(opened, error) else []
+        if isinstance(error, RetriesExhaustedError) and self._shrink_pages(opened, error):
+            return [opened.window]
         return []
 
-    def _restarted(self, read: OpenWindow) -> list[DateWindow]:
+    def _restarted(self, opened: OpenWindow) -> list[DateWindow]:
         """Restart the window; from the second time on in halves, which need fewer pages."""
-        restarts = self._restarts.get(read.window, 0) + (0 if read.resumed else 1)
-        self._restarts[read.window] = restarts
+        restarts = self._restarts.get(opened.window, 0) + (0 if opened.resumed else 1)
+        self._restarts[opened.window] = restarts
         self.one_at_a_time = restarts > 1
         if restarts > MAX_TOKEN_RESTARTS:
             return []
-        return read.window.halves() if restarts > 1 else [read.window]
+        return opened.window.halves() if restarts > 1 else [opened.window]
 
-    def _shrink_pages(self, read: OpenWindow, error: RetriesExhaustedError) -> bool:
+    def _shrink_pages(self, opened: OpenWindow, error: RetriesExhaustedError) -> bool:
         """Halve the page size of a window if its pages may be too large; returns whether it did."""
-        if not error.size_may_be_why or read.limit <= MIN_PAGE_SIZE:
+        if not error.size_may_be_why or opened.limit <= MIN_PAGE_SIZE:
             return False
-        self._page_sizes[read.window] = max(read.limit // 2, MIN_PAGE_SIZE)
+        self._page_sizes[opened.window] = max(opened.limit // 2, MIN_PAGE_SIZE)
         return True
 
 
@@ -67,13 +67,13 @@ class WindowFailures:
         """Note that a page was read."""
         self._in_a_row = 0
 
-    def note_failure(self, read: OpenWindow, newest: NewestDays, error: ChatislavError) -> None:
+    def note_failure(self, opened: OpenWindow, newest: NewestDays, error: ChatislavError) -> None:
         """Note that a window could not be read."""
-        failed = newest.failed if read.of_newest else self.of_ranges
-        failed[read.window] = error
+        failed = newest.failed if opened.of_newest else self.of_ranges
+        failed[opened.window] = error
         self._in_a_row += 1
 
 
-def is_token_refused(read: OpenWindow, error: RequestRejectedError) -> bool:
+def is_token_refused(opened: OpenWindow, error: RequestRejectedError) -> bool:
     """Whether the API may have rejected the page token rather than the request."""
-    return read.page_token is not None and error.status in TOKEN_REFUSALS
+    return opened.page_token is not None and error.status in TOKEN_REFUSALS

@@ -42,11 +42,13 @@ def test_whatever_failed_before_a_good_run_loads_every_day_and_then_reads_only_t
 
     assert (good.done, good.error, good.state["error"]) == (True, None, None)
     lookback = [today - timedelta(days=n) for n in range(7, -1, -1)]
-    asked = [day for day in lookback if day >= FIRST_DAY]
-    assert [(r.channel, r.day) for r in again] == [(c, d) for c in ("all", "viber") for d in asked]
+    expected = [day for day in lookback if day >= FIRST_DAY]
+    assert [(r.channel, r.day) for r in again] == [
+        (c, d) for c in ("all", "viber") for d in expected
+    ]
     for channel in ("all", "viber"):
         series = good.state["series"][f"UTC|{channel}"]
-        assert sorted(series["digests"]) == [str(d) for d in asked]
+        assert sorted(series["digests"]) == [str(d) for d in expected]
 
 
 def test_days_are_read_newest_first() -> None:
