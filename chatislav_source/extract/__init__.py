@@ -1,1 +1,1 @@
-"""Fetching: worker threads that read partitions, and when a load package ends."""
+"""Fetching: the worker pool that reads partitions, and the limit of a load package."""

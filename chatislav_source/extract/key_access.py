@@ -1,4 +1,4 @@
-"""What a refused key means: revoked, good for other bots only, or not accepted at all."""
+"""Classifies a refused key: revoked, valid for other bots only, or not accepted at all."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from typing import Any
 from chatislav_source.errors import AuthenticationError, BotAccessError
 from chatislav_source.streams.partition import Partition
 
-UNAUTHORIZED = 401  # HTTP status; it is about the key, where 403 may be about one endpoint
+UNAUTHORIZED = 401  # HTTP status of a refused key; 403 may be about one endpoint only
 
 
 class KeyAccess:
-    """The bots that one key could read in this run, by stream."""
+    """The bots that the key has read in this run, by stream."""
 
     def __init__(self) -> None:
-        self._answered: set[tuple[str, int]] = set()
+        self._read: set[tuple[str, int]] = set()
 
     @property
     def readable_bots(self) -> set[int]:
-        """Bots that answered in any stream."""
-        return {bot_id for _, bot_id in self._answered}
+        """Bots that the key has read in any stream."""
+        return {bot_id for _, bot_id in self._read}
 
-    def note_answer(self, stream: str, bot_id: int) -> None:
-        """The key is accepted for this bot in this stream."""
-        self._answered.add((stream, bot_id))
+    def note_access(self, stream: str, bot_id: int) -> None:
+        """Note that the key was accepted for this bot in this stream."""
+        self._read.add((stream, bot_id))
 
     def is_revoked(self, stream: str, bot_id: int, error: AuthenticationError) -> bool:
-        """Whether the key was accepted for this bot earlier in the run, so that it is revoked."""
-        if (stream, bot_id) in self._answered:
+        """Whether the key was revoked: it was accepted for this bot earlier in the run."""
+        if (stream, bot_id) in self._read:
             return True
         return error.status == UNAUTHORIZED and bot_id in self.readable_bots
 
     def explain_refusals(
         self, partitions: Sequence[Partition[Any, Any]]
     ) -> AuthenticationError | None:
-        """The key's refusal where no bot was readable; else each refused bot gets an own error."""
+        """The refusal if no bot was readable; else None, and each refused bot gets an error."""
         readable = self.readable_bots
         for partition in partitions:
             error = partition.error

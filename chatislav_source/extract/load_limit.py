@@ -1,22 +1,22 @@
-"""When one load package ends and the next begins; pure, times are seconds of any clock."""
+"""When one load package ends and the next begins; pure. Times are seconds of any clock."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-PACKAGE_BYTES = 512 * 1024 * 1024  # of JSON in one package; it is on disk while it grows
-MERGED_PACKAGE_BYTES = 128 * 1024 * 1024  # of JSON, where rows are replaced: joins need memory
-PACKAGE_SECONDS = 10.0  # the most reading that a crash repeats; each load costs 0.3 s of its own
-LEAST_PACKAGE_BYTES = 32 * 1024 * 1024  # of JSON; less is not worth a load of its own
-LOAD_SECONDS = 0.5  # that a load takes, as long as none was seen
-READ_PER_LOAD = 3.0  # seconds of reading for each of loading, where both go on at once
+PACKAGE_BYTES = 512 * 1024 * 1024  # of JSON in one package, which is written to disk as it grows
+MERGED_PACKAGE_BYTES = 128 * 1024 * 1024  # of JSON, if rows may be replaced: the joins need memory
+PACKAGE_SECONDS = 10.0  # of fetching, which a crash repeats at most; a load has 0.3 s of overhead
+LEAST_PACKAGE_BYTES = 32 * 1024 * 1024  # of JSON; less is not worth the overhead of a load
+LOAD_SECONDS = 0.5  # assumed duration of the first load
+READ_PER_LOAD = 3.0  # seconds of fetching per second of loading, as both run in parallel
 
 
 @dataclass(frozen=True)
 class LoadLimit:
-    """The bound of one load package: bytes of JSON, and a deadline.
+    """The limit of one load package: `size` in bytes of JSON, and a deadline.
 
-    From `worth_from` on it may end where loading it delays no request, as both go on at once.
+    From the time `worth_from` on, the package may end early if loading it delays no request.
     """
 
     size: int
@@ -25,7 +25,7 @@ class LoadLimit:
 
     @classmethod
     def starting(cls, now: float, load_seconds: float | None = None) -> LoadLimit:
-        """The limit of a package that starts now; `load_seconds` is what the last load took."""
+        """The limit of a package that starts now; `load_seconds`: duration of the last load."""
         expected = LOAD_SECONDS if load_seconds is None else load_seconds
         worth_from = now + READ_PER_LOAD * expected
         return cls(PACKAGE_BYTES, now + PACKAGE_SECONDS, worth_from)
@@ -35,17 +35,17 @@ class LoadLimit:
         return replace(self, size=min(self.size, MERGED_PACKAGE_BYTES))
 
     def without_waiting(self, now: float) -> LoadLimit:
-        """The limit of a package that holds only what is fetched by now."""
+        """The limit of a package that has only pages fetched by now."""
         return replace(self, deadline=now)
 
     def is_reached(self, size: int, now: float) -> bool:
-        """Whether a package that holds `size` bytes of JSON by now must end."""
+        """Whether a package with `size` bytes of JSON must end now."""
         return size >= self.size or now >= self.deadline
 
     def may_flush(self, size: int, now: float, is_waiting: bool, is_slow: bool) -> bool:
-        """Whether `size` bytes of JSON can be loaded while responses are waited for.
+        """Whether to load `size` bytes of JSON while responses are pending.
 
-        `is_waiting`: no page is there; `is_slow`: nor will many come soon.
+        `is_waiting`: no page can be taken; `is_slow`: few requests are in flight.
         """
         if size < LEAST_PACKAGE_BYTES:
             return False

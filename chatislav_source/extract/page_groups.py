@@ -1,4 +1,4 @@
-"""Takes pages from the worker pool in groups, each of which becomes one Arrow table."""
+"""Takes pages from the worker pool in groups; each group becomes one Arrow table."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.extract.stream_queue import ExtractedPage
 from chatislav_source.extract.worker_pool import WorkerPool
 
-GROUP_BYTES = 8 * 1024 * 1024  # of JSON made into one Arrow table
+GROUP_BYTES = 8 * 1024 * 1024  # of JSON in one group
 
 OnPage = Callable[[str, ExtractedPage[Any, Any]], None]
 """Called with the name of the stream for each page that goes into a load package."""
 
 
 class PageGroups:
-    """Takes groups of pages and calls `on_page` with each."""
+    """Takes groups of pages and calls `on_page` with each page."""
 
     def __init__(self, pool: WorkerPool, on_page: OnPage) -> None:
         self.pool = pool
@@ -26,9 +26,9 @@ class PageGroups:
     def take(
         self, stream: str, limit: LoadLimit | None, held: int = 0
     ) -> list[ExtractedPage[Any, Any]]:
-        """Pages for one Arrow table, as many as there are by the limit's deadline.
+        """The next group of pages; ends at the limit's deadline.
 
-        `held` are bytes of JSON that the package has already.
+        `held`: bytes of JSON that the package has already.
         """
         most = min(limit.size, GROUP_BYTES) if limit else GROUP_BYTES
         deadline = limit.deadline if limit else None
@@ -44,7 +44,7 @@ class PageGroups:
         return pages
 
     def may_flush(self, stream: str, limit: LoadLimit | None, size: int) -> bool:
-        """Whether a package with `size` bytes of JSON is loaded before its limit is reached."""
+        """Whether to load a package with `size` bytes of JSON before its limit is reached."""
         return limit is not None and limit.may_flush(
             size, time.monotonic(), self.pool.is_waiting(stream), self.pool.is_slow(stream)
         )

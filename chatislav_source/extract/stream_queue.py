@@ -1,6 +1,6 @@
-"""The partitions of one stream, and the pages of them that wait to be taken.
+"""The partitions of one stream, and a buffer of their pages.
 
-Nothing here locks: the worker pool calls it under its own lock.
+Not thread-safe: the worker pool calls it under its lock.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from chatislav_source.streams.state import State
 
 
 class Sized(Protocol):
-    """What a request gave; `size` is in bytes of JSON."""
+    """A parsed response; `size` is in bytes of JSON."""
 
     @property
     def size(self) -> int: ...
@@ -27,9 +27,9 @@ ItemT = TypeVar("ItemT", bound=Sized)
 
 @dataclass(frozen=True)
 class ExtractedPage(Generic[RequestT, ItemT]):
-    """What one request gave, and its partition's checkpoint after it.
+    """The parsed response to one request, and the partition's checkpoint after it.
 
-    `item` None: the request failed, and the checkpoint says so.
+    `item` is None if the request failed.
     """
 
     bot_id: int
@@ -44,7 +44,7 @@ class ExtractedPage(Generic[RequestT, ItemT]):
 
 
 class StreamQueue(Generic[RequestT, ItemT]):
-    """Gives the next request of a stream and keeps its pages in the order of their checkpoints."""
+    """Selects the next request of a stream and buffers its pages in the order of checkpoints."""
 
     def __init__(
         self, name: str, partitions: Iterable[Partition[RequestT, ItemT]], buffer_bytes: int
@@ -54,18 +54,18 @@ class StreamQueue(Generic[RequestT, ItemT]):
         self.in_flight = 0
         self._in_flight_of = dict.fromkeys(range(len(self.partitions)), 0)
         self._buffer_bytes = buffer_bytes
-        self._waiting: deque[ExtractedPage[RequestT, ItemT]] = deque()
-        self._waiting_bytes = 0
+        self._buffer: deque[ExtractedPage[RequestT, ItemT]] = deque()
+        self._buffered_bytes = 0
 
     @property
     def is_empty(self) -> bool:
-        """Whether no page waits to be taken."""
-        return not self._waiting
+        """Whether the buffer is empty."""
+        return not self._buffer
 
     @property
     def is_full(self) -> bool:
-        """Whether the buffer is full, so that nothing more is requested."""
-        return self._waiting_bytes >= self._buffer_bytes
+        """Whether the buffer is full, so that no request may be sent."""
+        return self._buffered_bytes >= self._buffer_bytes
 
     @property
     def is_done(self) -> bool:
@@ -75,7 +75,7 @@ class StreamQueue(Generic[RequestT, ItemT]):
     def next_request(self) -> tuple[int, RequestT] | None:
         """A partition's number and its next request; None if there is none now.
 
-        The partition with the fewest requests in flight goes first, so that none waits for another.
+        Partitions with fewer requests in flight come first, so that each gets its share of workers.
         """
         if self.is_full:
             return None
@@ -88,17 +88,17 @@ class StreamQueue(Generic[RequestT, ItemT]):
         return None
 
     def request_ended(self, number: int) -> None:
-        """A request of partition `number` is no longer in flight."""
+        """Note that a request of partition `number` has ended."""
         self._in_flight_of[number] -= 1
         self.in_flight -= 1
 
     def put(self, page: ExtractedPage[RequestT, ItemT]) -> None:
-        """Add a page behind those that wait."""
-        self._waiting.append(page)
-        self._waiting_bytes += page.size
+        """Add a page at the end of the buffer."""
+        self._buffer.append(page)
+        self._buffered_bytes += page.size
 
     def pop(self) -> ExtractedPage[RequestT, ItemT]:
-        """The page that waits longest."""
-        page = self._waiting.popleft()
-        self._waiting_bytes -= page.size
+        """Remove and return the oldest page."""
+        page = self._buffer.popleft()
+        self._buffered_bytes -= page.size
         return page

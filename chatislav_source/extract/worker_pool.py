@@ -1,7 +1,7 @@
-"""Fetches pages in threads and hands them on in order.
+"""Fetches pages in threads and returns them in order.
 
-What to request next and what a page changes is decided under one lock; requests are sent without
-it. A page carries its partition's checkpoint, so whoever has taken the pages up to it may store it.
+Partitions choose requests and process pages under one lock; requests are sent without it. Each page
+has its partition's checkpoint, which may be stored together with the rows of the pages up to it.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from chatislav_source.streams.state import State
 logger = logging.getLogger(__name__)
 
 BUFFER_BYTES = 12 * 1024 * 1024  # of JSON fetched ahead while a load package is loading
-CLOSE_SECONDS = 5.0  # the longest that closing waits for threads
-FEW = 0.25  # of the workers
-LULL_SECONDS = 0.3  # with few requests in flight: then what is there can be loaded meanwhile
+CLOSE_SECONDS = 5.0  # that closing waits for threads at most
+FEW = 0.25  # share of the workers; requests in flight up to it are few
+LULL_SECONDS = 0.3  # with few requests in flight, after which the stream is slow
 
 
 @dataclass(frozen=True)
 class Task:
-    """A request that a worker sends next."""
+    """A request for a worker to send."""
 
     queue: StreamQueue[Any, Any]
     number: int
@@ -39,20 +39,20 @@ class Task:
 
     @property
     def partition(self) -> Partition[Any, Any]:
-        """The partition that asked for it."""
+        """The partition that the request belongs to."""
         return self.queue.partitions[self.number]
 
 
 def workers_for(requests: int) -> int:
-    """How many workers keep `requests` in flight: some decode pages meanwhile."""
+    """Workers needed to keep `requests` in flight, while others decode pages."""
     return requests + requests // 4
 
 
 class WorkerPool:
     """Runs the partitions of one or more streams in `workers` threads.
 
-    Requests of a stream that was added earlier go first. At most `buffer_bytes` of JSON of each
-    stream wait to be taken. `fatal` is the error that ends all of them: a revoked key or a defect.
+    Requests of the stream added first go first. Each stream buffers up to `buffer_bytes` of JSON.
+    `fatal` is the error that ended the pool, a revoked key or a defect; None if there is none.
     """
 
     def __init__(
@@ -67,8 +67,8 @@ class WorkerPool:
         self._access = access
         self._buffer_bytes = BUFFER_BYTES if buffer_bytes is None else buffer_bytes
         self._lock = threading.Lock()
-        self._arrived = threading.Condition(self._lock)  # for whoever takes pages
-        self._idle = threading.Condition(self._lock)  # for workers; one with work wakes one more
+        self._arrived = threading.Condition(self._lock)  # for the thread that takes pages
+        self._idle = threading.Condition(self._lock)  # for workers, which wake each other
         self._queues: dict[str, StreamQueue[Any, Any]] = {}
         self._few_since: dict[str, float] = {}
         self._closed = False
@@ -80,13 +80,13 @@ class WorkerPool:
             thread.start()
 
     def add(self, stream: str, partitions: Iterable[Partition[Any, Any]]) -> None:
-        """Begin the partitions of a stream, behind those of the streams added before."""
+        """Start the partitions of a stream, with lower priority than streams added before."""
         with self._lock:
             self._queues[stream] = StreamQueue(stream, partitions, self._buffer_bytes)
             self._idle.notify_all()
 
     def take(self, stream: str, deadline: float | None = None) -> ExtractedPage[Any, Any] | None:
-        """The stream's next page; None if there will be no more, or none by `deadline` (monotonic).
+        """The stream's next page; None if the stream is over or `deadline` (monotonic) has passed.
 
         Pages of one partition come in the order of their checkpoints.
         """
@@ -103,26 +103,26 @@ class WorkerPool:
             return page
 
     def is_over(self, stream: str) -> bool:
-        """Whether every page of the stream was taken and no more will come."""
+        """Whether every page of the stream was taken."""
         with self._lock:
             queue = self._queues[stream]
             return queue.is_empty and self._is_ended(queue)
 
     def is_waiting(self, stream: str) -> bool:
-        """Whether requests are in flight and no page is there to be taken."""
+        """Whether requests are in flight and the buffer is empty."""
         queue = self._queues[stream]
         return queue.is_empty and queue.in_flight > 0
 
     def is_slow(self, stream: str) -> bool:
-        """Whether for a moment few requests are in flight, because there is little to request."""
+        """Whether few requests have been in flight for `LULL_SECONDS`, and the buffer is empty."""
         since = self._few_since.get(stream)
         is_lull = since is not None and time.monotonic() - since >= LULL_SECONDS
         return is_lull and self._queues[stream].is_empty
 
     def close(self) -> None:
-        """End the threads; the client must be interrupted first if they may be waiting.
+        """End the threads; the caller must cancel the client first, so that no request hangs.
 
-        A thread that still makes a connection then cannot be interrupted and is left behind.
+        A thread that is opening a connection cannot be cancelled and is not waited for.
         """
         with self._lock:
             self._closed = True
@@ -143,7 +143,7 @@ class WorkerPool:
         try:
             while (task := self._next_task()) is not None:
                 self._run_task(task)
-        except BaseException as error:  # a defect of ours: it must end the run, not only a thread
+        except BaseException as error:  # a defect must end the run, not only its thread
             with self._lock:
                 self.fatal = self.fatal or error
                 self._wake_all()
@@ -151,14 +151,14 @@ class WorkerPool:
     def _next_task(self) -> Task | None:
         with self._lock:
             while not (self._closed or self.fatal):
-                task = self._decide()
+                task = self._find_task()
                 if task:
-                    self._idle.notify()  # there may be more
+                    self._idle.notify()  # another task may be ready
                     return task
                 self._idle.wait()
             return None
 
-    def _decide(self) -> Task | None:
+    def _find_task(self) -> Task | None:
         for queue in self._queues.values():
             found = queue.next_request()
             self._note_lull(queue)
@@ -180,29 +180,29 @@ class WorkerPool:
         except ChatislavError as error:
             outcome = error
         except Cancelled:
-            pass  # the run ended: nobody needs the page any more
+            pass  # the pool is closed, so the page is not needed
         finally:
             with self._lock:
                 task.queue.request_ended(task.number)
                 if outcome is not None:
-                    task.queue.put(self._settled(task, outcome))
+                    task.queue.put(self._page_of(task, outcome))
                 self._arrived.notify_all()
 
-    def _settled(self, task: Task, outcome: Any) -> ExtractedPage[Any, Any]:
-        """The page with the checkpoint after it, once its partition has taken note of it."""
+    def _page_of(self, task: Task, outcome: Any) -> ExtractedPage[Any, Any]:
+        """The page, with its partition's checkpoint after the outcome."""
         partition = task.partition
         if not isinstance(outcome, ChatislavError):
-            self._access.note_answer(task.queue.name, partition.bot_id)
+            self._access.note_access(task.queue.name, partition.bot_id)
             try:
                 checkpoint = partition.on_page(task.request, outcome)
                 return ExtractedPage(partition.bot_id, task.request, outcome, checkpoint)
             except ChatislavError as problem:
                 outcome = problem
         logger.warning("%s", outcome)
-        checkpoint = self._failed(task, outcome)
+        checkpoint = self._checkpoint_after_failure(task, outcome)
         return ExtractedPage(partition.bot_id, task.request, None, checkpoint)
 
-    def _failed(self, task: Task, error: ChatislavError) -> State:
+    def _checkpoint_after_failure(self, task: Task, error: ChatislavError) -> State:
         partition = task.partition
         if not isinstance(error, AuthenticationError):
             return partition.on_error(task.request, error)

@@ -1,1 +1,1 @@
-"""From JSON to Arrow: the schema of the tables, and the rows of a page."""
+"""Records: the schema of the tables, and the conversion of JSON to Arrow rows."""

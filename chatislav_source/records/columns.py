@@ -1,6 +1,6 @@
-"""From JSON values to Arrow columns; a value that does not fit its column is kept aside.
+"""Converts JSON values to Arrow columns; values that do not fit their column are returned apart.
 
-The fast way hands a whole column to Arrow. Only where Arrow refuses is each value looked at alone.
+Fast conversion passes a whole column to Arrow. If Arrow refuses it, each value is coerced alone.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ LAST_MICROSECOND = 253_402_300_799_999_999
 
 
 class Unrepresentable:
-    """Stands for a value that has no place in its column; there is one, `UNREPRESENTABLE`."""
+    """The type of `UNREPRESENTABLE`, which stands for a value that its column cannot represent."""
 
 
 UNREPRESENTABLE = Unrepresentable()
 
 
 def json_text(value: Any) -> str | None:
-    """`value` as compact JSON, None for None; integers of any size are written out."""
+    """`value` as compact JSON, None for None; integers of any size keep all digits."""
     if value is None:
         return None
     try:
@@ -55,17 +55,17 @@ def column_array(
     try:
         return _fast_array(values, data_type, zone), {}
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
-        return _careful_array(values, data_type, zone)
+        return _coerced_array(values, data_type, zone)
 
 
 def _fast_array(values: Sequence[Any], data_type: DataType, zone: tzinfo) -> pa.Array:
     if data_type == "timestamp":
         return instants(pa.array(values, pa.string()), zone)
     if data_type in ("bigint", "double"):
-        # given a type, Arrow makes 1 of 1.5 and of True; so it is left to find the type itself
+        # with a given type, Arrow converts 1.5 and True to 1; so it infers the type
         found = pa.array(values)
         if data_type == "double" and bool in map(type, values):
-            raise pa.ArrowInvalid("among floats, Arrow makes a number of True")
+            raise pa.ArrowInvalid("among floats, Arrow converts True to 1.0")
         if not (
             pa.types.is_null(found.type)
             or pa.types.is_integer(found.type)
@@ -80,15 +80,15 @@ def instants(texts: pa.Array, zone: tzinfo) -> pa.Array:
     """ISO texts as instants in UTC; those without an offset are read in `zone`.
 
     Raises:
-        pa.ArrowInvalid: one is no instant, or some have an offset and some have none.
+        pa.ArrowInvalid: a text is no instant, or only some have an offset.
     """
     if zone is UTC:
         try:
             naive = pc.cast(texts, pa.timestamp("us"))
-            return _in_range(naive.view(ARROW_TYPES["timestamp"]))  # UTC needs no reckoning
+            return _in_range(naive.view(ARROW_TYPES["timestamp"]))  # UTC needs no conversion
         except pa.ArrowInvalid:
-            pass  # at least one has an offset: then all of them may have one
-    return _in_range(pc.cast(texts, ARROW_TYPES["timestamp"]))  # refused where one has no offset
+            pass  # at least one has an offset; perhaps all have
+    return _in_range(pc.cast(texts, ARROW_TYPES["timestamp"]))  # refused if one has no offset
 
 
 def _in_range(instants: pa.Array) -> pa.Array:
@@ -99,7 +99,7 @@ def _in_range(instants: pa.Array) -> pa.Array:
     return instants
 
 
-def _careful_array(
+def _coerced_array(
     values: Sequence[Any], data_type: DataType, zone: tzinfo
 ) -> tuple[pa.Array, UnrepresentableValues]:
     coerced: list[Any] = []
@@ -114,7 +114,7 @@ def _careful_array(
 
 
 def coerce(value: Any, data_type: DataType, zone: tzinfo) -> Any:
-    """`value` as `data_type` if nothing of it is lost that way, else `UNREPRESENTABLE`."""
+    """`value` as `data_type` if the conversion is lossless, else `UNREPRESENTABLE`."""
     if data_type == "timestamp":
         return instant(value, zone)
     if data_type == "bool":
@@ -134,7 +134,7 @@ def _text(value: Any) -> Any:
 
 
 def _whole_number(value: Any) -> Any:
-    # True is an int in Python: a rating of true is 1
+    # True is an int in Python, so a rating of true is 1
     is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
     return int(value) if is_whole and INT64_MIN <= value <= INT64_MAX else UNREPRESENTABLE
 
@@ -148,14 +148,14 @@ def _double(value: Any) -> Any:
         number = float(value)
     except OverflowError:
         return UNREPRESENTABLE
-    return number if number == value else UNREPRESENTABLE  # compared exactly: no digit was lost
+    return number if number == value else UNREPRESENTABLE  # Python compares int and float exactly
 
 
 def instant(value: Any, zone: tzinfo) -> datetime | Unrepresentable:
     """An ISO date-time as an instant in UTC, to the microsecond.
 
-    Without an offset it is read in `zone`: as the first of two where clocks were set back, as if
-    they had not been where they were set forward.
+    Without an offset it is read in `zone`: an hour repeated by daylight saving time is read as the
+    first one, a skipped hour with the offset before the change.
     """
     if not isinstance(value, str):
         return UNREPRESENTABLE
@@ -174,7 +174,7 @@ def microseconds(moment: datetime) -> int:
     """
     if moment.tzinfo:
         in_utc = moment.astimezone(UTC)
-        # a plain one, as differences of those of a library are of a type of their own
+        # a plain datetime, as subclasses of a library have their own type of difference
         moment = datetime.combine(in_utc.date(), in_utc.time())
     return (moment - NAIVE_EPOCH) // MICROSECOND
 

@@ -1,7 +1,7 @@
-"""From the body of `POST /conversations` to record batches, by the hot path where it can be taken.
+"""Converts bodies of `POST /conversations` to record batches, with fast decoding where possible.
 
-`parse_page` makes a page of a body; `record_batches` makes the rows of many pages at once, which is
-faster than one by one.
+`parse_page` parses one body; `record_batches` makes the rows of many pages at once, which is faster
+than page by page.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from chatislav_source.records.tolerant_rows import digest_of, page_rows, session
 
 @dataclass(frozen=True)
 class TolerantRecords:
-    """The conversations of one page as rows, and by session id what `digest_of` makes of each."""
+    """The conversations of one page as rows, and by session id the `digest_of` each."""
 
     batch: RecordBatch
     digests: dict[str, bytes] = field(repr=False)
@@ -52,7 +52,7 @@ class TolerantRecords:
 
 @dataclass(frozen=True)
 class TolerantPage:
-    """A page as JSON values, which warehouses can store."""
+    """A page as JSON values that warehouses can store."""
 
     items: list[Row] = field(repr=False)  # personal data
     session_ids: list[str]
@@ -63,17 +63,17 @@ class TolerantPage:
     replaced_characters: int
 
     def records(self, read_at: datetime) -> TolerantRecords:
-        """The conversations, read at that time."""
+        """The conversations; `read_at` is when the response arrived."""
         batch = page_rows(self.items, self.session_ids, self.bot_id, self.zone, read_at)
         digests = dict(zip(self.session_ids, map(digest_of, self.items), strict=True))
         return TolerantRecords(batch, digests)
 
 
 Records = FastRecords | TolerantRecords
-"""The conversations of one page, whichever way they were read."""
+"""The conversations of one page, from fast or tolerant decoding."""
 
 ParsedPage = FastPage | TolerantPage
-"""A page, whichever way it was read."""
+"""A page, from fast or tolerant decoding."""
 
 
 def parse_page(body: bytes, bot_id: int, zone: tzinfo) -> ParsedPage:
@@ -81,15 +81,15 @@ def parse_page(body: bytes, bot_id: int, zone: tzinfo) -> ParsedPage:
 
     Raises:
         ValueError: it is not JSON.
-        WrongShapeError: to believe it would lose rows, or it has rows of another bot.
+        WrongShapeError: its shape could lose rows, or it has rows of another bot.
     """
-    # in another zone, instants without an offset need a careful look each
+    # fast decoding reads instants without an offset in UTC only
     fast = decode_page(body, bot_id) if zone is UTC else None
     return fast or tolerant_page(*decode(body), bot_id, zone)
 
 
 def tolerant_page(value: Any, needs_sanitizing: bool, bot_id: int, zone: tzinfo) -> TolerantPage:
-    """The page that the JSON value of a body holds.
+    """The page in `value`, the decoded body.
 
     Raises:
         WrongShapeError: as `parse_page` says.
@@ -107,7 +107,7 @@ def tolerant_page(value: Any, needs_sanitizing: bool, bot_id: int, zone: tzinfo)
 
 
 def _envelope_problem(value: Any) -> str | None:
-    """What is wrong with a page's envelope, so that believing it would lose rows; else None."""
+    """Why using a page with this envelope could lose rows; None if it is as documented."""
     if not isinstance(value, dict):
         return "the body is not an object"
     if not isinstance(value.get("conversations"), list):
@@ -135,7 +135,7 @@ def _session_id(item: Any, bot_id: int) -> str:
 
 
 def record_batches(records: Sequence[Records]) -> list[RecordBatch]:
-    """The rows of each page, in order: by the hot path for all, else for each, else tolerantly."""
+    """The rows of each page, in order: fast for all together, else fast or tolerant for each."""
     fast = [each for each in records if isinstance(each, FastRecords)]
     made = iter(fast_batches(fast) or map(_alone, fast))
     return [next(made) if isinstance(each, FastRecords) else each.batch for each in records]
@@ -147,5 +147,5 @@ def _alone(page: FastRecords) -> RecordBatch:
 
 
 def _tolerant_batch(page: FastRecords) -> RecordBatch:
-    value, _ = decode(page.body)  # its texts are storable, else it had not been decoded before
+    value, _ = decode(page.body)  # its texts are storable, or fast decoding had refused it
     return page_rows(value["conversations"], page.session_ids, page.bot_id, UTC, page.read_at)

@@ -1,10 +1,10 @@
-"""The hot path, first half: a page that is as documented, decoded into typed objects.
+"""Fast decoding, part 1: decodes a page of the documented shape into typed objects.
 
-A first load is mostly this. msgspec decodes conversations into slots instead of dicts, checks their
-types and names, and leaves JSON columns and messages as the bytes that were sent: `fast_rows` makes
-rows of many pages at once. What either half refuses (an unknown field, another type, a text that no
-warehouse can hold) is not an error: `tolerant_rows` then makes the rows of the page, with a place
-for everything. Both make the same rows, which a test holds.
+It takes most of the time of a first load. msgspec decodes conversations into slots instead of
+dicts, checks their types and names, and leaves JSON columns and messages as raw bytes; `fast_rows`
+makes the rows of many pages at once. If either part refuses a page (an unknown field, another type,
+a text that no warehouse can store), that is no error: `tolerant_rows` makes its rows, with every
+value in a column or in `extra`. A test checks that both make the same rows.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from chatislav_source.records.structs import struct_of
 
 
 class Conversation(Struct, kw_only=True):
-    """The fields of a conversation that code reads by name; `CONVERSATION` has all of them."""
+    """The fields of a conversation that code reads by name; `CONVERSATION` has all fields."""
 
     session_id: str = msgspec.field(name="sessionId")
     bot_id: int = msgspec.field(name="botId")
@@ -38,13 +38,13 @@ class Conversation(Struct, kw_only=True):
 
 
 class SentAt(Struct, gc=False):
-    """When a message was sent."""
+    """The field of a message that says when it was sent."""
 
     created_at: str | None = msgspec.field(name="createdAt", default=None)
 
 
 class Pagination(Struct, gc=False):
-    """Whether there is more, and where."""
+    """Whether there is another page, and its token."""
 
     has_more: bool = msgspec.field(name="hasMore")
     next_token: str | None = msgspec.field(name="nextCursor", default=None)
@@ -57,7 +57,7 @@ else:
 
 
 class Envelope(Struct, gc=False):
-    """An answer of `POST /conversations`."""
+    """A response of `POST /conversations`."""
 
     conversations: list[CONVERSATION]
     pagination: Pagination
@@ -69,7 +69,7 @@ SENT_AT = msgspec.json.Decoder(list[SentAt])
 
 @dataclass(frozen=True)
 class FastRecords:
-    """The conversations of one page, of which rows are made later, with those of other pages.
+    """The conversations of one page; rows are made later, together with those of other pages.
 
     `read_at` becomes `synced_at`. `created` and `active` are the microseconds of `createdAt` and of
     `lastActivity` since 1970 in UTC, None where there is none.
@@ -89,11 +89,11 @@ class FastRecords:
 
     @cached_property
     def digests(self) -> dict[str, bytes]:
-        """By session id, what `digest_of` makes of the conversation; not made before it is read."""
+        """By session id, the `digest_of` the conversation; computed at the first access."""
         return {each.session_id: digest_of(each) for each in self.conversations}
 
     def days_of_messages(self, number: int) -> set[date]:
-        """The days on which the messages of one conversation were sent; none if not documented."""
+        """The days on which the messages of one conversation were sent; empty if not documented."""
         return days_of_messages(self.conversations[number])
 
 
@@ -119,7 +119,7 @@ class FastPage:
         return self.envelope.pagination.next_token
 
     def records(self, read_at: datetime) -> FastRecords:
-        """The conversations, read at that time."""
+        """The conversations; `read_at` is when the response arrived."""
         conversations = self.envelope.conversations
         return FastRecords(
             conversations, self.body, self.bot_id, read_at, self.created, self.active
@@ -127,16 +127,16 @@ class FastPage:
 
 
 def decode_page(body: bytes, bot_id: int) -> FastPage | None:
-    """The page in `body`, whose times have UTC as their zone; None if it is not as documented."""
-    if NUL.search(body):  # a lone surrogate is refused by the decoder
+    """The page in `body`; None if its shape is not as documented. Times without offset are UTC."""
+    if NUL.search(body):  # the decoder itself refuses lone surrogates
         return None
     try:
-        _refuse_no_utf8(body)  # what is left as bytes, the decoder does not look at
+        _check_utf8(body)  # the decoder does not check raw fields
         envelope = ENVELOPE.decode(body)
         if not _is_of(bot_id, envelope):
             return None
-        # not by Arrow, as workers have one page at a time: each of its calls gives the
-        # interpreter away
+        # not with Arrow: each of its calls releases the interpreter lock, which is slow to get
+        # back for one page at a time
         created = _times([each.created_at for each in envelope.conversations])
         active = _times([each.last_activity for each in envelope.conversations])
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
@@ -150,20 +150,20 @@ def _times(texts: list[str | None]) -> list[int | None]:
 
 
 def _is_of(bot_id: int, envelope: Envelope) -> bool:
-    """Whether there is a token where there is more, and each conversation has its ids."""
+    """Whether the next page has a token, and each conversation a session id and this bot."""
     if envelope.pagination.has_more and not envelope.pagination.next_token:
         return False
     return all(each.bot_id == bot_id and each.session_id for each in envelope.conversations)
 
 
-def _refuse_no_utf8(body: bytes) -> None:
-    # by Arrow, as to decode it is a copy of up to four times its size, and keeps the interpreter
+def _check_utf8(body: bytes) -> None:
+    # with Arrow, as bytes.decode copies up to four times the size and holds the interpreter lock
     ends = pa.py_buffer(struct.pack("=qq", 0, len(body)))
     pa.LargeStringArray.from_buffers(1, ends, pa.py_buffer(body)).validate(full=True)
 
 
 def days_of_messages(conversation: Conversation) -> set[date]:
-    """The days on which its messages were sent; none where they are not as documented."""
+    """The days on which its messages were sent; empty if their shape is not as documented."""
     try:
         texts = [message.created_at for message in SENT_AT.decode(conversation.messages)]
         sent = instants(pa.array(texts, pa.string()), UTC)
@@ -173,6 +173,6 @@ def days_of_messages(conversation: Conversation) -> set[date]:
 
 
 def digest_of(conversation: Conversation) -> bytes:
-    """Eight bytes that differ when anything the API says of a conversation differs."""
+    """Eight bytes that differ if any value of the conversation differs."""
     encoded = msgspec.json.encode(conversation)
     return hashlib.blake2b(encoded, digest_size=8, key=SCHEMA_VERSION).digest()

@@ -1,7 +1,7 @@
-"""The messages of decoded conversations as Arrow columns, read from the JSON that was sent.
+"""Parses the messages of decoded conversations from raw JSON to Arrow columns.
 
-Arrow reads them, in its own threads, where every column of the schema is a field of the message
-itself and no JSON column: its reader has no type for JSON text. Otherwise msgspec does.
+Arrow parses them in its own threads if every column of the schema is a top-level field and none is
+a JSON column, as its reader has no type for JSON text. Otherwise msgspec parses them.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ READER_TYPES: dict[DataType, pa.DataType] = {
     "bool": pa.bool_(),
     "double": pa.float64(),
 }
-"""What Arrow's reader makes of the value of a column."""
+"""The type that Arrow's reader uses for a column."""
 
 COLUMNS = MESSAGES.json_paths
-ARE_READ_BY_ARROW = all(
+CAN_USE_ARROW = all(
     len(path) == 1 and column.data_type in READER_TYPES for path, column in COLUMNS.items()
 )
 LINE_START, LINE_END = b'{"messages":', b"}\n"
 BETWEEN_LINES = LINE_END + LINE_START
-BLOCK_BYTES = 1024 * 1024  # of messages that one of Arrow's threads reads
+BLOCK_BYTES = 1024 * 1024  # of JSON that one of Arrow's threads parses at a time
 
 
 @dataclass(frozen=True)
 class Messages:
-    """Messages of several conversations: `lists` has a list for each, `columns` their values."""
+    """Messages of several conversations: a list for each in `lists`, their values in `columns`."""
 
     lists: pa.ListArray
     columns: dict[str, pa.Array]
@@ -67,7 +67,7 @@ class ArrowReader:
         return Messages(lists, {c.name: _as_column(read, c.data_type) for c, read in values})
 
     def _lists(self, texts: Sequence[Raw], longest: int) -> pa.ListArray:
-        # with an empty text at each end, so that nothing need be put before it, which is a copy
+        # an empty text at each end adds the separators there without another copy
         joined = BETWEEN_LINES.join([b"", *texts, b""])
         lines = pa.py_buffer(joined)[len(LINE_END) : -len(LINE_START)]
         options = json.ReadOptions(block_size=max(BLOCK_BYTES, longest))
@@ -81,12 +81,12 @@ def _as_column(read: pa.Array, data_type: DataType) -> pa.Array:
     if data_type == "double":
         largest = pc.max(pc.abs(read)).as_py()
         if largest is not None and largest >= EXACT_IN_DOUBLE:
-            raise ValueError("a double that may be an integer that lost digits")
+            raise ValueError("a double that may be an integer with lost digits")
     return read
 
 
 class StructReader:
-    """Reads messages with msgspec, which leaves JSON columns as text and knows nested objects."""
+    """Reads messages with msgspec, which keeps JSON columns as text and decodes nested objects."""
 
     def __init__(self) -> None:
         message: type[Struct] = struct_of(COLUMNS)
@@ -95,7 +95,7 @@ class StructReader:
 
     def read(self, texts: Sequence[Raw], longest: int) -> Messages:
         """See `read_messages`."""
-        del longest  # there are no blocks
+        del longest  # msgspec does not parse in blocks
         lists = self._decoder.decode(b"[" + b",".join(texts) + b"]")
         messages = list(chain.from_iterable(lists))
         offsets = pa.array(list(accumulate(map(len, lists), initial=0)), pa.int32())
@@ -103,7 +103,7 @@ class StructReader:
         return Messages(places, self._columns.arrays(messages))
 
 
-READER = ArrowReader() if ARE_READ_BY_ARROW else StructReader()
+READER = ArrowReader() if CAN_USE_ARROW else StructReader()
 
 
 def read_messages(texts: Sequence[Raw], longest: int) -> Messages:

@@ -1,9 +1,9 @@
-"""The hot path, second half: decoded pages become rows together.
+"""Fast decoding, part 2: makes the rows of many decoded pages at once.
 
-Arrow reads the messages of all pages in its own threads, without the interpreter, which other
-threads have meanwhile; and what a call costs is spent once for many pages. Most of that is to get
-the interpreter back from them, a part of a millisecond: so nothing is computed page by page here,
-but where a conversation has no messages. The columns and their order are those of the schema.
+Arrow parses the messages of all pages in its own threads, without the interpreter lock. Each call
+of Arrow must get that lock back from other threads, which takes a fraction of a millisecond; so
+nothing is computed page by page, except where a conversation has no messages. The columns and their
+order are those of the schema.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from chatislav_source.records.structs import ObjectColumns
 INSTANT = ARROW_TYPES["timestamp"]
 CONVERSATIONS_SCHEMA = CONVERSATIONS.arrow_schema
 MESSAGES_SCHEMA = MESSAGES.arrow_schema
-OF_PAGE = {"bot_id", "created_at", "last_activity"}  # these values a page has already
+OF_PAGE = {"bot_id", "created_at", "last_activity"}  # columns whose values the page has
 CONVERSATION_COLUMNS = ObjectColumns(
     {path: each for path, each in CONVERSATIONS.json_paths.items() if each.name not in OF_PAGE}
 )
 
 
 def fast_batches(pages: Sequence[FastRecords]) -> list[RecordBatch] | None:
-    """The rows of each page; None if a value of one does not fit its column after all."""
+    """The rows of each page; None if a value does not fit its column."""
     items = list(chain.from_iterable(page.conversations for page in pages))
     longest = max((len(page.body) for page in pages), default=0)
     try:
         messages = read_messages([item.messages for item in items], longest)
         conversations = _conversation_table(pages, items, messages.lists.value_lengths())
-    # ArrowInvalid is a ValueError; the decoder goes less deep where more calls are under way
+    # ArrowInvalid is a ValueError; the decoder's depth limit depends on the call stack
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
         return None
     parents = pc.list_parent_indices(messages.lists)
@@ -70,13 +70,13 @@ def _times(microseconds: Sequence[Sequence[int | None]]) -> pa.Array:
 
 
 def _each(pages: Sequence[FastRecords], values: Sequence[object], kind: pa.DataType) -> pa.Array:
-    """The value of its page for each conversation."""
+    """For each conversation, the value of its page."""
     numbers = [number for number, page in enumerate(pages) for _ in page.conversations]
     return pa.array(values, kind).take(pa.array(numbers, pa.int32()))
 
 
 def _message_table(messages: Messages, parents: pa.Array, conversations: pa.Table) -> pa.Table:
-    """A row for each message; `parents` are the numbers of their conversations."""
+    """A row for each message; `parents` has the row of its conversation for each."""
     of_parents = conversations.select(["bot_id", "session_id", "synced_at"]).take(parents)
     count = len(parents)
     ours = {
@@ -100,8 +100,8 @@ class CombinedRows:
     messages: pa.Table
 
     def cut(self, pages: Sequence[FastRecords]) -> Iterator[RecordBatch]:
-        """The rows page by page, copied only where some must clear messages."""
-        starts = self.lists.offsets.to_pylist()  # of each conversation's messages, and the end
+        """The rows page by page; copied only if a row that clears messages is added."""
+        starts = self.lists.offsets.to_pylist()  # first message of each conversation, and the end
         parents = self._parents(pages)
         first = 0
         for page in pages:
@@ -125,7 +125,7 @@ class CombinedRows:
             first = after
 
     def _parents(self, pages: Sequence[FastRecords]) -> pa.Array:
-        """For each message, the place on its page of the conversation it belongs to."""
+        """For each message, the position of its conversation on the page."""
         places = chain.from_iterable(range(len(page.conversations)) for page in pages)
         return pa.array(list(places), pa.int32()).take(self.parents)
 
@@ -133,7 +133,7 @@ class CombinedRows:
 def _with_clearing(
     messages: pa.Table, parents: pa.Array, conversations: pa.Table, empty: list[int]
 ) -> tuple[pa.Table, pa.Array]:
-    """The messages and parents, with rows that clear the messages of those that have none."""
+    """The messages and parents, with a clearing row for each conversation in `empty`."""
     places = pa.array(empty, pa.int32())
     clearing = _clearing(conversations.take(places))
     return pa.concat_tables([messages, clearing]), pa.concat_arrays([parents, places])

@@ -1,7 +1,7 @@
-"""From an answer's bytes to JSON values without loss: a fast decoder, and a careful one.
+"""Decodes a response body to JSON values without loss, with a fast and an exact decoder.
 
 The fast one refuses lone surrogates, which JSON allows, and drops digits of integers beyond 64
-bits; wherever that may have happened, the careful one decodes again.
+bits; a body where that may have happened is decoded again by the exact one.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import orjson
 from chatislav_source.records.schema import EXACT_IN_DOUBLE
 
 Row = dict[str, Any]
-"""An object of the API as JSON values, by its own names."""
+"""A JSON object of the API, with the API's field names."""
 
 NUL = re.compile(rb"\\u0000")  # in a page `re` finds it twice as fast as `in`
 MAX_DIGITS = 4000  # of an integer; Python refuses to read longer ones
-WORTH_A_LOOK = frozenset({float, dict, list})
+TYPES_TO_CHECK = frozenset({float, dict, list})
 
 
 def decode(body: bytes) -> tuple[Any, bool]:
     """The JSON value in `body`, and whether texts in it need `sanitized`.
 
-    Numbers that no float and no integer of Python can hold become their text.
+    Numbers that neither float nor int can represent become text.
 
     Raises:
         ValueError: the body is not JSON in UTF-8, or nested too deep to be read.
@@ -34,14 +34,14 @@ def decode(body: bytes) -> tuple[Any, bool]:
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
-        # whatever else than a lone surrogate or a huge number is wrong fails here too
-        return _decode_carefully(body), True
+        # fails again unless the cause is a lone surrogate or a huge number
+        return _decode_exactly(body), True
     needs_sanitizing = NUL.search(body) is not None
-    return _decode_carefully(body) if has_wide_number(value) else value, needs_sanitizing
+    return _decode_exactly(body) if has_wide_number(value) else value, needs_sanitizing
 
 
 def has_wide_number(value: Any) -> bool:
-    """Whether a float in `value` may be an integer that lost digits when it was decoded."""
+    """Whether a float in `value` may be an integer that lost digits in decoding."""
     todo = [value]
     while todo:
         part = todo.pop()
@@ -50,12 +50,12 @@ def has_wide_number(value: Any) -> bool:
                 return True
             continue
         items = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
-        # most are texts: they are passed over as quickly as can be
-        todo.extend([item for item in items if type(item) in WORTH_A_LOOK])
+        # most values are texts, which this skips quickly
+        todo.extend([item for item in items if type(item) in TYPES_TO_CHECK])
     return False
 
 
-def _decode_carefully(body: bytes) -> Any:
+def _decode_exactly(body: bytes) -> Any:
     try:
         text = body.decode("utf-8-sig", "surrogatepass")
         return json.loads(

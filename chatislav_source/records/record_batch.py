@@ -14,9 +14,9 @@ class RecordBatch:
     """Conversations and their messages as Arrow tables.
 
     `parents` has, for each row of `messages`, the row of `conversations` it belongs to;
-    `has_messages` tells of which conversations the messages are known (an empty list is known).
+    `has_messages` says for each conversation whether its messages are known (an empty list is).
     `session_ids`, `created` and `active` are columns of `conversations` as Python values, the
-    times in microseconds: whatever looks at single rows looks at these.
+    times in microseconds, for code that reads single rows.
     """
 
     conversations: pa.Table = field(repr=False)  # personal data

@@ -12,7 +12,7 @@ WITH_DIGEST = re.compile(REPLACEMENT + ".*#[0-9a-f]{12}$", re.DOTALL)
 
 
 def sanitized(value: Any) -> tuple[Any, int]:
-    """`value` with every NUL and lone surrogate replaced by U+FFFD, and how many there were."""
+    """`value` with every NUL and lone surrogate replaced by U+FFFD, and how many were replaced."""
     if isinstance(value, str):
         return UNSTORABLE.subn(REPLACEMENT, value)
     if isinstance(value, list):
@@ -22,7 +22,7 @@ def sanitized(value: Any) -> tuple[Any, int]:
         result, total = {}, 0
         for key, item in value.items():
             (new_key, in_key), (new_item, in_item) = sanitized(key), sanitized(item)
-            # two names that only differ in what is replaced must not become one
+            # names that differ only in replaced characters must stay different
             is_taken = in_key and (new_key in value or new_key in result)
             result[sanitized_key(key) if is_taken else new_key] = new_item
             total += in_key + in_item
@@ -31,7 +31,7 @@ def sanitized(value: Any) -> tuple[Any, int]:
 
 
 def sanitized_key(text: str) -> str:
-    """`text` as a storable key: what `sanitized` would make equal stays different."""
+    """`text` as a storable key; keys that `sanitized` would make equal stay different."""
     clean, count = UNSTORABLE.subn(REPLACEMENT, text)
     if not count and not WITH_DIGEST.search(text):
         return text

@@ -1,4 +1,4 @@
-"""What lands: every table and column, its type, unit and description, for dlt and for Arrow."""
+"""The schema: every table and column, with type, unit and description, for dlt and Arrow."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Literal
 import pyarrow as pa
 
 JsonPath = tuple[str, ...]
-"""Names that lead to a value in an object of the API."""
+"""Field names that lead to a value in a JSON object of the API."""
 
 DataType = Literal["bigint", "text", "timestamp", "bool", "json", "double", "date"]
 
 DELETED = "_deleted"
-"""Marks the row that clears a conversation's messages; the merge removes it, so none is stored."""
+"""Marks the row that deletes a conversation's messages; the merge does not store it."""
 
 ARROW_TYPES: dict[DataType, pa.DataType] = {
     "bigint": pa.int64(),
@@ -32,9 +32,9 @@ EXACT_IN_DOUBLE = 2**53  # integers beyond it lose digits in a double
 
 @dataclass(frozen=True)
 class Column:
-    """A column; `json_path` is where the API has its value, None if the API has none.
+    """A column; `json_path` is the path of its value in the API's object, None if it has none.
 
-    A column whose path goes on from that of a JSON column is a copy of a part of it.
+    A column whose path extends that of a JSON column is a copy of a part of it.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table, its columns in order, and what one row of it is."""
+    """A table; `description` says what one row is, and `columns` are in order."""
 
     name: str
     description: str
@@ -61,11 +61,11 @@ class Table:
 
     @property
     def json_paths(self) -> dict[JsonPath, Column]:
-        """The columns whose values the API has, by where it has them, in the table's order."""
+        """The columns with a value in the API's object, by its path, in the table's order."""
         return {column.json_path: column for column in self.columns if column.json_path}
 
     def is_part_of_json(self, path: JsonPath) -> bool:
-        """Whether a JSON column holds the value at `path` too."""
+        """Whether the value at `path` is also part of a JSON column."""
         outer = [self.json_paths.get(path[:depth]) for depth in range(1, len(path))]
         return any(column is not None and column.data_type == "json" for column in outer)
 
@@ -128,7 +128,7 @@ CONVERSATIONS = Table(
         Column(
             "message_count",
             "bigint",
-            "Messages in the newest reading. Null if the API did not send them (unknown).",
+            "Messages in the newest response. Null if the API did not send them (unknown).",
         ),
         EXTRA,
         SYNCED_AT,
@@ -139,7 +139,7 @@ MESSAGES = Table(
     "conversations__messages",
     "Messages of the conversations; a conversation's messages are replaced as a set.",
     (
-        # a message does not say whose it is: its conversation does
+        # messages have no ids of bot and conversation: the conversation has
         replace(BOT_ID, json_path=None),
         replace(SESSION_ID, json_path=None),
         Column("message_index", "bigint", "Place in the API's list, from 0."),
@@ -193,7 +193,7 @@ USAGE_METRICS = {
 
 
 def snake_case(name: str) -> str:
-    """A documented camelCase name as a column name."""
+    """The column name of a camelCase field."""
     return "".join(f"_{c.lower()}" if c.isupper() else c for c in name)
 
 
@@ -250,14 +250,14 @@ ANALYTICS = Table(
 TABLES = (CONVERSATIONS, MESSAGES, ANALYTICS)
 
 COERCION_VERSION = 1
-"""Must be raised when the same value would become another value in the same column."""
+"""Raise it when a change of code converts the same value to another value of its column."""
 
 
 def version_of(*tables: Table) -> bytes:
-    """Sixteen bytes that differ when the same answer of the API would become other rows."""
+    """Sixteen bytes that differ if the same response would become other rows."""
     columns = [(t.name, c.name, c.data_type, c.json_path) for t in tables for c in t.columns]
     return hashlib.blake2b(repr((COERCION_VERSION, columns)).encode(), digest_size=16).digest()
 
 
 SCHEMA_VERSION = version_of(*TABLES)
-"""Key of every digest of a row, so that digests of rows made by another schema are void."""
+"""Key of every digest of a row, so that digests by another schema never match."""

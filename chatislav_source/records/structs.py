@@ -1,7 +1,7 @@
-"""The API's objects as msgspec types, derived from the columns of a table, and their Arrow arrays.
+"""Derives msgspec types for the API's objects from the columns of a table, and makes Arrow arrays.
 
-A field has the name of its column, so that the values of a column are read by its name; an object
-that has no column of its own has the name that `attribute_of` gives it.
+A field of a type has the name of its column; an object without a column has the name that
+`attribute_of` returns.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ JSON_TYPES: dict[DataType, Any] = {
     "text": str | None,
     "timestamp": str | None,
     "bool": bool | None,
-    "json": Raw,  # left as the bytes that were sent
+    "json": Raw,  # the raw bytes
     "double": int | float | None,
 }
-"""What the API sends for a column of a type; no value of JSON becomes a date."""
+"""The JSON type that is decoded for a column's type; no JSON value becomes a date."""
 
 
 def struct_of(
@@ -42,9 +42,9 @@ def struct_of(
 ) -> type[Struct]:
     """The type of the object at `path`, with the fields of `model` and those that have a column.
 
-    A field that is neither is refused, unless `accepts_unknown`; no field but those of `model` must
-    be there. The fields are in the order of the columns, which is the API's, as msgspec finds the
-    next field fastest; a subclass of `model` would have the fields of `model` first.
+    Other fields are refused, unless `accepts_unknown`. Only fields of `model` are required. The
+    fields have the order of the columns, which is the API's, as msgspec finds the next field
+    fastest; a subclass of `model` would have the fields of `model` first.
     """
     given = {each.encode_name: each for each in msgspec.structs.fields(model)}
     names = [each[len(path)] for each in columns if _is_inside(each, path)]
@@ -82,10 +82,10 @@ def _is_inside(path: JsonPath, outer: JsonPath) -> bool:
 
 @dataclass(frozen=True)
 class NestedObject:
-    """An object of the API in which columns have their values, and how it is read.
+    """An object that contains values of columns, and how it is decoded.
 
-    `attribute` is its name in the object it is in. There it is decoded already, or JSON text that
-    `decoder` reads, where the whole of it is a column too.
+    `attribute` is its name in the enclosing object. `decoder` decodes its raw JSON if the whole
+    object is a column too; None if it is decoded already.
     """
 
     path: JsonPath
@@ -94,7 +94,7 @@ class NestedObject:
     decoder: msgspec.json.Decoder[Any] | None
 
     def of(self, parents: Sequence[Any]) -> list[Any]:
-        """The object of each of `parents`; one without values where it is null or absent.
+        """The object of each of `parents`; `absent` if it is null or missing.
 
         Raises:
             msgspec.MsgspecError: one is not as documented.
@@ -106,7 +106,7 @@ class NestedObject:
 
 
 def nested_objects(columns: dict[JsonPath, Column]) -> list[NestedObject]:
-    """The objects below the topmost, each after the one it is in."""
+    """The nested objects, each after the object that contains it."""
     paths = {each[:depth] for each in columns for depth in range(1, len(each))}
     return [_nested_object(columns, path) for path in sorted(paths, key=len)]
 
@@ -143,7 +143,7 @@ class ObjectColumns:
 
 
 def array_of(values: list[Any], data_type: DataType) -> pa.Array:
-    """Decoded values of the column's type in `JSON_TYPES`.
+    """The Arrow array of decoded values, which have the type in `JSON_TYPES`.
 
     Raises:
         ValueError, OverflowError: a value does not fit its column.
@@ -156,10 +156,10 @@ def array_of(values: list[Any], data_type: DataType) -> pa.Array:
 
 
 def _json_array(values: list[Raw]) -> pa.Array:
-    """The JSON texts as they were sent, a line each; the decoder has refused what is unstorable."""
+    """The raw JSON texts, each on one line; the decoder has refused unstorable characters."""
     joined = b"".join(values)
     if b"\n" in joined:
-        raise ValueError("more than one line")  # which JSON lines cannot hold
+        raise ValueError("more than one line")  # JSON lines cannot contain a line break
     ends = pa.array(list(accumulate(map(len, values), initial=0)), pa.int32())
     texts = pa.StringArray.from_buffers(len(values), ends.buffers()[1], pa.py_buffer(joined))
     return pc.if_else(pc.equal(texts, "null"), None, texts)

@@ -1,6 +1,6 @@
-"""From JSON values to the rows of a page, and of days of analytics, whole columns at a time.
+"""Tolerant conversion: makes rows of pages and of analytics days from JSON values of any shape.
 
-Everything the API sends has a place: a documented field its column, anything else `extra`.
+No value is lost: a documented field is in its column, any other value in `extra`.
 """
 
 from __future__ import annotations
@@ -34,30 +34,30 @@ from chatislav_source.records.schema import (
 
 CONVERSATION_FIELDS = known_fields(CONVERSATIONS, others=["messages"])
 MESSAGE_FIELDS = known_fields(MESSAGES)
-ANALYTICS_FIELDS = known_fields(ANALYTICS, others=["from", "to"])  # the days asked for are checked
+ANALYTICS_FIELDS = known_fields(ANALYTICS, others=["from", "to"])  # checked to be the requested day
 SCHEMA = "chatislav_v1"
 
 
 @dataclass(frozen=True)
 class DayTotals:
-    """What makes one row of `analytics`; `own` has the columns that the answer does not tell."""
+    """The values of one row of `analytics`; `own` has the columns that the response lacks."""
 
-    answer: Row = field(repr=False)
+    response: Row = field(repr=False)
     own: Row
     read_at: datetime
 
 
 def digest_of(item: Row) -> bytes:
-    """Eight bytes that differ when anything the API says of a conversation differs."""
+    """Eight bytes that differ if any value in `item` differs."""
     try:
         text = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
-    except TypeError:  # an integer beyond 64 bits, or nested deeper than orjson goes
+    except TypeError:  # an integer beyond 64 bits, or nested too deep for orjson
         text = json.dumps(item, sort_keys=True).encode()
     return hashlib.blake2b(text, digest_size=8, key=SCHEMA_VERSION).digest()
 
 
 def session_id_of(item: Row) -> str | None:
-    """The conversation's storable id; None if it has none, so that it cannot be told apart."""
+    """The conversation's storable id; None if it has none, so that it cannot be identified."""
     value = item.get("sessionId")
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
@@ -93,7 +93,7 @@ def _times(conversations: pa.Table) -> tuple[list[int | None], list[int | None]]
 def _message_rows(
     lists: Sequence[Any], session_ids: Sequence[str], bot_id: int, zone: tzinfo, read_at: datetime
 ) -> tuple[pa.Table, pa.Array]:
-    """One row per message, and one that clears them for a conversation whose list is empty."""
+    """One row per message, and a clearing row for each conversation whose list is empty."""
     filled = [value if isinstance(value, list) else () for value in lists]
     cleared = [number for number, value in enumerate(lists) if value == []]
     messages: list[Any] = list(chain.from_iterable(filled))
@@ -133,9 +133,9 @@ def _table(
     extras: list[Row | None],
     zone: tzinfo,
 ) -> pa.Table:
-    """The Arrow table of `items`; columns that are ours come from `own`.
+    """The Arrow table of `items`; `own` has the columns that are not in `items`.
 
-    Values that do not fit their column are put into `extras`.
+    Values that do not fit their column are added to `extras`.
     """
     arrays = {}
     for column in table.columns:
@@ -165,7 +165,7 @@ def _values(items: Iterable[Row], path: JsonPath) -> list[Any]:
 
 
 def _with_unrepresentable(extra: Row | None, path: JsonPath, value: Any) -> Row:
-    """`extra` with `value` under the API's own names."""
+    """`extra` with `value` added at `path`, under the API's names."""
     name, *rest = path
     result = dict(extra or {})
     if rest:
@@ -182,14 +182,14 @@ def analytics_rows(days: Sequence[DayTotals]) -> pa.Table:
     """One row of `analytics` for each day."""
     if not days:
         return ANALYTICS.arrow_schema.empty_table()
-    answers = [day.answer for day in days]
+    responses = [day.response for day in days]
     own: dict[str, Sequence[Any]] = {name: [day.own[name] for day in days] for name in days[0].own}
     own["synced_at"] = [day.read_at for day in days]
-    return _table(ANALYTICS, answers, own, [_analytics_extra(each) for each in answers], UTC)
+    return _table(ANALYTICS, responses, own, [_analytics_extra(each) for each in responses], UTC)
 
 
-def _analytics_extra(answer: Row) -> Row | None:
-    unknown = ANALYTICS_FIELDS.unknown_in(answer) or {}
+def _analytics_extra(response: Row) -> Row | None:
+    unknown = ANALYTICS_FIELDS.unknown_in(response) or {}
     if unknown.get("schema") == SCHEMA:
-        del unknown["schema"]  # it only matters when it is another one
+        del unknown["schema"]  # stored only if it is another schema
     return unknown or None

@@ -1,4 +1,4 @@
-"""The analytics of one run as Arrow tables, one load package after the other."""
+"""The analytics of one run as Arrow tables, package by package."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STREAM = ANALYTICS.name
 
 
 class AnalyticsTables:
-    """Makes the tables of analytics, and notes the days they hold in the state."""
+    """Builds the Arrow tables of analytics, and the state that lists their days."""
 
     def __init__(
         self, config: SyncConfig, groups: PageGroups, marker: CommitMarker, reports: Reports
@@ -37,7 +37,7 @@ class AnalyticsTables:
         self._reports = reports
 
     def start(self, stored: dict[int, State | None]) -> None:
-        """Begin to fetch the days that the bots' stored states leave to be read."""
+        """Start fetching the days that are missing in the bots' stored states."""
         for bot_id, state in stored.items():
             trusted = self._marker.is_committed(bot_id)
             self.partitions.append(analytics_partition(state, bot_id, self._config, trusted))
@@ -45,12 +45,12 @@ class AnalyticsTables:
 
     @property
     def is_over(self) -> bool:
-        """Whether everything was fetched and handed out."""
+        """Whether all rows were fetched and handed out."""
         return self._groups.pool.is_over(STREAM)
 
     @property
     def ranges(self) -> dict[int, tuple[str | None, str | None]]:
-        """By bot, the first and last day to read, as text; no first day: all that are missing."""
+        """By bot, the first and last day to read, as text; no first day: all missing days."""
         return {partition.bot_id: self._range for partition in self.partitions}
 
     @property
@@ -61,13 +61,13 @@ class AnalyticsTables:
 
     @property
     def unchanged(self) -> dict[int, int]:
-        """Counted with each page already."""
+        """Empty: `_rows` has counted these rows already."""
         return {}
 
     def package(
         self, resource_state: dict[str, Any], limit: LoadLimit | None
     ) -> Iterator[tuple[Table, pa.Table]]:
-        """Rows of analytics; all there is without a limit."""
+        """The rows of one load package; all rows if there is no limit."""
         self._marker.begin_load()
         while True:
             pages = self._groups.take(STREAM, limit)
@@ -78,7 +78,7 @@ class AnalyticsTables:
     def _rows(
         self, resource_state: dict[str, Any], pages: list[ExtractedPage[DayRequest, Day]]
     ) -> pa.Table:
-        """The rows of `pages` that must be written; the state then says that they are."""
+        """The rows of `pages` that must be written, after storing their checkpoints."""
         states = newest_states(pages)
         remember(resource_state, states)
         self._marker.advance(resource_state, states, known=not self._config.is_backfill)
@@ -87,6 +87,6 @@ class AnalyticsTables:
                 report = self._reports[STREAM, page.bot_id]
                 report.rows += page.item.totals is not None
                 report.unchanged += page.item.totals is None
-        # together, as to make a column takes as long for one row as for a hundred
+        # in one call, as a column takes as long for one row as for a hundred
         days = [page.item.totals for page in pages if page.item is not None]
         return analytics_rows([totals for totals in days if totals])

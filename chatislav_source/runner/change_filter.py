@@ -1,4 +1,4 @@
-"""The change filter: which rows a load package must write, because the tables do not hold them."""
+"""The change filter: leaves out rows that the tables already hold."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from chatislav_source.streams.state import State
 
 
 class ChangeFilter:
-    """Leaves out the conversations of one bot that the tables hold already.
+    """Leaves out the conversations of one bot that the tables already hold.
 
-    `loaded` are digests of what the tables hold; None for a backfill, which leaves the state as it
-    is. Windows that end before `settled_before` are not read by the next sync, so that their
-    digests are dropped; None if there are none. Where a whole run is one load package, no
-    conversation may come twice: a newer version waits, and its window is read again by the next
-    run.
+    `loaded` has digests of rows in the tables; None for a backfill, which does not change them. The
+    next sync does not read windows that end before `settled_before` (None: no such windows), so
+    their digests are dropped. If the whole run is one load package, a second version of a
+    conversation is left out, and the next run reads its window again.
     """
 
     def __init__(
@@ -32,12 +31,12 @@ class ChangeFilter:
         self._loaded = loaded or RowDigests()
         self._today = today
         self._settled_before = settled_before
-        self._in_package: set[str] = set()  # only where the whole run is one package
+        self._in_package: set[str] = set()  # only used if the whole run is one package
         self._again: list[DateWindow] = []
 
     @classmethod
     def of_sync(cls, known: State, today: date) -> ChangeFilter:
-        """The filter of the sync under way; `known` is the bot's state."""
+        """The filter of the sync whose progress is in `known`, the bot's state."""
         settled_before = state.day_of(known["progress"]["settled_before"])
         return cls(RowDigests(known["digests"]), today, settled_before)
 
@@ -48,13 +47,13 @@ class ChangeFilter:
         differing: set[str],
         is_whole_run: bool,
     ) -> RecordBatch:
-        """The rows of `batch`, made of `page`, that must be written.
+        """The rows of `batch`, which has the rows of `page`, that must be written.
 
-        Of `differing` conversations other copies were left out; messages may come from those.
+        `differing` conversations have several different copies, so their digests are not used.
         """
         digests = self._digests_of(page)
         if not (digests or is_whole_run or self._loaded.may_know(batch.session_ids)):
-            return batch  # nothing is remembered, so nothing is left out
+            return batch  # without digests no row can be left out
         keep = []
         for (_, session_id), _ in dedup.keys_and_activity(batch):
             digest = None if session_id in differing else digests.get(session_id)
@@ -93,7 +92,7 @@ class ChangeFilter:
         return before is not None and page.request.window.ends_before(before)
 
     def changed(self, page: ConversationsPage) -> set[str]:
-        """The conversations of `page` that the tables are not known to hold in this version."""
+        """The conversations of `page` whose version is not known to be in the tables."""
         if page.item is None:
             return set()
         digests = self._digests_of(page)
@@ -101,7 +100,7 @@ class ChangeFilter:
         return {each for each in ids if not self._loaded.holds(each, digests.get(each))}
 
     def noted_in(self, known: State) -> State:
-        """The bot's state with what the tables hold now, and what must be read again."""
+        """The bot's state with the digests of loaded rows, and the windows to read again."""
         if self._again:
             windows = merged([*state.parsed(known["again"]), *self._again])
             known = {**known, "again": [str(window) for window in windows]}
@@ -114,7 +113,7 @@ def changed_rows(
     batches: Sequence[RecordBatch],
     is_whole_run: bool,
 ) -> list[RecordBatch]:
-    """The rows of these pages, of which `batches` were made, that a load package must write.
+    """The rows of `batches`, one per page, that a load package must write.
 
     Each conversation once, in its newest version.
     """

@@ -4,12 +4,12 @@ dlt stores one resource state per stream, in the same load package as the rows i
 
     bots      the state of each partition, by bot id as text; its fields are in
               `streams.conversations.state.FORMAT` and `streams.analytics.state.FORMAT`
-    trusted   {"mark", "bots"}: the last load, and the bots whose state says exactly what the tables
-              hold; see `row_digests.CommitMarker`
+    trusted   {"mark", "bots"}: the last load, and the bots whose digests match the tables exactly;
+              see `row_digests.CommitMarker`
 
-dlt keeps a pipeline's state by its name. Where the same name loads into another database, the state
-would say that rows are loaded which only the first database has, and they would never be read. So
-the pipeline's folder keeps a fingerprint of its destination.
+dlt finds a pipeline's local state by its name. If the same name loads into another database, that
+state describes rows that only the first database has, and they would never be loaded into the
+second. So the pipeline's folder has a fingerprint of its destination.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MARK = "chatislav_destination"
 
 
 def keep_to_destination(pipeline: dlt.Pipeline) -> None:
-    """Forget local files that are of another destination; dlt then restores the right ones."""
+    """Delete the local files of another destination; dlt then restores the state of this one."""
     mark = Path(pipeline.working_dir, MARK)
     current = fingerprint(pipeline)
     if mark.is_file() and mark.read_text() != current:
@@ -45,14 +45,14 @@ def keep_to_destination(pipeline: dlt.Pipeline) -> None:
 
 
 def fingerprint(pipeline: dlt.Pipeline) -> str:
-    """Differs where the place that rows go to differs; tells nothing else of it."""
+    """A hash of destination, credentials and dataset, which cannot be read from it."""
     config = pipeline.destination_client().config
     place = (config.destination_type, str(config.credentials), pipeline.dataset_name)
     return hashlib.blake2b(repr(place).encode(), digest_size=16).hexdigest()
 
 
 def stored_states(resource_state: dict[str, Any], bot_ids: Iterable[int]) -> dict[int, Any]:
-    """By bot, its state as it was stored, not checked yet; None if there is none."""
+    """By bot, its stored state, not checked yet; None if there is none."""
     bots = _stored_bots(resource_state)
     return {bot_id: bots.get(str(bot_id)) for bot_id in bot_ids}
 
@@ -63,7 +63,7 @@ def newest_states(pages: Sequence[ExtractedPage[Any, Any]]) -> dict[int, State]:
 
 
 def remember(resource_state: dict[str, Any], states: dict[int, State]) -> None:
-    """Put the bots' states into the resource's state; those of other bots stay."""
+    """Store the bots' states in the resource state; those of other bots stay."""
     stored = {str(bot_id): state for bot_id, state in states.items()}
     resource_state["bots"] = _stored_bots(resource_state) | stored
 

@@ -1,4 +1,4 @@
-"""The conversations of one run as Arrow tables, one load package after the other."""
+"""The conversations of one run as Arrow tables, package by package."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STREAM = CONVERSATIONS.name
 
 
 class ConversationTables:
-    """Makes the tables of conversations and messages, and notes what they hold in the state."""
+    """Builds the Arrow tables of conversations and messages, and the state that describes them."""
 
     def __init__(
         self, config: SyncConfig, groups: PageGroups, marker: CommitMarker, reports: Reports
@@ -46,7 +46,7 @@ class ConversationTables:
         self._may_replace = config.is_backfill
 
     def start(self, stored: dict[int, State | None]) -> None:
-        """Begin to fetch what the bots' stored states leave to be read."""
+        """Start fetching the windows that the bots' stored states have left."""
         for bot_id, state in stored.items():
             trusted = self._marker.is_committed(bot_id)
             partition = conversations_partition(state, bot_id, self._config, trusted)
@@ -64,7 +64,7 @@ class ConversationTables:
         return ChangeFilter.of_sync(state, today)
 
     def _is_resumed(self, state: State) -> bool:
-        """Whether the sync under way was begun by an earlier run."""
+        """Whether an earlier run began the sync under way."""
         return bool(state["progress"]["started_at"] != utc_text(self._config.now))
 
     @property
@@ -81,24 +81,24 @@ class ConversationTables:
 
     @property
     def is_over(self) -> bool:
-        """Whether everything was fetched and handed out."""
+        """Whether all rows were fetched and handed out."""
         return not self._held_back and self._groups.pool.is_over(STREAM)
 
     @property
     def interrupted_before(self) -> list[int]:
-        """Bots whose interrupted sync this run has brought to its end."""
+        """Bots whose interrupted sync was completed by this run."""
         done = [partition.bot_id for partition in self.partitions if partition.done]
         return [bot_id for bot_id in done if bot_id in self._resumed]
 
     @property
     def unchanged(self) -> dict[int, int]:
-        """By bot, how many conversations were left out because the tables hold them."""
+        """By bot, the number of conversations left out because the tables hold them."""
         return {bot_id: each.unchanged for bot_id, each in self._filters.items()}
 
     def package(
         self, resource_state: dict[str, Any], limit: LoadLimit | None
     ) -> Iterator[tuple[Table, pa.Table]]:
-        """Rows of conversations and of messages, no key twice; all there is without a limit."""
+        """The rows of one load package, each key once; all rows if there is no limit."""
         self._marker.begin_load()
         if limit and self._may_replace:
             limit = limit.for_merge()
@@ -108,7 +108,7 @@ class ConversationTables:
             pages = self._held_back or self._groups.take(STREAM, limit, size)
             self._held_back = []
             if limit is not None and not keys.takes(pages):
-                self._held_back = pages  # a conversation comes again: it is of the next package
+                self._held_back = pages  # they repeat a key, so they belong to the next package
                 return
             size += sum(page.size for page in pages)
             batches = self._changed(resource_state, pages, is_whole_run=limit is None)
@@ -125,7 +125,7 @@ class ConversationTables:
     def _changed(
         self, resource_state: dict[str, Any], pages: list[ConversationsPage], is_whole_run: bool
     ) -> list[RecordBatch]:
-        """The rows of `pages` that must be written; the state then says that they are."""
+        """The rows of `pages` that must be written, after storing their checkpoints."""
         read = [page for page in pages if page.item is not None]
         batches = record_batches([page.records for page in dedup.items_of(read)])
         rows = changed_rows(self._filters, read, batches, is_whole_run)

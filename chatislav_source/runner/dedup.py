@@ -1,7 +1,7 @@
 """De-duplication: each conversation at most once in a load package, in its newest version.
 
-The merge in the warehouse needs each key at most once per package; a key that comes twice would be
-stored twice, or fail the load.
+The merge in the warehouse needs each key at most once per package; a repeated key would be stored
+twice, or fail the load.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Key = tuple[int, str]
 
 @dataclass
 class _Place:
-    """Where a version of a conversation is: batch, row, and its last activity in microseconds."""
+    """The batch and row of a version of a conversation, and its last activity in microseconds."""
 
     batch: int
     row: int
@@ -34,7 +34,7 @@ class _Place:
 
 
 def items_of(pages: Sequence[ConversationsPage]) -> list[Page]:
-    """What the pages brought, without those that failed."""
+    """The items of the pages, without failed requests."""
     return [page.item for page in pages if page.item is not None]
 
 
@@ -48,16 +48,16 @@ def keys_by_bot(pages: Sequence[ConversationsPage]) -> dict[int, set[int]]:
 
 
 def has_repeated(pages: Sequence[ConversationsPage]) -> bool:
-    """Whether a conversation is on these pages more than once."""
+    """Whether these pages have a conversation more than once."""
     distinct = sum(map(len, keys_by_bot(pages).values()))
     return distinct < sum(len(item.keys) for item in items_of(pages))
 
 
 def latest_versions(batches: Sequence[RecordBatch]) -> list[RecordBatch]:
-    """The batches, in the order they were fetched, without older versions of a conversation.
+    """The batches, given in the order of fetching, without older versions of a conversation.
 
-    A later last activity wins, a tie goes to the one fetched last. Messages are taken from the
-    newest version that has them: where they are unknown, older ones are better than none.
+    The version with the latest activity wins; of equal ones, the one fetched last. Messages are
+    taken from the newest version whose messages are known.
     """
     latest: dict[Key, _Place] = {}
     with_messages: dict[Key, _Place] = {}
@@ -92,7 +92,7 @@ def _without_older(
     keys = [key for key, _ in keys_and_activity(batch)]
     is_latest = [(latest[key].batch, latest[key].row) == (number, n) for n, key in enumerate(keys)]
     if all(is_latest) and all(batch.has_messages):
-        return batch  # as most are
+        return batch  # the usual case
     kept = kept_rows(batch, is_latest)
     kept_keys = [key for key, is_kept in zip(keys, is_latest, strict=True) if is_kept]
     for row, key in enumerate(kept_keys):
@@ -114,7 +114,7 @@ def _with_messages_of(
 
 
 def keys_and_activity(batch: RecordBatch) -> list[tuple[Key, int]]:
-    """Key and last activity of each conversation; microseconds, -1 where it is not known."""
+    """Key and last activity of each conversation, in microseconds; -1 if it is not known."""
     if not batch.session_ids:
         return []
     bot_id = batch.conversations["bot_id"][0].as_py()
@@ -135,7 +135,7 @@ def joined(batches: Sequence[RecordBatch]) -> tuple[pa.Table, pa.Table]:
 
 
 def differing_copies(pages: Sequence[ConversationsPage]) -> dict[int, set[str]]:
-    """By bot, the conversations of which these pages have copies that are not known to be equal."""
+    """By bot, the conversations with several copies on these pages that may differ."""
     differing: dict[int, set[str]] = {}
     for bot_id in {page.bot_id for page in pages}:
         items = items_of([page for page in pages if page.bot_id == bot_id])
@@ -145,7 +145,7 @@ def differing_copies(pages: Sequence[ConversationsPage]) -> dict[int, set[str]]:
         for item in items:
             for session_id in several.intersection(item.session_ids):
                 versions[session_id].append(item.digests().get(session_id))
-        # of a conversation that one page has twice, only one digest is there
+        # two copies on one page have only one digest
         differing[bot_id] = {
             each for each in several if not _are_equal(versions[each], copies[each])
         }
@@ -157,15 +157,15 @@ def _are_equal(versions: list[bytes | None], copies: int) -> bool:
 
 
 class Changes(Protocol):
-    """Knows which conversations of a page the tables do not hold yet; see `ChangeFilter`."""
+    """Returns the conversations of a page that the tables do not hold; see `ChangeFilter`."""
 
     def changed(self, page: ConversationsPage) -> set[str]: ...
 
 
 class PackageKeys:
-    """The conversations that one load package holds; none of them may come twice in it.
+    """The keys of one load package, in which no key may be written twice.
 
-    The keys are kept in Arrow: eight bytes each, a ninth of what a set takes.
+    The keys are stored in Arrow arrays, at eight bytes each, a ninth of the size of a set.
     """
 
     def __init__(self, changes: Mapping[int, Changes]) -> None:
@@ -173,7 +173,7 @@ class PackageKeys:
         self._keys: dict[int, list[pa.Array]] = {bot_id: [] for bot_id in changes}
 
     def takes(self, pages: Sequence[ConversationsPage]) -> bool:
-        """Add what these pages have; False if a part of it is there and would be written again."""
+        """Add the keys of these pages; False, and none added, if a key would be written again."""
         found = keys_by_bot(pages)
         keys = {bot_id: pa.array(list(found[bot_id]), pa.int64()) for bot_id in found}
         again = {bot_id: self._again(bot_id, given) for bot_id, given in keys.items()}
@@ -187,7 +187,7 @@ class PackageKeys:
         return True
 
     def _again(self, bot_id: int, keys: pa.Array) -> set[int]:
-        """Which of `keys` the package holds already."""
+        """Those of `keys` that the package already has."""
         known = pa.chunked_array(self._keys[bot_id], pa.int64())
         return set(known.filter(pc.is_in(known, keys)).to_pylist())
 

@@ -1,7 +1,7 @@
-"""The loop of small load packages that makes a sync resumable at any moment.
+"""The loop of small load packages, which makes a sync resumable at any moment.
 
-dlt commits state only with a finished load, so one long load that is killed is lost as a whole.
-Each turn loads one package together with the state after it, while the next pages are fetched.
+dlt commits state only with a complete load, so a kill during one long load would lose all of it.
+Each iteration loads one package with its checkpoints, while the next pages are fetched.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ logger = logging.getLogger(__name__)
 
 
 def run_job(pipeline: dlt.Pipeline, config: SyncConfig, on_progress: OnPage) -> SyncReport:
-    """Load everything that `config` asks for, package by package, and report it.
+    """Load the bots and days in `config`, package by package; returns the report.
 
     Raises:
-        AuthenticationError: the API accepts no key; earlier loads are kept.
-        PipelineLockedError: another process runs this pipeline or holds the database.
-        LoadFailedError: the destination refused a load twice.
+        AuthenticationError: the API accepts none of the keys; completed loads stay.
+        PipelineLockedError: another process runs this pipeline or has locked the database.
+        LoadFailedError: a load failed twice.
     """
     report = SyncReport(started_at=config.now)
     began = time.monotonic()
@@ -49,7 +49,7 @@ def run_job(pipeline: dlt.Pipeline, config: SyncConfig, on_progress: OnPage) -> 
         reports: Reports = {}
         resumed = _load_packages(pipeline, Run(config, on_progress, reports), report)
         if resumed:
-            # what an interrupted sync had read before may have changed since
+            # rows read before the interruption may have changed since
             again = replace(config, bot_ids=tuple(resumed), now=datetime.now(UTC))
             _load_packages(pipeline, Run(again, on_progress, reports), report)
     report.seconds = time.monotonic() - began
@@ -57,9 +57,9 @@ def run_job(pipeline: dlt.Pipeline, config: SyncConfig, on_progress: OnPage) -> 
 
 
 def _load_packages(pipeline: dlt.Pipeline, run: Run, report: SyncReport) -> list[int]:
-    """Load package after package until the run is over; the bots to sync once more.
+    """Load package after package until the run is over; returns the bots to sync again.
 
-    Those are the bots whose interrupted sync was only now brought to its end.
+    These are the bots whose sync was interrupted earlier and completed by this run.
     """
     loads = 0
     limit = LoadLimit.starting(time.monotonic())
@@ -81,10 +81,10 @@ def _load_packages(pipeline: dlt.Pipeline, run: Run, report: SyncReport) -> list
 
 @contextmanager
 def alone(pipeline: dlt.Pipeline) -> Iterator[None]:
-    """Hold the pipeline for this process, on this machine.
+    """Lock the pipeline for this process, on this machine.
 
     Raises:
-        PipelineLockedError: another process holds it.
+        PipelineLockedError: another process has locked it.
     """
     folder = Path(pipeline.pipelines_dir)
     folder.mkdir(parents=True, exist_ok=True)

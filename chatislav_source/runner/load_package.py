@@ -1,4 +1,4 @@
-"""Runs one load package, repeats one that failed, recovers what an interrupted run has left."""
+"""Loads one package, retries a failed one, and recovers the package of an interrupted run."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ OUT_OF_MEMORY = (
 
 
 def load_pending(pipeline: dlt.Pipeline) -> None:
-    """Load what an interrupted run had extracted; what cannot be loaded is read again.
+    """Load the package of an interrupted run; if that is impossible, its rows are read again.
 
     Raises:
-        PipelineLockedError: the database is held by another process.
+        PipelineLockedError: another process has locked the database.
     """
     if has_append_mark(pipeline) or is_half_loaded(pipeline):
         logger.info("The last load was interrupted; its rows are read again")
         start_over(pipeline)
     if pipeline.has_pending_data:
-        logger.info("Loading what the last run had read")
+        logger.info("Loading the package that the last run extracted")
         try:
             load(pipeline, None)
         except LoadFailedError as error:
@@ -57,17 +57,17 @@ def is_half_loaded(pipeline: dlt.Pipeline) -> bool:
             pipeline.get_load_package_info(load_id).jobs["started_jobs"] for load_id in packages
         )
     except (OSError, StorageException):
-        return True  # killed while dlt made its folders, which no run would mend
+        return True  # a kill while dlt created its folders, which dlt does not repair
 
 
 def start_over(pipeline: dlt.Pipeline) -> None:
     """Delete all local files; the next load restores the state of the last complete one.
 
-    `abort_packages` would do, but if it is interrupted the state stays ahead of the tables.
+    `abort_packages` is not used: if it is interrupted, the state stays ahead of the tables.
     """
     interrupted = Path(pipeline.pipelines_dir) / f".{pipeline.pipeline_name}.interrupted"
     shutil.rmtree(interrupted, ignore_errors=True)
-    Path(pipeline.working_dir).rename(interrupted)  # at once, so that no half of it is left
+    Path(pipeline.working_dir).rename(interrupted)  # atomic, so that no part of it is left
     pipeline.drop()
     shutil.rmtree(interrupted, ignore_errors=True)
 
@@ -75,16 +75,16 @@ def start_over(pipeline: dlt.Pipeline) -> None:
 def load(
     pipeline: dlt.Pipeline, source: DltSource | None, dispositions: DispositionChooser | None = None
 ) -> None:
-    """Run one load; a failed one is tried once more, then dropped together with its state.
+    """Load one package; a failed load is retried once, then dropped together with its state.
 
-    After an out-of-memory error of DuckDB the second try has more memory. A load that appends is
-    tried again only after such an error, and only if its appends were undone; else it is dropped
-    at once, as its rows can be read again.
+    After an out-of-memory error of DuckDB the retry has more memory. A load that appends is retried
+    only after such an error, and only if its appends were undone; else it is dropped at once, as
+    its rows can be read again.
 
     Raises:
-        PipelineLockedError: the database is held by another process.
+        PipelineLockedError: another process has locked the database.
         LoadFailedError: the load failed twice.
-        ChatislavError: whatever the source raised.
+        ChatislavError: raised by the source.
     """
     try:
         pipeline.run(source)
@@ -94,7 +94,7 @@ def load(
         failure = failure_of(error)
         needs_memory = lacks_memory(error)
     if not _can_repeat(pipeline, dispositions, needs_memory):
-        raise failure from None  # the causes may quote rows
+        raise failure from None  # the causes may contain rows
     logger.warning("A load failed and is tried again: %s", failure)
     try:
         pipeline.run()
@@ -111,7 +111,7 @@ def load(
 def _can_repeat(
     pipeline: dlt.Pipeline, dispositions: DispositionChooser | None, needs_memory: bool
 ) -> bool:
-    """Prepare the second try of a failed load; whether there is one."""
+    """Prepare the retry of a failed load; returns whether it can be retried."""
     if needs_memory:
         if dispositions:
             dispositions.close()  # DuckDB may refuse all work until every connection is closed
@@ -131,8 +131,8 @@ def _can_repeat(
 def failure_of(error: PipelineStepFailed) -> Exception:
     """The error to raise for a failed step.
 
-    An error of this package or of a locked database if that is the cause; a defect in the extract
-    step as it is; else one without anything that may quote a row.
+    A `ChatislavError` or an error of a locked database if that is the cause; `error` itself if the
+    extract step has a defect; else a `LoadFailedError` without any text that may contain a row.
     """
     for cause in _causes(error):
         if isinstance(cause, ChatislavError):
@@ -141,7 +141,7 @@ def failure_of(error: PipelineStepFailed) -> Exception:
         if locked:
             return locked
     if error.step == "extract":
-        return error  # a defect of ours, which must be seen as it is
+        return error  # a defect, whose traceback is needed
     return LoadFailedError(error.step, f"{type(error.exception).__name__}: {_reason(error)}")
 
 
@@ -151,7 +151,7 @@ def lacks_memory(error: PipelineStepFailed) -> bool:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and what caused it, the outermost first."""
+    """An error and its causes, outermost first."""
     cause: BaseException | None = error
     while cause is not None:
         yield cause
@@ -159,6 +159,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _reason(error: BaseException) -> str:
-    """What the warehouse said, up to where it may quote a row."""
+    """The warehouse's error text, up to where it may contain a row."""
     *_, first = _causes(error)
     return harmless(str(first))

@@ -1,6 +1,6 @@
-"""Keeps people's words out of what is logged and raised where a warehouse refuses a load.
+"""Removes row values from logs and errors of failed loads.
 
-A warehouse may quote the value that it cannot take, and dlt hands that on.
+A warehouse may quote the value that it refuses, and dlt logs and raises that text.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ QUOTED_FROM = re.compile("[\"'`(\n]| with message ")
 
 
 def harmless(text: str) -> str:
-    """What comes before anything that may be quoted."""
+    """The text before the first quotation, at most `MAX_CHARACTERS` long."""
     return QUOTED_FROM.split(text.strip(), maxsplit=1)[0].strip(" :")[:MAX_CHARACTERS]
 
 
 class RedactRowsFilter(logging.Filter):
-    """Cuts dlt's records of failed jobs down to their first words."""
+    """Shortens dlt's log records of failed load jobs to `harmless` text."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """True: every record stays, with less in it."""
+        """Always True: records are shortened, not dropped."""
         if record.exc_info or record.module == "load":
             record.msg, record.args = harmless(record.getMessage()), None
             record.exc_info = record.exc_text = record.stack_info = None
@@ -29,25 +29,25 @@ class RedactRowsFilter(logging.Filter):
 
 
 class ExpectedWarningsFilter(logging.Filter):
-    """Drops warnings that dlt gives with every load about what is done here on purpose."""
+    """Drops dlt's warnings about intended behaviour, which every load would repeat."""
 
     INTENDED = (
-        # Arrow has no JSON type, so a json column comes as text; dlt keeps our type, as it should
+        # Arrow has no JSON type, so a json column is sent as text; dlt uses our type, as intended
         "when merging arrow schema with dlt schema",
-        # what is appended has nothing to clear, and what is merged needs the mark
+        # appended rows have no row to delete, and merged rows need the hint
         'The "hard_delete" column hint for column',
-        # rows for Postgres; dlt's faster ways make null of empty texts
+        # rows for Postgres; dlt's faster formats turn empty texts into null
         "A ArrowToInsertValuesWriter writer is used",
     )
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the record is about anything else."""
+        """Whether the record is not one of these warnings."""
         message = record.getMessage()
         return not any(part in message for part in self.INTENDED)
 
 
 def install_log_filters() -> None:
-    """Put both filters on dlt's logger; once, however often this is called."""
+    """Add both filters to dlt's logger, unless it has them already."""
     dlt_logger = logging.getLogger("dlt")
     for kind in (RedactRowsFilter, ExpectedWarningsFilter):
         if not any(isinstance(known, kind) for known in dlt_logger.filters):

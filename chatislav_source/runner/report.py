@@ -1,4 +1,4 @@
-"""What a run did: rows, requests, ranges, states and errors, per bot and resource."""
+"""The report of a run: rows, requests, ranges, states and errors, per bot and resource."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from chatislav_source.streams.date_window import utc_text
 
 @dataclass
 class ResourceReport:
-    """One bot and one resource.
+    """The report of one bot and one resource.
 
-    `rows` are rows written to the resource's table, `messages` to its child table, `unchanged` rows
-    read that the tables hold already; `requests` count each try, `retries` those after the first.
+    `rows` counts rows written to the resource's table, `messages` to its child table, `unchanged`
+    rows that the tables already hold; `requests` counts every try, `retries` those after the first.
     `first_day` and `last_day` are the range to read, both included (`last_day` None: until now).
     """
 
@@ -35,7 +35,7 @@ class ResourceReport:
     state: dict[str, Any] = field(default_factory=dict)
 
     def count(self, page: ExtractedPage[Any, Any]) -> None:
-        """Count the request of a page, and keep the checkpoint after it."""
+        """Count the requests of a page, and keep its checkpoint."""
         self.state = page.checkpoint
         if page.item is not None:
             self.pages += 1
@@ -44,7 +44,7 @@ class ResourceReport:
             self.replaced_characters += page.item.replaced_characters
 
     def end(self, done: bool, error: BaseException | None, state: dict[str, Any]) -> None:
-        """Note how the resource ended; `state` only where none was noted with a page."""
+        """Record the outcome of the resource; `state` is used only if no page had a checkpoint."""
         self.complete = done
         self.error = str(error) if error else None
         self.state = without_digests(self.state or state)
@@ -55,7 +55,7 @@ Reports = dict[tuple[str, int], ResourceReport]
 
 
 def without_digests(value: Any) -> Any:
-    """A state for people: without kilobytes of digests."""
+    """A state without digests, which are long and unreadable."""
     if not isinstance(value, dict):
         return value
     return {name: without_digests(part) for name, part in value.items() if name != "digests"}
@@ -73,12 +73,12 @@ class SyncReport:
 
     @property
     def complete(self) -> bool:
-        """Whether everything that was asked for is loaded."""
+        """Whether all resources are loaded completely."""
         return all(part.complete for part in self.resources)
 
     @property
     def errors(self) -> list[str]:
-        """What could not be loaded, and why."""
+        """The resources that could not be loaded, and why."""
         return [f"Bot {p.bot_id} {p.resource}: {p.error}" for p in self.resources if p.error]
 
     def total(self, name: str) -> int:

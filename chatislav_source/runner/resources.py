@@ -1,4 +1,4 @@
-"""The dlt resources, and the scopes of the run that feeds them: one package, or all of it."""
+"""The dlt resources, and the scope of a run: one load package, or the whole run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from chatislav_source.runner.run import Run
 
 
 class RunScope(Protocol):
-    """Opens the run that a load package takes its rows from.
+    """Opens the run whose rows a load package has.
 
     Without `dispositions` every package is merged, so that dlt can repeat it.
     """
@@ -31,26 +31,26 @@ class RunScope(Protocol):
     def dispositions(self) -> DispositionChooser | None: ...
 
     def open(self, resource: str) -> AbstractContextManager[tuple[Run, LoadLimit | None]]:
-        """The run and the limit of the package; no limit means everything."""
+        """The run and the limit of the package; None means no limit."""
         ...
 
 
 class WholeRunScope:
-    """Each resource of a plain pipeline run has a run of its own, which is complete or fails."""
+    """One run for each resource of a plain dlt pipeline run, which is complete or fails."""
 
     dispositions = None  # dlt repeats an interrupted package
 
-    def __init__(self, options: SyncConfig) -> None:
-        self._options = options
+    def __init__(self, config: SyncConfig) -> None:
+        self._config = config
 
     @contextmanager
     def open(self, resource: str) -> Iterator[tuple[Run, LoadLimit | None]]:
         """A run that ends with the resource.
 
         Raises:
-            ChatislavError: something could not be read; dlt then loads nothing.
+            ChatislavError: a request failed; dlt then loads nothing.
         """
-        with Run(self._options) as run:
+        with Run(self._config) as run:
             yield run, None
             fatal = run.finish()
             if fatal:
@@ -61,16 +61,16 @@ class WholeRunScope:
 
 
 class PackageScope:
-    """Each load package takes the next rows of one run, up to a limit."""
+    """One load package with the next rows of a run, up to a limit."""
 
     def __init__(self, run: Run, limit: LoadLimit, dispositions: DispositionChooser) -> None:
-        self.dispositions = dispositions  # such packages are never repeated, see `load_package`
+        self.dispositions = dispositions  # `load_package` never repeats such packages
         self._run = run
         self._limit = limit
 
     @contextmanager
     def open(self, resource: str) -> Iterator[tuple[Run, LoadLimit | None]]:
-        """The run, with the worker pools of both resources started."""
+        """The run, with both streams started."""
         del resource
         for name in (CONVERSATIONS.name, ANALYTICS.name):
             self._run.start(name, dlt.current.resource_state(name))
@@ -78,7 +78,7 @@ class PackageScope:
 
 
 def package_source(run: Run, limit: LoadLimit, dispositions: DispositionChooser) -> DltSource:
-    """A dlt source whose one load package holds the next rows of `run`."""
+    """A dlt source whose load package has the next rows of `run`."""
 
     @dlt.source(name="chatislav", section="chatislav", max_table_nesting=0)
     def chatislav() -> object:
@@ -88,7 +88,7 @@ def package_source(run: Run, limit: LoadLimit, dispositions: DispositionChooser)
 
 
 def resources(scope: RunScope) -> Sequence[DltResource]:
-    """The resources `conversations` and `analytics`, fed by the run that `scope` opens."""
+    """The resources `conversations` and `analytics`, with rows of the run that `scope` opens."""
     install_log_filters()
     install_load_hook()
     staging = private_staging()

@@ -1,4 +1,4 @@
-"""One run: its client, its worker pool, and the tables that are made of both streams."""
+"""One run: its client, its worker pool, and the Arrow tables of both streams."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TABLES: dict[str, type[Tables]] = {
 
 
 class Run:
-    """Everything one run shares; close it to end its threads, done or not.
+    """The objects that one run shares; `close` ends its threads, even if it is not over.
 
     Resource states are dicts like `{"bots": {"123": {...}}}`; they change only when the rows they
     describe are handed out, so that dlt commits both together.
@@ -46,7 +46,7 @@ class Run:
     ) -> None:
         self.config = config
         self.reports: Reports = {} if reports is None else reports
-        self.handed_out_at = time.monotonic()  # when the last table was made
+        self.handed_out_at = time.monotonic()  # when the last table was handed out
         self._access = KeyAccess()
         rate_limiter = RateLimiter(config.max_concurrency)
         self._client = ChatislavClient(config.base_url, config.keys, rate_limiter)
@@ -68,7 +68,7 @@ class Run:
         self._client.close()
 
     def start(self, stream: str, resource_state: dict[str, Any]) -> None:
-        """Begin to fetch a stream from its stored state, if that is not under way."""
+        """Start fetching a stream from its stored state; nothing if it was started before."""
         if stream in self.tables:
             return
         marker = CommitMarker(stream, resource_state)
@@ -85,13 +85,13 @@ class Run:
     def package(
         self, stream: str, resource_state: dict[str, Any], limit: LoadLimit | None
     ) -> Iterator[tuple[Table, pa.Table]]:
-        """The tables of one load package, each with its rows; all there is without a limit.
+        """The tables of one load package, each with its rows; all rows if there is no limit.
 
-        A resource state that was passed says what the tables handed out so far hold.
+        Before a table is handed out, `resource_state` is updated to describe its rows.
         """
         self.start(stream, resource_state)
         if limit and stream == ANALYTICS.name and not self._is_over(CONVERSATIONS.name):
-            limit = limit.without_waiting(time.monotonic())  # the rest comes with the next package
+            limit = limit.without_waiting(time.monotonic())  # the rest is in the next package
         for table, rows in self.tables[stream].package(resource_state, limit):
             self.handed_out_at = time.monotonic()
             yield table, rows
@@ -101,17 +101,17 @@ class Run:
 
     @property
     def is_over(self) -> bool:
-        """Whether every stream that was started is fetched and handed out."""
+        """Whether all rows of every started stream were fetched and handed out."""
         return all(tables.is_over for tables in self.tables.values())
 
     @property
     def interrupted_before(self) -> list[int]:
-        """Bots whose interrupted sync this run has brought to its end."""
+        """Bots whose interrupted sync was completed by this run."""
         tables = self.tables.get(CONVERSATIONS.name)
         return tables.interrupted_before if isinstance(tables, ConversationTables) else []
 
     def finish(self) -> BaseException | None:
-        """Fill in how each part ended; the error that ends the whole run, if there is one."""
+        """Complete the reports; returns the error that ended the whole run, or None."""
         fatal = self.pool.fatal or self._access.explain_refusals(self.partitions)
         for stream, tables in self.tables.items():
             for bot_id, count in tables.unchanged.items():
@@ -128,5 +128,5 @@ class Run:
 
     @property
     def warnings(self) -> list[str]:
-        """What the partitions noticed without failing."""
+        """The warnings of all partitions."""
         return [warning for partition in self.partitions for warning in partition.warnings]

@@ -1,1 +1,1 @@
-"""What is read of a bot: conversations and analytics, as pure decisions without HTTP or dlt."""
+"""The two streams of a bot, conversations and analytics: plan, partition and state of each."""

@@ -16,7 +16,7 @@ INSTANT = "YYYY-MM-DD[T]HH:mm:ss[Z]"
 class DateWindow:
     """Whole days from `first_day` to `last_day`, both included, as the API counts them.
 
-    `last_day` None means no end: whatever is there by now, also if the API's clock is ahead.
+    `last_day` None means no end, so that rows are included also if the API's clock is ahead.
     """
 
     first_day: date
@@ -27,7 +27,7 @@ class DateWindow:
 
     @classmethod
     def parse(cls, text: str) -> DateWindow:
-        """The window that `str` wrote.
+        """The window written as text by `str`.
 
         Raises:
             ValueError: the text is not `first/last` or `first/..`, or ends before it begins.
@@ -46,11 +46,11 @@ class DateWindow:
         return (self.last_day - self.first_day).days + 1 if self.last_day else 1
 
     def contains(self, day: date) -> bool:
-        """Whether `day` lies in the window, both ends included."""
+        """Whether `day` is in the window, both ends included."""
         return self.first_day <= day and (self.last_day is None or day <= self.last_day)
 
     def ends_before(self, day: date) -> bool:
-        """Whether every day of the window is before `day`; never where it has no end."""
+        """Whether every day of the window is before `day`; False if the window has no end."""
         return self.last_day is not None and self.last_day < day
 
     def widened(self, days: int) -> DateWindow:
@@ -61,21 +61,21 @@ class DateWindow:
         )
 
     def halves(self) -> list[DateWindow]:
-        """Two windows that cover the same days; the window itself if it has one day only."""
+        """Two windows that cover the same days; only itself if it has one day or no end."""
         if self.last_day is None or self.days == 1:
             return [self]
         middle = self.first_day + timedelta(days=(self.days // 2) - 1)
         return [DateWindow(self.first_day, middle), DateWindow(middle + ONE_DAY, self.last_day)]
 
-    def first_day_apart(self) -> list[DateWindow]:
-        """Two windows that cover the same days, which need not end: the first day, and the rest."""
+    def split_first_day(self) -> list[DateWindow]:
+        """Two windows that cover the same days: the first day, and the days after it."""
         return [
             DateWindow(self.first_day, self.first_day),
             DateWindow(self.first_day + ONE_DAY, self.last_day),
         ]
 
     def take_last(self, days: int) -> tuple[DateWindow, DateWindow | None]:
-        """The newest `days` days, and what is left before them (None if nothing is)."""
+        """The newest `days` days, and the window before them (None if it is empty)."""
         if self.last_day is None or self.days <= days:
             return self, None
         cut = self.last_day - timedelta(days=days - 1)
@@ -83,7 +83,7 @@ class DateWindow:
 
 
 def without(windows: Iterable[DateWindow], day: date) -> list[DateWindow]:
-    """The same days but for `day`."""
+    """The same days except `day`."""
     result = []
     for window in windows:
         if not window.contains(day):
@@ -103,7 +103,7 @@ def days_of(first_day: date, last_day: date) -> Iterator[date]:
 
 
 def merged(windows: Iterable[DateWindow]) -> list[DateWindow]:
-    """The fewest windows that hold exactly the same days, oldest first."""
+    """The fewest windows that cover exactly the same days, oldest first."""
     result: list[DateWindow] = []
     for window in sorted(windows, key=lambda window: window.first_day):
         previous = result[-1] if result else None
@@ -124,7 +124,7 @@ def _later(one: date | None, other: date | None) -> date | None:
 
 
 def missing_days(first_day: date, last_day: date, present: Iterable[DateWindow]) -> list[date]:
-    """Days from `first_day` to `last_day`, both included, that no window in `present` holds."""
+    """Days from `first_day` to `last_day`, both included, that no window in `present` contains."""
     windows = list(present)
     return [
         day
@@ -139,9 +139,9 @@ def utc_text(instant: datetime) -> str:
 
 
 def utc_instant(text: str) -> pendulum.DateTime:
-    """The instant that `utc_text` wrote, in UTC.
+    """The instant that `utc_text` wrote as `text`, in UTC.
 
     Raises:
-        ValueError: the text is anything else.
+        ValueError: the text has another format.
     """
     return pendulum.from_format(text, INSTANT)

@@ -1,4 +1,4 @@
-"""The protocol of a partition: one bot of one stream, as the worker pool reads it."""
+"""The protocol of a partition: one bot of one stream, read by the worker pool."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ Item = TypeVar("Item")
 
 
 class Partition(Protocol[Request, Item]):
-    """Decides what is read of one bot, and keeps the state that a later run continues from.
+    """Decides which request comes next for one bot, and keeps the state for the next run.
 
-    All methods but `read` are called by one thread at a time; `read` is called by several at once.
-    `done` says that everything was read, `error` why nothing more is; `warnings` are for people.
+    `read` is called by several threads at once; all other methods by one thread at a time.
+    `done`: everything was read. `error`: why reading stopped, None if it did not. `warnings`: texts
+    for the user.
     """
 
     bot_id: int
@@ -28,11 +29,11 @@ class Partition(Protocol[Request, Item]):
     def done(self) -> bool: ...
 
     def next_request(self) -> Request | None:
-        """The next request to send; None while others are in flight, and at the end."""
+        """The next request to send; None at the end, or until a request in flight has ended."""
         ...
 
     def read(self, request: Request, client: ChatislavClient) -> Item:
-        """Send one request and parse the answer; changes nothing of the partition.
+        """Send one request and parse the response; does not change the partition.
 
         Raises:
             ChatislavError: as `ChatislavClient.post` says.
@@ -40,10 +41,10 @@ class Partition(Protocol[Request, Item]):
         ...
 
     def on_page(self, request: Request, item: Item) -> State:
-        """The checkpoint after `item`, the answer to `request`.
+        """The checkpoint after `item`, the parsed response to `request`.
 
         Raises:
-            ChatislavError: the answer cannot be used; `on_error` must be called with the error.
+            ChatislavError: the response is unusable; the caller must pass the error to `on_error`.
         """
         ...
 
@@ -52,5 +53,5 @@ class Partition(Protocol[Request, Item]):
         ...
 
     def abort(self, error: ChatislavError) -> None:
-        """Read no more of this bot in this run."""
+        """Stop the partition for the rest of the run."""
         ...

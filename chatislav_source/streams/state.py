@@ -1,7 +1,7 @@
-"""What both streams keep between runs: its fields, its versions, and checks before it is used.
+"""The format of a stored state, for both streams: fields, versions, and checks before use.
 
 A state is a plain dict of JSON values, changed by pure functions into new dicts. A new field needs
-a line in the stream's `StateFormat`, and a migration that gives older states its default.
+a line in the stream's `StateFormat`, and a migration that sets its default in older states.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ State = dict[str, Any]
 """The state of one partition, as JSON values."""
 
 Migration = Callable[[State], State]
-"""Makes a state of the next version."""
+"""Converts a state to the next version."""
 
 Check = Callable[[Any], object]
 """Raises AttributeError, TypeError or ValueError for a value that a field cannot have."""
@@ -35,9 +35,10 @@ class Field:
 
 @dataclass(frozen=True)
 class StateFormat:
-    """How one stream keeps the state of a bot.
+    """The fields and migrations of one stream's state.
 
-    `migrations[0]` makes version 2 of version 1, and so on: the last of them makes today's.
+    `migrations[0]` converts version 1 to version 2, and so on; the last one returns the
+    current version.
     """
 
     fields: dict[str, Field]
@@ -45,7 +46,7 @@ class StateFormat:
 
     @property
     def version(self) -> int:
-        """Today's version."""
+        """The current version."""
         return len(self.migrations) + 1
 
     def fresh(self, bot_id: int, api: str) -> State:
@@ -56,10 +57,10 @@ class StateFormat:
     def restored(
         self, stored: Any, bot_id: int, api: str, range_problem: Callable[[State], str | None]
     ) -> tuple[State, str | None]:
-        """`stored` in today's version; or a fresh state, and why the stored one cannot be used.
+        """`stored` in the current version; or a fresh state, and why `stored` is not used.
 
-        Fields that this version does not know are kept. `range_problem` says of a well-formed state
-        which value cannot be true.
+        Fields that this version does not know are kept. `range_problem` gets a well-formed state
+        and returns which of its values is impossible, or None.
         """
         fresh = self.fresh(bot_id, api)
         if stored is None:
@@ -92,7 +93,7 @@ class StateFormat:
 
 
 def without_seal(state: State) -> State:
-    """Version 2 of either stream: version 1 had a hash over all of the state."""
+    """Convert version 1 to 2, in both streams: remove the hash over the whole state."""
     return {name: value for name, value in state.items() if name != "seal"}
 
 
@@ -138,7 +139,7 @@ def dict_of(check_key: Check, check_value: Check) -> Check:
 
 
 def of_type(*types: type) -> Check:
-    """A check of a value's type; true and false are no numbers."""
+    """A check of a value's type; a boolean is not a number."""
 
     def check(value: Any) -> None:
         if not isinstance(value, types) or isinstance(value, bool):
@@ -148,7 +149,7 @@ def of_type(*types: type) -> Check:
 
 
 def one_of(*values: str) -> Check:
-    """A check of a text that has a few values."""
+    """A check that the value is one of `values`."""
 
     def check(value: Any) -> None:
         if value not in values:

@@ -1,1 +1,1 @@
-"""After a sync the tables hold what the API holds, whatever happened on the way."""
+"""After a sync the tables equal the API's data, whatever failed or changed meanwhile."""

@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _short_first_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A few days are several windows, read beside each other."""
+    """A few days are several windows, read in parallel."""
     monkeypatch.setattr("chatislav_source.streams.conversations.window_sizer.FIRST_WINDOW_DAYS", 1)
 
 
@@ -22,6 +22,6 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries follow at once, and a request that hangs is given up soon."""
+    """Retries follow at once, and a hanging request times out soon."""
     monkeypatch.setattr("chatislav_source.api.client.FIRST_WAIT_SECONDS", 0.001)
     monkeypatch.setattr("chatislav_source.api.client.LONGEST_WAIT_SECONDS", 0.005)

@@ -1,8 +1,8 @@
 """A process that syncs and can be killed: imports once, then forks for each attempt.
 
 Reads a JSON object a line: the folder, the arguments of `sync`, and on which event to die. Events
-are files opened, moved or removed in that folder, so that a kill lands anywhere in extract,
-normalize and load. Answers with the pid of each attempt, then how it ended.
+are files opened, moved or removed in that folder, so that a kill may happen anywhere in extract,
+normalize and load. Writes the pid of each attempt, then its exit status.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ BUSY = 75
 
 
 def main() -> None:
-    """Serve orders until stdin ends."""
+    """Run the attempts read from stdin, until it ends."""
     logging.disable(logging.CRITICAL)
     for line in sys.stdin:
         order = json.loads(line)
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def say(value: int) -> None:
-    """ApiResponse with a number on a line."""
+    """Write a number on a line."""
     sys.stdout.write(f"{value}\n")
     sys.stdout.flush()
 
@@ -74,7 +74,7 @@ def attempt(order: dict[str, Any]) -> None:
 
 
 def die_at(number: int, path: re.Pattern[str], note: Path) -> None:
-    """Be killed as by `kill -9` at the event with this number on such a path; note where it was."""
+    """End as by `kill -9` at the event with this number on such a path; note the event."""
     left = number
     dying = False
     inside = str(note.parent)

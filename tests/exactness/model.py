@@ -1,4 +1,4 @@
-"""A small API in memory: no HTTP, no threads, so that thousands of schedules can be tried."""
+"""A small API in memory, without HTTP and threads, to test thousands of schedules."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Conversation:
 
 @dataclass
 class ModelApi:
-    """Conversations of one bot in pages, under any of the choices that the documentation leaves."""
+    """Conversations of one bot in pages, for each behaviour that the documentation leaves open."""
 
     random: Random
     date_filter: str = "activity"
@@ -53,7 +53,7 @@ class ModelApi:
     _uses: dict[str, int] = field(default_factory=dict)
 
     def add(self, created: datetime, activity: datetime | None = None) -> Conversation:
-        """A conversation with a message at each end."""
+        """Add a conversation with a first and a last message."""
         session_id = f"s{len(self.world) + len(self.removed)}-{self.random.randrange(10**6)}"
         activity = activity or created
         sent = [created] if activity == created else [created, activity]
@@ -61,23 +61,23 @@ class ModelApi:
         return self.world[session_id]
 
     def touch(self, conversation: Conversation) -> None:
-        """A new message, now."""
+        """Add a message now."""
         conversation.version += 1
         conversation.activity = self.now
         conversation.sent = [*conversation.sent, self.now]
 
     def remove(self, conversation: Conversation) -> None:
-        """The conversation vanishes."""
+        """Remove the conversation."""
         del self.world[conversation.session_id]
         self.removed.add(conversation.session_id)
 
     def date_of(self, conversation: Conversation) -> date:
-        """The day that `from` and `to` are compared with."""
+        """The day that the API compares with `from` and `to`."""
         by_creation = self.date_filter == "created"
         return (conversation.created if by_creation else conversation.activity).date()
 
     def page(self, request: PageRequest) -> dict[str, Any]:
-        """The answer to a request.
+        """The response to a request.
 
         Raises:
             RequestRejectedError: its page token has expired.
@@ -157,8 +157,8 @@ def rendered(row: Conversation) -> dict[str, Any]:
     }
 
 
-def options_at(now: datetime, start: date, lookback_days: int | None = None) -> SyncConfig:
-    """The options of a sync of the model's bot."""
+def config_at(now: datetime, start: date, lookback_days: int | None = None) -> SyncConfig:
+    """The config of a sync of the model's bot."""
     return checked(
         bot_ids=[BOT_ID],
         api_key="key",

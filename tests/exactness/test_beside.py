@@ -1,4 +1,4 @@
-"""Runs beside each other: refused in plain words, and nothing lost."""
+"""Concurrent runs: refused with a clear error, and no row is lost."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def held(database: Path) -> Iterator[None]:
         process.communicate("\n")
 
 
-def test_a_pipeline_that_runs_already_is_refused_before_any_request(made: Bench) -> None:
+def test_a_pipeline_that_is_running_is_refused_before_any_request(made: Bench) -> None:
     with alone(made.pipeline()), pytest.raises(PipelineLockedError, match="by another process"):
         made.sync()
 
     assert made.api.count() == 0
 
 
-def test_a_database_held_from_the_start_is_said_and_nothing_is_lost(made: Bench) -> None:
+def test_a_database_locked_from_the_start_is_an_error_and_nothing_is_lost(made: Bench) -> None:
     made.sync()
     made.world.add_conversation(101)
     with held(made.database), pytest.raises(PipelineLockedError, match=r"DuckDB file .* is held"):
@@ -60,7 +60,7 @@ def test_a_database_held_from_the_start_is_said_and_nothing_is_lost(made: Bench)
     assert made.differences() == []
 
 
-def test_a_database_that_is_taken_between_reading_and_loading_loses_nothing(made: Bench) -> None:
+def test_a_database_locked_between_extract_and_load_loses_nothing(made: Bench) -> None:
     made.sync()
     made.world.add_conversation(101)
     holder = held(made.database)

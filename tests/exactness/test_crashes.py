@@ -22,7 +22,7 @@ from tests.exactness.truth import TODAY, Bench, bench, days_ago
 
 ROOT = Path(__file__).parents[2]
 KILLED = -signal.SIGKILL
-REPEATED_PER_KILL = 16  # requests: a chunk and what was fetched ahead, some pages each
+REPEATED_PER_KILL = 16  # requests: a load package and the pages fetched ahead
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Killable:
 
     @property
     def deaths(self) -> list[str]:
-        """Where it was killed, so far."""
+        """The events at which it was killed so far."""
         return (self.bench.folder / "killed_at.txt").read_text().splitlines()
 
 
@@ -118,7 +118,7 @@ def test_after_kills_at_random_moments_one_undisturbed_sync_is_exact(
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("table", ["conversations", "conversations__messages", "analytics"])
-def test_a_kill_between_staging_rows_and_noting_it_stores_nothing_twice(
+def test_a_kill_between_staging_rows_and_recording_it_stores_nothing_twice(
     tmp_path: Path, table: str
 ) -> None:
     with killable(tmp_path / "story", made_world(6)) as process:
@@ -160,7 +160,7 @@ def continued_windows(requests: list[RequestRecord]) -> int:
 
 
 @pytest.mark.timeout(300)
-def test_a_kill_repeats_about_a_chunk_and_windows_go_on_from_their_page_token(
+def test_a_kill_repeats_about_a_package_and_windows_continue_at_their_page_token(
     tmp_path: Path,
 ) -> None:
     world = World.generate((101,), conversations=90, days=20, last_day=TODAY, seed=5)

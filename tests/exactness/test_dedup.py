@@ -1,4 +1,4 @@
-"""What a load gets: each conversation once, the newest copy, with the messages that are known."""
+"""A load package has each conversation once: its newest copy, with the newest known messages."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ copies = st.fixed_dictionaries(
 
 
 def page_of(items: Sequence[dict[str, Any]], marks: Any) -> Page:
-    """A page of copies; each copy has a mark of its own, and so do its messages."""
+    """A page of copies; each copy and its messages have a mark of their own."""
     rendered = []
     for item in items:
         mark = next(marks)
@@ -90,10 +90,10 @@ def test_the_newest_copy_wins_with_the_newest_messages_that_are_known(
         assert comment == best(own)["mark"]
         known = [item for item in own if item["messages"] is not None]
         if known:
-            lent = best(own) if best(own) in known else best(known)
+            source = best(own) if best(own) in known else best(known)
             texts = [row["content"] for row in sent if row["session_id"] == name]
-            assert texts == [lent["mark"]] * lent["messages"] or (
-                lent["messages"] == 0 and texts == [None]
+            assert texts == [source["mark"]] * source["messages"] or (
+                source["messages"] == 0 and texts == [None]
             )
         else:
             assert all(row["session_id"] != name for row in sent)
@@ -103,7 +103,7 @@ def test_the_newest_copy_wins_with_the_newest_messages_that_are_known(
 @given(seed=st.integers(0, 10**9), whole=st.booleans())
 def test_each_message_row_belongs_to_a_row_that_is_written_with_it(seed: int, whole: bool) -> None:
     random = seeded(seed)
-    writing = ChangeFilter(RowDigests(), START.date())
+    changes = ChangeFilter(RowDigests(), START.date())
     handed_out: list[str] = []
     for _ in range(4):
         items = [
@@ -123,7 +123,7 @@ def test_each_message_row_belongs_to_a_row_that_is_written_with_it(seed: int, wh
             for part in items
         ]
 
-        rows = written({BOT_ID: writing}, pages_read, whole)
+        rows = written({BOT_ID: changes}, pages_read, whole)
 
         parents, messages = dedup.joined(rows)
         names = parents["session_id"].to_pylist()
@@ -143,17 +143,17 @@ def written(
 
 
 def load(
-    writing: ChangeFilter, comments: Sequence[str], whole: bool = False, window: DateWindow = WINDOW
+    changes: ChangeFilter, comments: Sequence[str], whole: bool = False, window: DateWindow = WINDOW
 ) -> list[str]:
-    """One load of one conversation, read as many times as there are comments; what is written."""
-    rows = written({BOT_ID: writing}, pages_of(comments, window=window), whole)
+    """One load of one conversation, read once per comment; the comments written."""
+    rows = written({BOT_ID: changes}, pages_of(comments, window=window), whole)
     return [text for page in rows for text in page.conversations["feedback_comment"].to_pylist()]
 
 
 def pages_of(
     comments: Sequence[str], name: str = "a", window: DateWindow = WINDOW
 ) -> list[ConversationsPage]:
-    """One conversation, read as many times as there are comments."""
+    """One conversation, read once per comment."""
     pages_read = []
     for comment in comments:
         item = {"sessionId": name, "feedbackComment": comment, "messages": []}
@@ -175,12 +175,12 @@ def pages_of(
         pytest.param([["A", "A"], ["A"]], [["A"], []], id="two copies that are equal"),
     ],
 )
-def test_a_row_is_left_out_only_if_the_tables_hold_it_just_so(
+def test_a_row_is_left_out_only_if_the_tables_hold_the_same_version(
     loads: list[list[str]], expected: list[list[str]]
 ) -> None:
-    writing = ChangeFilter(RowDigests(), START.date())
+    changes = ChangeFilter(RowDigests(), START.date())
 
-    found = [load(writing, comments) for comments in loads]
+    found = [load(changes, comments) for comments in loads]
 
     assert found == expected
 
@@ -194,7 +194,7 @@ def test_a_row_is_left_out_only_if_the_tables_hold_it_just_so(
         pytest.param(["A", "B"], False, id="two copies that differ"),
     ],
 )
-def test_a_load_takes_a_conversation_again_only_if_it_is_not_written_again(
+def test_a_package_accepts_a_repeated_conversation_only_if_it_is_unchanged(
     again: list[str], takes: bool
 ) -> None:
     writings = {BOT_ID: ChangeFilter(RowDigests(), START.date())}
@@ -209,7 +209,7 @@ def test_a_load_takes_a_conversation_again_only_if_it_is_not_written_again(
         assert {page.conversations.num_rows for page in rows} == {0}
 
 
-def test_a_load_does_not_forget_what_it_was_given_before_the_last_pages() -> None:
+def test_a_package_keeps_the_keys_of_all_its_pages() -> None:
     writings = {BOT_ID: ChangeFilter(RowDigests(), START.date())}
     handed_out = PackageKeys(writings)
     for pages_read in (pages_of(["A"]), pages_of(["A"], "another"), pages_of(["A"], "a third")):
@@ -219,7 +219,7 @@ def test_a_load_does_not_forget_what_it_was_given_before_the_last_pages() -> Non
     assert not handed_out.takes(pages_of(["B"]))
 
 
-def test_a_load_does_not_take_a_page_that_has_a_conversation_again_and_twice() -> None:
+def test_a_package_refuses_a_page_with_two_copies_of_a_known_conversation() -> None:
     writings = {BOT_ID: ChangeFilter(RowDigests(), START.date())}
     handed_out = PackageKeys(writings)
     items = [{"name": "a", "active": 0, "messages": 0} for _ in range(2)]
@@ -233,52 +233,52 @@ def test_a_load_does_not_take_a_page_that_has_a_conversation_again_and_twice() -
     assert not handed_out.takes([both])
 
 
-def test_copies_on_one_page_are_not_taken_for_equal() -> None:
-    writing = ChangeFilter(RowDigests(), START.date())
+def test_copies_on_one_page_are_not_assumed_to_be_equal() -> None:
+    changes = ChangeFilter(RowDigests(), START.date())
     marks = iter(range(10))
     items = [{"name": "a", "active": 0, "messages": 0} for _ in range(2)]
     request = PageRequest(BOT_ID, WINDOW, None, 100)
     both = ExtractedPage(BOT_ID, request, page_of(items, marks), {})
     older = ExtractedPage(BOT_ID, request, page_of(items[:1], iter([1])), {})
 
-    written({BOT_ID: writing}, [both, older], is_whole_run=False)
+    written({BOT_ID: changes}, [both, older], is_whole_run=False)
 
-    assert writing.noted_in({"again": []})["digests"] == ""
+    assert changes.noted_in({"again": []})["digests"] == ""
 
 
 SETTLED_DAY = DateWindow(date(2026, 6, 29), date(2026, 6, 29))
 
 
 def settling() -> ChangeFilter:
-    """Of a sync after version A was loaded; the next one does not read the settled day."""
+    """The filter of a sync after A was loaded; the next sync does not read the settled day."""
     first = ChangeFilter(RowDigests(), START.date())
     load(first, ["A"])
     noted = first.noted_in({"again": []})
     return ChangeFilter(RowDigests(noted["digests"]), START.date(), date(2026, 6, 30))
 
 
-def test_what_the_next_sync_does_not_read_is_compared_and_then_forgotten() -> None:
-    writing = settling()
+def test_digests_that_the_next_sync_does_not_need_are_compared_and_dropped() -> None:
+    changes = settling()
 
-    assert load(writing, ["A"], window=SETTLED_DAY) == []
-    assert writing.noted_in({"again": []})["digests"] == ""
-    assert load(writing, ["A"], window=SETTLED_DAY) == []
-    assert load(writing, ["B"], window=SETTLED_DAY) == ["B"]
-    assert writing.noted_in({"again": []})["digests"] == ""
-    assert load(writing, ["A"], window=SETTLED_DAY) == ["A"]
+    assert load(changes, ["A"], window=SETTLED_DAY) == []
+    assert changes.noted_in({"again": []})["digests"] == ""
+    assert load(changes, ["A"], window=SETTLED_DAY) == []
+    assert load(changes, ["B"], window=SETTLED_DAY) == ["B"]
+    assert changes.noted_in({"again": []})["digests"] == ""
+    assert load(changes, ["A"], window=SETTLED_DAY) == ["A"]
 
 
-def test_what_was_forgotten_as_settled_is_remembered_where_it_comes_again() -> None:
-    writing = settling()
-    load(writing, ["A"], window=SETTLED_DAY)
+def test_a_dropped_digest_is_stored_again_if_the_row_is_in_an_unsettled_window() -> None:
+    changes = settling()
+    load(changes, ["A"], window=SETTLED_DAY)
 
-    load(writing, ["B"])
+    load(changes, ["B"])
 
-    third = ChangeFilter(RowDigests(writing.noted_in({"again": []})["digests"]), START.date())
+    third = ChangeFilter(RowDigests(changes.noted_in({"again": []})["digests"]), START.date())
     assert load(third, ["B"]) == []
 
 
-def test_what_a_load_takes_again_is_not_forgotten_before_it_is_looked_at(
+def test_the_digest_of_a_repeated_row_is_not_dropped_before_it_is_compared(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("chatislav_source.runner.row_digests.MAX_DIGESTS", 1)
@@ -295,7 +295,7 @@ def test_what_a_load_takes_again_is_not_forgotten_before_it_is_looked_at(
     assert [page.conversations["session_id"].to_pylist() for page in rows] == [["another"], []]
 
 
-def test_a_full_memory_forgets_only_for_the_newest_days(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_digests_are_dropped_only_for_the_newest_days(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chatislav_source.runner.row_digests.MAX_DIGESTS", 2)
     loaded = RowDigests()
     for name in ("a", "b"):
@@ -309,7 +309,7 @@ def test_a_full_memory_forgets_only_for_the_newest_days(monkeypatch: pytest.Monk
     assert [again.holds(name, name.encode() * 8) for name in "abcd"] == [False, True, False, True]
 
 
-def test_what_is_settled_leaves_room_in_a_full_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settled_digests_make_room_in_full_digests(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chatislav_source.runner.row_digests.MAX_DIGESTS", 2)
     loaded = RowDigests()
     for name in ("a", "b"):
@@ -322,7 +322,7 @@ def test_what_is_settled_leaves_room_in_a_full_memory(monkeypatch: pytest.Monkey
     assert [again.holds(name, name.encode() * 8) for name in "abc"] == [False, True, True]
 
 
-def test_what_was_remembered_once_too_often_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_digests_above_the_limit_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chatislav_source.runner.row_digests.MAX_DIGESTS", 2)
     loaded = RowDigests()
     for name in ("a", "b", "c"):
@@ -334,13 +334,13 @@ def test_what_was_remembered_once_too_often_is_forgotten(monkeypatch: pytest.Mon
 
 
 def test_in_a_whole_run_a_newer_copy_waits_and_its_window_is_read_by_the_next_run() -> None:
-    writing = ChangeFilter(RowDigests(), START.date())
+    changes = ChangeFilter(RowDigests(), START.date())
     known = {"again": [], "digests": ""}
 
-    found = [load(writing, comments, whole=True) for comments in (["A"], ["B"], ["A"])]
+    found = [load(changes, comments, whole=True) for comments in (["A"], ["B"], ["A"])]
 
     assert found == [["A"], [], []]
-    noted = writing.noted_in(known)
+    noted = changes.noted_in(known)
     assert noted["again"] == ["2026-06-29/2026-06-30"]
     again = ChangeFilter(RowDigests(noted["digests"]), START.date())
     assert load(again, ["B"]) == ["B"]

@@ -1,4 +1,4 @@
-"""Faults of every kind cost tries, never a row; those that never end cost their own bot only."""
+"""Faults of every kind cause retries and lose no row; endless faults fail only their own bot."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def made(tmp_path: Path) -> Iterator[Bench]:
 
 
 def needed(made: Bench) -> int:
-    """Requests of a sync that nothing disturbs, made elsewhere."""
+    """The requests that a sync without faults needs, counted in another folder."""
     folder = made.folder / "undisturbed"
     folder.mkdir()
     Bench(made.api, folder, made.bot_ids, made.start_date, "undisturbed").sync()
@@ -44,7 +44,7 @@ def faults(share: float, *kinds: str) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("share", [0.1, 0.25])
-def test_every_kind_of_fault_at_once_costs_tries_but_no_row(made: Bench, share: float) -> None:
+def test_faults_of_all_kinds_cause_retries_and_lose_no_row(made: Bench, share: float) -> None:
     undisturbed = needed(made)
     made.api.configure(faults=faults(share))
 
@@ -57,7 +57,7 @@ def test_every_kind_of_fault_at_once_costs_tries_but_no_row(made: Bench, share: 
 
 
 @pytest.mark.parametrize("kind", ["500", "reset", "wrong_shape"])
-def test_a_bot_whose_faults_never_end_is_said_and_holds_up_no_other(made: Bench, kind: str) -> None:
+def test_a_bot_with_endless_faults_is_reported_and_delays_no_other(made: Bench, kind: str) -> None:
     made.api.configure(faults={kind: 1.0}, fault_bots={101})
 
     report = made.sync()
@@ -73,7 +73,7 @@ def test_a_bot_whose_faults_never_end_is_said_and_holds_up_no_other(made: Bench,
 
 
 @pytest.mark.parametrize("path", ["/conversations", "/analytics"])
-def test_a_path_whose_faults_never_end_holds_up_no_other(made: Bench, path: str) -> None:
+def test_an_endpoint_with_endless_faults_delays_no_other(made: Bench, path: str) -> None:
     made.api.configure(faults={"500": 1.0}, fault_paths={path})
 
     report = made.sync()
@@ -100,7 +100,7 @@ def test_a_key_revoked_midway_stops_the_run_and_loses_nothing(made: Bench, statu
     assert made.analytics_differences(made.start_date) == []
 
 
-def test_the_secondary_key_takes_over_when_the_first_is_revoked_midway(made: Bench) -> None:
+def test_the_secondary_key_is_used_when_the_first_is_revoked_midway(made: Bench) -> None:
     made.api.api_keys.add(OTHER_KEY)
     made.api.configure(revoke_all_after_requests=15, still_valid_keys={OTHER_KEY})
 

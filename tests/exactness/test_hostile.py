@@ -1,4 +1,4 @@
-"""Data as bad as JSON allows: no failed load, no lost row, no changed table schema."""
+"""The worst values that JSON allows: no failed load, no lost row, no changed table schema."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ ODD_FIELDS: list[dict[str, Any]] = [
 
 
 def plain(session_id: str, bot_id: int = 101) -> dict[str, Any]:
-    """A conversation that has nothing odd."""
+    """A conversation with ordinary values."""
     message = {"id": "m", "createdAt": NOON, "role": "user", "content": "Dobar dan"}
     return {
         "sessionId": session_id,
@@ -127,7 +127,7 @@ def messages_of(made: Bench, session_id: str) -> list[dict[str, Any]]:
     return sorted(own, key=lambda row: int(row["message_index"]))
 
 
-def test_ids_of_every_kind_stay_apart_and_may_be_shared_by_bots(made: Bench) -> None:
+def test_ids_of_every_kind_stay_distinct_and_bots_may_share_them(made: Bench) -> None:
     for session_id in SESSION_IDS:
         for bot_id in (101, 102):
             made.world.put(bot_id, plain(session_id, bot_id))
@@ -171,7 +171,7 @@ def test_values_that_fit_no_column_are_kept_whole_in_extra(made: Bench) -> None:
     assert json.loads(str(text)) == {"unknown": 2**64 + 12345, "helpful": 2**64 + 1}
 
 
-def test_signs_no_warehouse_takes_are_replaced_and_counted(made: Bench) -> None:
+def test_characters_that_warehouses_refuse_are_replaced_and_counted(made: Bench) -> None:
     text = {"id": "m", "role": "user", "content": "a\x00b\ud800c"}
     made.world.put(101, plain("signs") | {"messages": [text]})
 
@@ -181,7 +181,7 @@ def test_signs_no_warehouse_takes_are_replaced_and_counted(made: Bench) -> None:
     assert report.total("replaced_characters") == 2
 
 
-def test_long_and_many_messages_arrive_whole(made: Bench) -> None:
+def test_long_and_many_messages_are_loaded_completely(made: Bench) -> None:
     made.world.put(101, plain("long") | {"messages": [{"content": "ž" * 200_000}]})
     made.world.put(101, plain("many") | {"messages": [{"content": str(n)} for n in range(2_000)]})
 

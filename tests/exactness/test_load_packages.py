@@ -1,4 +1,4 @@
-"""Where one load ends and the next begins: whatever decides it, the tables are exact."""
+"""The tables are exact, whichever limit ends a load package."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ def made(tmp_path: Path) -> Iterator[Bench]:
         yield each
 
 
-def test_newest_days_that_are_read_twice_fit_into_one_load(
+def test_newest_days_that_are_read_twice_fit_into_one_package(
     made: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chatislav_source.extract.page_groups.GROUP_BYTES", 16_000)  # some pages
 
     report = made.sync(lookback_days=1)
 
-    asked = [request.body for request in made.api.requests if request.path == "/conversations"]
-    first_pages_of_tail = [body for body in asked if not {"to", "cursor"} & set(body or {})]
-    assert len(first_pages_of_tail) == 2
+    bodies = [request.body for request in made.api.requests if request.path == "/conversations"]
+    first_pages_of_newest_days = [body for body in bodies if not {"to", "cursor"} & set(body or {})]
+    assert len(first_pages_of_newest_days) == 2
     assert report.loads == 1
     assert made.differences() == []
 
 
-def test_while_few_requests_are_left_what_is_there_is_loaded(
+def test_fetched_pages_are_loaded_while_few_requests_are_left(
     made: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chatislav_source.extract.worker_pool.LULL_SECONDS", 0.0)
@@ -49,13 +49,13 @@ def test_while_few_requests_are_left_what_is_there_is_loaded(
     assert made.differences() == []
 
 
-def test_while_answers_are_waited_for_what_is_there_is_loaded(
+def test_fetched_pages_are_loaded_while_responses_are_pending(
     made: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chatislav_source.extract.worker_pool.LULL_SECONDS", 99.0)
     monkeypatch.setattr("chatislav_source.extract.load_limit.READ_PER_LOAD", 0.0)
     monkeypatch.setattr("chatislav_source.extract.load_limit.LEAST_PACKAGE_BYTES", 1)
-    made.api.settings.latency_seconds = 0.3  # reading takes longer than a load on any machine
+    made.api.settings.latency_seconds = 0.3  # fetching takes longer than a load on any machine
 
     report = made.sync()
 
@@ -79,12 +79,12 @@ def test_the_next_load_is_sized_by_how_long_the_last_one_took(
     first, *others = took
     assert (first, len(took)) == (0.0, report.loads + 1)
     assert min(others) > 0.05  # as no load of dlt takes less
-    assert sum(others) < report.seconds - 0.5  # the first page was waited for, which is no load
+    assert sum(others) < report.seconds - 0.5  # the wait for the first page is not load time
 
 
 @pytest.fixture
 def tiny_merged_packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where rows may be replaced, each group of a few pages is a load."""
+    """A package whose rows may replace others has one group of a few pages."""
     monkeypatch.setattr("chatislav_source.extract.load_limit.MERGED_PACKAGE_BYTES", 1)
     monkeypatch.setattr("chatislav_source.extract.page_groups.GROUP_BYTES", 8_000)
 
@@ -100,7 +100,7 @@ def test_loads_that_may_replace_rows_are_smaller_than_first_loads(made: Bench) -
 
 
 @pytest.mark.usefixtures("tiny_merged_packages")
-def test_a_backfill_is_loaded_in_the_smaller_loads(
+def test_a_backfill_is_loaded_in_the_smaller_packages(
     made: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # so that nothing is read twice

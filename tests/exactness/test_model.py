@@ -1,4 +1,4 @@
-"""Readings against a model of the API: any schedule, any crash, any shift ends exact."""
+"""Partitions against a model of the API: any schedule, crash and page drift ends exact."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def made(seed: int, world: dict[str, object], rows: int, days: int) -> ModelApi:
     return api
 
 
-stories = st.fixed_dictionaries(
+scenarios = st.fixed_dictionaries(
     {
         "seed": st.integers(0, 10**9),
         "world": worlds,
@@ -57,27 +57,27 @@ stories = st.fixed_dictionaries(
 
 
 @hypothesis_settings(max_examples=80, deadline=None)
-@given(story=stories)
-def test_whatever_shifts_fails_or_dies_the_next_quiet_sync_is_exact(story: dict[str, Any]) -> None:
-    tell(**story)
+@given(scenario=scenarios)
+def test_after_drift_failures_and_kills_a_quiet_sync_is_exact(scenario: dict[str, Any]) -> None:
+    check_scenario(**scenario)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1_800)
 @hypothesis_settings(max_examples=2_000, deadline=None)
-@given(story=stories)
-def test_the_next_quiet_sync_is_exact_after_many_more_stories(story: dict[str, Any]) -> None:
-    tell(**story)
+@given(scenario=scenarios)
+def test_the_next_quiet_sync_is_exact_after_many_more_scenarios(scenario: dict[str, Any]) -> None:
+    check_scenario(**scenario)
 
 
 def test_drift_in_a_window_that_the_next_sync_reads_in_part_is_found() -> None:
     """One conversation leaves a window whose first day is before the lookback of the next sync."""
     world = {"date_filter": "activity", "order": "newest_activity", "token": "offset"}
 
-    tell(seed=100, world=world, rows=68, days=46, lookback=None, kills=2, disturbed=0)
+    check_scenario(seed=100, world=world, rows=68, days=46, lookback=None, kills=2, disturbed=0)
 
 
-def tell(
+def check_scenario(
     seed: int,
     world: dict[str, object],
     rows: int,
@@ -86,7 +86,7 @@ def tell(
     kills: int,
     disturbed: int,
 ) -> None:
-    """Syncs that are killed, syncs that are disturbed, then a quiet one, which must be exact."""
+    """Run killed syncs, disturbed syncs, then a quiet one, after which the tables must be exact."""
     api = made(seed, world, rows, days)
     warehouse = Warehouse(api, (START - timedelta(days=days + 1)).date(), lookback)
     random = seeded(seed)
@@ -105,7 +105,7 @@ def tell(
 
 
 def quiet_syncs(warehouse: Warehouse, random: Random) -> int:
-    """What `sync` does when nothing disturbs it: what was interrupted, and then all once more."""
+    """Sync without disturbance, twice after an interrupted sync; returns the requests."""
     warehouse.api.token_age = None
     before = warehouse.api.requests
     was_interrupted = bool(warehouse.stored and warehouse.stored["progress"])

@@ -1,4 +1,4 @@
-"""What moves under a reading is found again: one story each, found as a defect or feared as one."""
+"""Page drift is detected: one test for each sequence of events that could lose a row."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def sync(warehouse: Warehouse, killed_after: int | None = None) -> bool:
 
 
 def once(*steps: tuple[Callable[[PageRequest], bool], Callable[[], None]]) -> Callable[..., None]:
-    """Before the first page that fits a step, in order, do what the step says."""
+    """A hook that runs each step's action once, in order, before the first page that matches it."""
     left = list(steps)
 
     def before_page(request: PageRequest) -> None:
@@ -51,11 +51,11 @@ def second_page_of_old_days(request: PageRequest) -> bool:
     return request.page_token is not None and request.window.contains(OLD.date())
 
 
-def second_page_of_tail(request: PageRequest) -> bool:
+def second_page_of_newest_days(request: PageRequest) -> bool:
     return request.page_token is not None and request.window.last_day is None
 
 
-def test_a_conversation_that_leaves_an_old_window_between_two_pages_hides_no_other() -> None:
+def test_a_conversation_that_leaves_an_old_window_between_two_pages_loses_no_other() -> None:
     api, old = api_with(9, OLD, order="oldest_activity")
     api.before_page = once((second_page_of_old_days, lambda: api.touch(old[0])))
     warehouse = warehouse_of(api)
@@ -65,7 +65,7 @@ def test_a_conversation_that_leaves_an_old_window_between_two_pages_hides_no_oth
     assert warehouse.differences() == []
 
 
-def test_one_that_leaves_and_jumps_over_the_reader_of_the_newest_days_is_seen() -> None:
+def test_a_conversation_that_moves_twice_past_the_pages_of_the_newest_days_is_loaded() -> None:
     api, old = api_with(9, OLD, order="newest_activity")
     leaver = old[-1]
 
@@ -76,7 +76,7 @@ def test_one_that_leaves_and_jumps_over_the_reader_of_the_newest_days_is_seen() 
             api.add(START - timedelta(minutes=1, seconds=n))
 
     api.before_page = once(
-        (second_page_of_old_days, leaves), (second_page_of_tail, lambda: api.touch(leaver))
+        (second_page_of_old_days, leaves), (second_page_of_newest_days, lambda: api.touch(leaver))
     )
     warehouse = warehouse_of(api)
 
@@ -85,13 +85,13 @@ def test_one_that_leaves_and_jumps_over_the_reader_of_the_newest_days_is_seen() 
     assert warehouse.differences() == []
 
 
-def test_one_that_jumps_between_the_two_windows_of_a_long_tail_is_seen() -> None:
+def test_a_conversation_that_moves_between_the_two_newest_windows_is_loaded() -> None:
     api, old = api_with(15, OLD, order="newest_activity")
     for days in (1, 2):
         for n in range(15):
             api.add(START - timedelta(days=days, minutes=n))
     leaver = old[-1]
-    asked: list[PageRequest] = []
+    requested: list[PageRequest] = []
 
     def leaves() -> None:
         api.touch(leaver)
@@ -100,23 +100,23 @@ def test_one_that_jumps_between_the_two_windows_of_a_long_tail_is_seen() -> None
     def of_yesterday(request: PageRequest) -> bool:
         return request.page_token is not None and request.window == DateWindow(YESTERDAY, YESTERDAY)
 
-    stories = once((second_page_of_old_days, leaves), (of_yesterday, lambda: api.touch(leaver)))
+    actions = once((second_page_of_old_days, leaves), (of_yesterday, lambda: api.touch(leaver)))
 
     def before_page(request: PageRequest) -> None:
-        asked.append(request)
-        stories(request)
+        requested.append(request)
+        actions(request)
 
     api.before_page = before_page
     warehouse = warehouse_of(api)
 
     sync(warehouse)
 
-    parts = DateWindow(YESTERDAY, None).first_day_apart()
-    assert {request.window for request in asked} >= set(parts)
+    parts = DateWindow(YESTERDAY, None).split_first_day()
+    assert {request.window for request in requested} >= set(parts)
     assert warehouse.differences() == []
 
 
-def test_what_moves_into_the_first_window_of_a_long_tail_is_seen() -> None:
+def test_a_conversation_that_moves_into_the_older_newest_window_is_loaded() -> None:
     midnight = START.replace(hour=0)
     api, old = api_with(15, OLD, order="oldest_activity", now=midnight + timedelta(minutes=5))
     for days in (1, 2):
@@ -125,7 +125,7 @@ def test_what_moves_into_the_first_window_of_a_long_tail_is_seen() -> None:
 
     def leaves() -> None:
         api.touch(old[0])
-        # by a clock that is behind ours
+        # the API's clock is behind ours
         old[0].activity = old[0].sent[-1] = midnight - timedelta(minutes=5)
 
     api.before_page = once((second_page_of_old_days, leaves))
@@ -136,10 +136,10 @@ def test_what_moves_into_the_first_window_of_a_long_tail_is_seen() -> None:
     assert warehouse.differences() == []
 
 
-def test_days_left_unverified_are_read_again_though_the_lookback_got_shorter() -> None:
+def test_unverified_days_are_read_again_after_the_lookback_got_shorter() -> None:
     moved = START - timedelta(days=10)
     api, old = api_with(9, moved, order="oldest_activity")
-    api.add(START - timedelta(days=30), START - timedelta(days=5))  # proves the filter
+    api.add(START - timedelta(days=30), START - timedelta(days=5))  # proves the date filter
     api.before_page = once(
         (
             lambda request: (
@@ -158,7 +158,7 @@ def test_days_left_unverified_are_read_again_though_the_lookback_got_shorter() -
     assert warehouse.differences() == []
 
 
-def test_after_a_kill_the_days_of_a_conversation_tell_which_window_it_left() -> None:
+def test_after_a_kill_the_days_of_a_conversation_show_which_window_it_left() -> None:
     api, old = api_with(9, OLD, order="oldest_activity")
     api.before_page = once((second_page_of_old_days, lambda: api.touch(old[0])))
     warehouse = warehouse_of(api)
@@ -186,7 +186,7 @@ def test_a_version_that_comes_back_is_written_again() -> None:
     assert warehouse.differences() == []
 
 
-def test_a_version_that_comes_back_after_an_older_window_gave_another_is_written_again() -> None:
+def test_a_version_that_comes_back_after_an_older_window_had_another_is_written_again() -> None:
     api, _ = api_with(0, OLD)
     changing = next(iter(api.world.values()))
     recent = changing.activity
@@ -204,12 +204,12 @@ def test_a_version_that_comes_back_after_an_older_window_gave_another_is_written
 
 
 def reread(warehouse: Warehouse, day: datetime) -> dict[str, object]:
-    """The stored state, told to read one day again."""
+    """The stored state with one day to read again."""
     assert warehouse.stored
     return {**warehouse.stored, "again": [f"{day.date()}/{day.date()}"]}
 
 
-def test_a_window_that_moves_through_every_reading_is_left_to_the_next_sync() -> None:
+def test_a_window_that_drifts_in_every_pass_is_left_to_the_next_sync() -> None:
     api, old = api_with(9, OLD, order="oldest_activity")
     leavers = iter(old)
 
@@ -228,7 +228,7 @@ def test_a_window_that_moves_through_every_reading_is_left_to_the_next_sync() ->
 
 
 @pytest.mark.parametrize("token", ["offset", "keyset", "snapshot"])
-def test_removals_inside_the_lookback_hide_nothing_for_long(token: str) -> None:
+def test_rows_skipped_by_removals_in_the_lookback_are_loaded_by_the_next_sync(token: str) -> None:
     api, recent = api_with(9, START - timedelta(days=1), order="oldest_activity", token=token)
     api.before_page = once(
         (lambda request: request.page_token is not None, lambda: api.remove(recent[0]))

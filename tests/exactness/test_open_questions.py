@@ -1,4 +1,4 @@
-"""Whatever the API's documentation leaves open: exact either way, and the verdict is proven."""
+"""Tables are exact for each behaviour the documentation leaves open; the date filter is proven."""
 
 from __future__ import annotations
 
@@ -77,14 +77,14 @@ def test_every_filter_order_shape_and_clock_is_exact(
 
 
 def is_recent(row: dict[str, object]) -> bool:
-    """Whether both of its dates lie in any lookback."""
+    """Whether both of its dates are in every lookback."""
     return str(row["createdAt"]) >= str(days_ago(1)) and str(row["lastActivity"]) >= str(
         days_ago(1)
     )
 
 
-def test_naive_dates_of_another_zone_are_exact_when_it_is_said(made: Bench) -> None:
-    zone = "Asia/Kolkata"  # has no hour that comes twice a year: that one nobody can tell apart
+def test_naive_dates_of_another_zone_are_exact_if_the_zone_is_configured(made: Bench) -> None:
+    zone = "Asia/Kolkata"  # without daylight saving time, whose repeated hour is ambiguous
     made.api.configure(naive_timezone=zone)
 
     made.sync(api_timezone=zone)
@@ -93,7 +93,7 @@ def test_naive_dates_of_another_zone_are_exact_when_it_is_said(made: Bench) -> N
 
 
 @pytest.mark.parametrize(("date_filter", "days"), [("activity", 2), ("created", 30)])
-def test_the_verdict_is_kept_and_only_proven_activity_shortens_the_lookback(
+def test_the_date_filter_is_stored_and_only_activity_shortens_the_lookback(
     long: Bench, date_filter: str, days: int
 ) -> None:
     long.api.configure(date_filter=date_filter)
@@ -104,16 +104,16 @@ def test_the_verdict_is_kept_and_only_proven_activity_shortens_the_lookback(
     long.sync()
 
     assert long.states()["101"]["date_filter"] == date_filter
-    assert first_day_asked(long) in (days_ago(days), days_ago(days + 1))
+    assert first_day_requested(long) in (days_ago(days), days_ago(days + 1))
 
 
-def first_day_asked(made: Bench) -> date:
+def first_day_requested(made: Bench) -> date:
     """The earliest `from` of a request for conversations."""
     bodies = [record.body for record in made.api.requests if record.path == "/conversations"]
     return min(date.fromisoformat(body["from"]) for body in bodies if body)
 
 
-def test_without_proof_the_verdict_stays_open_and_the_lookback_long(tmp_path: Path) -> None:
+def test_without_proof_the_date_filter_is_unknown_and_the_lookback_long(tmp_path: Path) -> None:
     world = World.generate((101,), conversations=80, days=20, last_day=TODAY, messages=1)
     with bench(tmp_path, world, start_date=days_ago(39)) as made:
         made.sync()
@@ -123,7 +123,7 @@ def test_without_proof_the_verdict_stays_open_and_the_lookback_long(tmp_path: Pa
         made.sync()
 
         assert made.states()["101"]["date_filter"] == "unknown"
-        assert first_day_asked(made) in (days_ago(30), days_ago(31))
+        assert first_day_requested(made) in (days_ago(30), days_ago(31))
 
 
 @pytest.mark.parametrize("clock", [-600.0, 600.0])
@@ -142,7 +142,7 @@ def test_conversations_touched_while_they_are_read_are_no_proof(
         assert made.states()["101"]["date_filter"] != "activity"
 
 
-def test_each_bot_has_its_own_verdict(tmp_path: Path) -> None:
+def test_each_bot_has_its_own_date_filter(tmp_path: Path) -> None:
     world = World.generate((101,), conversations=200, days=30, last_day=TODAY, messages=3)
     for _ in range(3):
         world.put(102, world.conversations(101)[0] | {"botId": 102, "lastActivity": None})

@@ -1,4 +1,4 @@
-"""What is remembered never hides a row: flips, backfills, lost folders, failed loads."""
+"""Stored digests never hide a row: reverted changes, backfills, lost folders, failed loads."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def newest(made: Bench) -> str:
 
 
 def resolve(made: Bench, status: str) -> None:
-    """Change one conversation of the lookback without touching it."""
+    """Change a conversation in the lookback without changing its last activity."""
     made.world.change(101, newest(made), resolutionStatus=status)
 
 
@@ -43,26 +43,26 @@ def backfill(made: Bench) -> None:
 
 
 def lose_folder(made: Bench) -> None:
-    """The local files of the pipeline vanish."""
+    """Delete the local files of the pipeline."""
     shutil.rmtree(made.folder / "pipelines")
 
 
 def half_load(made: Bench) -> None:
-    """A load writes the conversations, fails at the messages, and is forgotten."""
+    """Run a load that writes the conversations, fails at the messages, and is dropped."""
     break_table(made, "conversations__messages")
     with pytest.raises(LoadFailedError):
         made.sync()
-    mend_table(made, "conversations__messages")
+    repair_table(made, "conversations__messages")
 
 
 def break_table(made: Bench, table: str) -> None:
-    """No load can merge into the table."""
+    """Break the table, so that no load can merge into it."""
     with duckdb.connect(str(made.database)) as connection:
         connection.execute(f"ALTER TABLE {DATASET}.{table} RENAME COLUMN bot_id TO bot")
 
 
-def mend_table(made: Bench, table: str) -> None:
-    """The table is as it was."""
+def repair_table(made: Bench, table: str) -> None:
+    """Repair the table."""
     with duckdb.connect(str(made.database)) as connection:
         connection.execute(f"ALTER TABLE {DATASET}.{table} RENAME COLUMN bot TO bot_id")
 
@@ -110,7 +110,7 @@ def test_a_second_sync_writes_nothing_where_nothing_changed_however_many_pages_i
 
 
 def written_and_not(report: SyncReport) -> tuple[int, int]:
-    """How many conversations a sync wrote, and how many it found unchanged."""
+    """The number of conversations that a sync wrote and that it found unchanged."""
     found = next(each for each in report.resources if each.resource == "conversations")
     return found.rows, found.unchanged
 
@@ -127,7 +127,7 @@ def test_a_backfill_leaves_the_incremental_state_as_it_is(made: Bench) -> None:
     assert made.differences() == []
 
 
-def test_a_backfill_goes_on_where_it_was_interrupted(
+def test_a_backfill_continues_where_it_was_interrupted(
     made: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chatislav_source.streams.conversations.window_retries.MAX_PAGE_SIZE", 4)
@@ -168,7 +168,7 @@ def test_a_load_that_fails_twice_is_read_again_by_the_next_run(made: Bench) -> N
     break_table(made, "conversations")
     with pytest.raises(LoadFailedError, match="Nothing is lost"):
         made.sync()
-    mend_table(made, "conversations")
+    repair_table(made, "conversations")
 
     made.sync()
 
@@ -195,7 +195,7 @@ def test_plain_runs_and_syncs_share_their_state_and_are_exact(made: Bench) -> No
     assert made.analytics_differences(days_ago(7)) == []
 
 
-def test_a_plain_run_leaves_what_changed_under_it_to_the_next_run(
+def test_a_plain_run_leaves_rows_that_changed_meanwhile_to_the_next_run(
     made: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chatislav_source.streams.conversations.window_retries.MAX_PAGE_SIZE", 4)
@@ -217,7 +217,7 @@ def test_the_start_date_can_be_moved_back_later(made: Bench) -> None:
     assert made.differences() == []
 
 
-def test_a_state_changed_by_hand_is_said_and_everything_is_read_again(
+def test_an_edited_state_is_reported_and_everything_is_read_again(
     made: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     made.sync()

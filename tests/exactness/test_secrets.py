@@ -1,4 +1,4 @@
-"""Neither the key nor anybody's words are where people or machines read along."""
+"""Neither the key nor message texts are in logs, errors, output or state."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROWS = (".parquet", ".jsonl", ".insert_values", ".gz", ".typed-jsonl")  # load d
 
 @pytest.fixture
 def made(tmp_path: Path) -> Iterator[Bench]:
-    """A bot whose every message holds the words that must not leak."""
+    """A bot whose messages all have the text that must not leak."""
     world = World.generate((101, 102), conversations=8, days=3, last_day=TODAY, messages=2)
     for row in world.conversations(101):
         messages = [message | {"content": WORDS} for message in row["messages"]]
@@ -32,7 +32,7 @@ def made(tmp_path: Path) -> Iterator[Bench]:
 
 @pytest.fixture(autouse=True)
 def loud(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything is logged."""
+    """Log everything."""
     monkeypatch.setenv("RUNTIME__LOG_LEVEL", "DEBUG")
     monkeypatch.setattr("chatislav_source.api.client.FIRST_WAIT_SECONDS", 0.001)
     monkeypatch.setattr("chatislav_source.api.client.LONGEST_WAIT_SECONDS", 0.002)
@@ -44,14 +44,14 @@ def loud(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def break_load(made: Bench) -> None:
-    """The next load fails in the merge."""
+    """Make the next load fail in the merge."""
     with duckdb.connect(str(made.database)) as connection:
         connection.execute(f"ALTER TABLE {DATASET}.conversations RENAME COLUMN bot_id TO bot")
     made.world.change(101, str(made.world.conversations(101)[-1]["sessionId"]), helpful=1)
 
 
 def break_rows(made: Bench) -> None:
-    """The next load fails at the values, which the warehouse may quote."""
+    """Make the next load fail at values, which the warehouse may quote."""
     with duckdb.connect(str(made.database)) as connection:
         connection.execute(
             f"ALTER TABLE {DATASET}.conversations__messages ALTER content"
@@ -64,7 +64,7 @@ def break_rows(made: Bench) -> None:
 FAILURES = {
     "server errors": lambda made: made.api.configure(faults={"500": 1.0}),
     "wrong shapes": lambda made: made.api.configure(faults={"wrong_shape": 1.0}),
-    "cut answers": lambda made: made.api.configure(faults={"truncated": 1.0}),
+    "truncated responses": lambda made: made.api.configure(faults={"truncated": 1.0}),
     "refused key": lambda made: made.api.configure(revoked_keys={SANDBOX_KEY}),
     "refused bot": lambda made: made.api.configure(bot_status={101: 403}),
     "odd request": lambda made: made.api.configure(bot_status={101: 422}),
@@ -80,7 +80,7 @@ FAILURES = {
         *(("plain", failure) for failure in ("server errors", "refused key", "rows")),
     ],
 )
-def test_neither_key_nor_words_are_in_logs_errors_output_or_state(
+def test_neither_key_nor_message_texts_are_in_logs_errors_output_or_state(
     made: Bench,
     failure: str,
     how: str,
@@ -99,7 +99,7 @@ def test_neither_key_nor_words_are_in_logs_errors_output_or_state(
     except ChatislavError:
         said = traceback.format_exc()
     except Exception as error:
-        # dlt's own, of a plain run: what it raises and keeps of a failed load is not ours to change
+        # the errors and trace that dlt itself keeps of a failed plain run are not changed
         said = traceback.format_exc() if failure != "rows" else type(error).__name__
 
     output = capfd.readouterr()
@@ -118,7 +118,7 @@ def files(made: Bench) -> Iterator[Path]:
             yield path
 
 
-def test_the_key_given_by_config_is_not_kept_either(
+def test_a_key_from_the_config_is_not_stored_either(
     made: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("SOURCES__CHATISLAV__API_KEY", SANDBOX_KEY)

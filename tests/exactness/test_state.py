@@ -1,4 +1,4 @@
-"""A state that is wrong is recognised, said and not used; planning never skips a day."""
+"""A wrong state is detected, reported and not used; planning never skips a day."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chatislav_source.runner.change_filter import ChangeFilter
 from chatislav_source.streams.conversations import plan, state
 from chatislav_source.streams.date_window import DateWindow
 from chatislav_source.streams.state import State
-from tests.exactness.model import API, BOT_ID, START, ModelApi, options_at, seeded
+from tests.exactness.model import API, BOT_ID, START, ModelApi, config_at, seeded
 from tests.exactness.warehouse import Disturbance, Warehouse, run_sync
 
 NOW = START + timedelta(hours=1)
@@ -34,7 +34,7 @@ junk = st.one_of(
 
 
 def real_states() -> list[State]:
-    """States as syncs leave them: at the end, and after each of their first steps."""
+    """States stored by syncs: at the end, and after each of their first steps."""
     random = seeded(5)
     api = ModelApi(random)
     for n in range(300):
@@ -49,13 +49,13 @@ def real_states() -> list[State]:
 
 
 with pytest.MonkeyPatch.context() as patch:
-    # so that it takes some steps
+    # small, so that a sync takes several steps
     patch.setattr("chatislav_source.streams.conversations.window_sizer.FIRST_WINDOW_DAYS", 1)
     STATES = real_states()
 
 
 def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Every place in a JSON value."""
+    """The path of every value in a JSON value."""
     inner = value.items() if isinstance(value, dict) else enumerate(value)
     found: list[tuple[Any, ...]] = []
     for key, part in inner:
@@ -101,7 +101,7 @@ def test_a_state_that_lacks_any_field_is_not_used(stored: State) -> None:
 
 @hypothesis_settings(max_examples=300, deadline=None)
 @given(data=st.data(), stored=st.sampled_from(STATES), value=junk)
-def test_a_value_of_another_type_is_recognised_wherever_it_is(
+def test_a_value_of_another_type_is_detected_in_every_field(
     data: st.DataObject, stored: State, value: Any
 ) -> None:
     place = data.draw(st.sampled_from(paths(stored)))
@@ -126,20 +126,20 @@ def kind(value: Any) -> type:
     how=st.sampled_from(("replace", "remove")),
     value=junk,
 )
-def test_a_state_changed_anywhere_never_keeps_a_sync_from_reading(
+def test_a_damaged_state_never_stops_a_sync_from_reading(
     data: st.DataObject, stored: State, how: str, value: Any
 ) -> None:
     place = data.draw(st.sampled_from(paths(stored)))
     damaged = changed(stored, place, how, value)
 
-    partition = plan.conversations_partition(damaged, BOT_ID, options_at(NOW, FIRST_DAY))
+    partition = plan.conversations_partition(damaged, BOT_ID, config_at(NOW, FIRST_DAY))
 
     assert partition.next_request() is not None
     assert ChangeFilter.of_sync(partition.state, NOW.date()).unchanged == 0
 
 
 @pytest.mark.parametrize("value", [[], 7, "text", {}, {"seal": None}])
-def test_what_is_no_state_at_all_is_not_believed(value: Any) -> None:
+def test_a_value_that_is_no_state_is_not_used(value: Any) -> None:
     known, problem = state.restored(value, BOT_ID, API, NOW)
 
     assert known == state.fresh(BOT_ID, API)
@@ -156,7 +156,7 @@ def test_a_state_is_restored_as_it_was_stored(stored: State) -> None:
 
 
 @pytest.mark.parametrize("stored", STATES)
-def test_a_state_holds_the_fields_that_are_described_and_no_others(stored: State) -> None:
+def test_a_state_has_exactly_the_described_fields(stored: State) -> None:
     assert set(stored) == {"version", "bot_id", "api", *state.FORMAT.fields}
 
 
@@ -178,20 +178,20 @@ def other(known: State, change: str) -> State:
     "change", ["version", "newer version", "bot", "api", "future", "future start", "no start"]
 )
 @pytest.mark.parametrize("stored", STATES[-1:])
-def test_a_state_from_elsewhere_or_of_the_future_is_said_and_everything_is_read_again(
+def test_a_state_of_another_bot_or_the_future_is_reported_and_everything_is_read_again(
     stored: State, change: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    options = options_at(START, FIRST_DAY)
+    config = config_at(START, FIRST_DAY)
 
-    partition = plan.conversations_partition(other(stored, change), BOT_ID, options)
+    partition = plan.conversations_partition(other(stored, change), BOT_ID, config)
 
     progress = partition.state["progress"]
     first = min(window.first_day for window in state.parsed(progress["todo"]))
-    assert first == options.start_date
+    assert first == config.start_date
     assert "Everything is read again" in caplog.text
 
 
-def test_a_sync_begun_in_the_future_is_not_gone_on_with() -> None:
+def test_a_sync_that_began_in_the_future_is_not_continued() -> None:
     _, problem = state.restored(STATES[0], BOT_ID, API, START - timedelta(days=3))
 
     assert problem == "its sync started in the future"
@@ -207,25 +207,25 @@ instants = st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31)).map(
     now=instants,
     since=st.timedeltas(timedelta(0), timedelta(days=70)),
     lookbacks=st.tuples(*[st.one_of(st.none(), st.integers(0, 40))] * 2),
-    verdict=st.sampled_from(("unknown", "activity", "created")),
-    density=st.one_of(st.none(), st.floats(0, 5000)),
+    date_filter=st.sampled_from(("unknown", "activity", "created")),
+    rows_per_day=st.one_of(st.none(), st.floats(0, 5000)),
     start_days=st.integers(0, 120),
 )
 def test_two_syncs_leave_no_day_between_them(
     now: datetime,
     since: timedelta,
     lookbacks: tuple[int | None, int | None],
-    verdict: str,
-    density: float | None,
+    date_filter: str,
+    rows_per_day: float | None,
     start_days: int,
 ) -> None:
     start = (now - timedelta(days=start_days)).date()
     fresh = state.fresh(BOT_ID, API)
-    first = plan.begun_sync(fresh, options_at(now, start, lookbacks[0]))
-    loaded = state.finished({**first, "date_filter": verdict}, density, [])
+    first = plan.begun_sync(fresh, config_at(now, start, lookbacks[0]))
+    loaded = state.finished({**first, "date_filter": date_filter}, rows_per_day, [])
     later = now + since
 
-    second = plan.begun_sync(loaded, options_at(later, start, lookbacks[1]))
+    second = plan.begun_sync(loaded, config_at(later, start, lookbacks[1]))
 
     assert covers(first["progress"], start, now.date())
     not_settled = date.fromisoformat(first["progress"]["settled_before"])
@@ -233,7 +233,7 @@ def test_two_syncs_leave_no_day_between_them(
 
 
 def covers(progress: State, first_day: date, last_day: date) -> bool:
-    """Whether a progress reads every day from one to the other."""
+    """Whether a progress reads every day from `first_day` to `last_day`, both included."""
     windows = state.parsed([*progress["todo"], progress["tail"]])
     days = (last_day - first_day).days + 1
     return all(
@@ -247,17 +247,17 @@ def test_a_start_date_moved_back_adds_the_days_before(under_way: bool) -> None:
     known = STATES[0] if under_way else STATES[-1]
     earlier = (START - timedelta(days=60)).date()
 
-    partition = plan.conversations_partition(known, BOT_ID, options_at(START, earlier))
+    partition = plan.conversations_partition(known, BOT_ID, config_at(START, earlier))
 
     todo = state.parsed(partition.state["progress"]["todo"])
     assert any(window.contains(earlier) for window in todo)
     assert partition.state["loaded_from"] == str(earlier)
 
 
-def test_windows_left_to_the_next_sync_are_in_it() -> None:
+def test_the_next_sync_reads_the_windows_left_to_it() -> None:
     left = {**STATES[-1], "again": ["2026-05-25/2026-05-26"]}
 
-    partition = plan.conversations_partition(left, BOT_ID, options_at(START, START.date()))
+    partition = plan.conversations_partition(left, BOT_ID, config_at(START, START.date()))
 
     todo = state.parsed(partition.state["progress"]["todo"])
     assert any(window.contains(date(2026, 5, 25)) for window in todo)

@@ -1,4 +1,4 @@
-"""Mutations, faults, crashes and syncs in any order, against the sandbox's truth."""
+"""Mutations, faults, crashes and syncs in any order, compared with the sandbox's data."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from chatislav_source.sandbox import Sandbox, World
 from tests.exactness.model import seeded
 from tests.exactness.truth import TODAY, Bench, days_ago
 
-ANYTIME = ("new_message", "new_conversation")  # these move `lastActivity` and are seen wherever
-RECENT = ("resolution", "summary", "rating", "messages")  # these do not: seen in the lookback
+ANYTIME = ("new_message", "new_conversation")  # these change `lastActivity`, so any sync loads them
+RECENT = ("resolution", "summary", "rating", "messages")  # these do not: loaded in the lookback
 FAULTS = ("500", "reset", "truncated", "wrong_shape", "html_200")
 STEPS = ("extract", "normalize", "load")
 
 
 class CrashError(BaseException):
-    """The process ends here, as far as it can be played within one."""
+    """Simulates the end of the process."""
 
 
 class Story(RuleBasedStateMachine):
@@ -52,7 +52,7 @@ class Story(RuleBasedStateMachine):
             self.bench.world.mutate(kind, self.random, 101)
 
     @rule(kind=st.sampled_from(RECENT))
-    def something_is_decided_about_a_recent_one(self, kind: str) -> None:
+    def a_recent_conversation_changes(self, kind: str) -> None:
         recent = [row for row in self.bench.world.conversations(101) if is_recent(row)]
         if not recent:
             return
@@ -66,7 +66,7 @@ class Story(RuleBasedStateMachine):
         self.bench.world.change(101, row["sessionId"], **choices[kind])
 
     @rule(kind=st.sampled_from(FAULTS), share=st.sampled_from((0.2, 0.6)), busy=st.booleans())
-    def a_sync_in_bad_weather(self, kind: str, share: float, busy: bool) -> None:
+    def a_sync_with_faults(self, kind: str, share: float, busy: bool) -> None:
         churn = {"new_message": 0.2} if busy else {}
         self.api.configure(faults={kind: share}, retry_after_seconds=0.0, churn=churn)
         with suppress(ChatislavError):
@@ -103,14 +103,14 @@ class Story(RuleBasedStateMachine):
 
 
 def is_recent(row: dict[str, Any]) -> bool:
-    """Whether any lookback holds it, and it has a message to lose."""
+    """Whether it is in every lookback, and has a message that can be removed."""
     dates = (row["createdAt"].date(), row["lastActivity"].date())
     return min(dates) >= days_ago(1) and bool(row["messages"])
 
 
 @contextmanager
 def crashing(step: str, late: bool, number: int) -> Iterator[None]:
-    """The process ends at the start or the end of a step, when it comes for the n-th time."""
+    """Crash at the start or end of a step, when it runs for the n-th time."""
     original = getattr(dlt.Pipeline, step)
     calls = []
 

@@ -1,4 +1,4 @@
-"""The tables and the sandbox's truth as plain rows that compare, and a bench that syncs."""
+"""The tables and the sandbox's data as comparable rows, and a bench that syncs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def days_ago(days: int) -> date:
 
 @dataclass
 class Bench:
-    """A sandbox, a DuckDB file and a folder of pipelines; syncs one into the other."""
+    """A sandbox, a DuckDB file and a folder of pipelines; syncs the sandbox into the file."""
 
     api: Sandbox
     folder: Path
@@ -43,7 +43,7 @@ class Bench:
 
     @property
     def world(self) -> World:
-        """What the API knows."""
+        """The data of the API."""
         return self.api.world
 
     @property
@@ -52,7 +52,7 @@ class Bench:
         return self.folder / "warehouse.duckdb"
 
     def pipeline(self) -> dlt.Pipeline:
-        """The pipeline as a new process would get it."""
+        """The pipeline, as a new process creates it."""
         return dlt.pipeline(
             self.name,
             destination=dlt.destinations.duckdb(str(self.database)),
@@ -61,22 +61,22 @@ class Bench:
         )
 
     def arguments(self, **given: Any) -> Any:
-        """The arguments of a sync of everything, or what is given."""
+        """The arguments of a sync of all bots, updated with `given`."""
         defaults = {"bot_ids": self.bot_ids, "api_key": SANDBOX_KEY, "start_date": self.start_date}
         return defaults | {"base_url": self.api.base_url} | given
 
     def sync(self, **given: Any) -> SyncReport:
-        """One sync, as a new process would make it."""
+        """Run one sync, as a new process would."""
         return sync(self.pipeline(), **self.arguments(**given))
 
     def states(self, resource: str = CONVERSATIONS.name) -> dict[str, Any]:
-        """What is remembered, by bot."""
+        """The stored states, by bot."""
         resources = self.pipeline().state["sources"]["chatislav"]["resources"]
         bots: dict[str, Any] = resources[resource]["bots"]
         return bots
 
     def differences(self, bot_ids: list[int] | None = None) -> list[str]:
-        """Everything in which conversations and messages differ from the truth."""
+        """The differences of conversations and messages from the sandbox's data."""
         bots = bot_ids or self.bot_ids
         return [
             *differences(CONVERSATIONS, stored(self.database, CONVERSATIONS), self._parents(bots)),
@@ -84,7 +84,7 @@ class Bench:
         ]
 
     def analytics_differences(self, exact_from: date) -> list[str]:
-        """Everything in which the analytics differ from the truth.
+        """The differences of the analytics from the sandbox's data.
 
         Of days before `exact_from` only that they are there: they were final when they changed.
         """
@@ -121,7 +121,7 @@ def bench(folder: Path, world: World, **given: Any) -> Iterator[Bench]:
 
 
 def differences(table: Table, found: list[Row], truth: Rows) -> list[str]:
-    """What is missing, too much, double or different, each as a line."""
+    """A line for each row that is missing, extra, duplicate or different."""
     keys = [key_of(table, row) for row in found]
     lines = [f"{table.name} {key} is double" for key in set(keys) if keys.count(key) > 1]
     lines += [f"{table.name} {key} is missing" for key in truth.keys() - set(keys)]
@@ -139,7 +139,7 @@ def differences(table: Table, found: list[Row], truth: Rows) -> list[str]:
 
 
 def key_of(table: Table, row: Row) -> tuple[Any, ...]:
-    """What identifies a row, a message too."""
+    """The key of a row; of a message, with its index."""
     names = [*table.keys, "message_index"] if table is MESSAGES else table.keys
     return tuple(row[name] for name in names)
 

@@ -1,4 +1,4 @@
-"""A warehouse in memory that loads from the model what the readings of the product give it."""
+"""A warehouse in memory, loaded from the model API by partitions and a change filter."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from chatislav_source.streams.conversations import state
 from chatislav_source.streams.conversations.page import PATH, Page, PageRequest
 from chatislav_source.streams.conversations.partition import ConversationsPartition
 from chatislav_source.streams.conversations.plan import conversations_partition
-from tests.exactness.model import API, BOT_ID, ModelApi, options_at
+from tests.exactness.model import API, BOT_ID, ModelApi, config_at
 
 
 class Warehouse:
-    """Tables and state, committed together; loads what the readings of the product give."""
+    """Tables and state, committed together."""
 
     def __init__(self, api: ModelApi, start: date, lookback_days: int | None = None) -> None:
         self.api = api
@@ -34,26 +34,26 @@ class Warehouse:
         self.pages: list[ExtractedPage[PageRequest, Page]] = []
         self.problem: ChatislavError | None = None
 
-    def options(self) -> SyncConfig:
-        """The options of a sync that starts now."""
-        return options_at(self.api.now, self.start, self.lookback_days)
+    def config(self) -> SyncConfig:
+        """The config of a sync that starts now."""
+        return config_at(self.api.now, self.start, self.lookback_days)
 
     def begin(self, trusted: bool = True) -> tuple[ConversationsPartition, ChangeFilter]:
         """The partition of a new run, from what is stored."""
         stored = json.loads(json.dumps(self.stored))
         _, problem = state.restored(stored, BOT_ID, API, self.api.now)
         assert problem is None
-        partition = conversations_partition(stored, BOT_ID, self.options(), trusted)
+        partition = conversations_partition(stored, BOT_ID, self.config(), trusted)
         self.pages = []
         return partition, ChangeFilter.of_sync(partition.state, self.api.now.date())
 
-    def commit(self, writing: ChangeFilter) -> None:
-        """One load: the rows of the pages so far, and the state after them."""
+    def commit(self, changes: ChangeFilter) -> None:
+        """Load the rows of the pages so far, and the state after them."""
         if not self.pages:
             return
         read = [page for page in self.pages if page.item is not None]
         batches = record_batches([page.item.records for page in read if page.item is not None])
-        rows = changed_rows({BOT_ID: writing}, read, batches, is_whole_run=False)
+        rows = changed_rows({BOT_ID: changes}, read, batches, is_whole_run=False)
         for page in rows:
             for row in page.conversations.select(["session_id", "feedback_comment"]).to_pylist():
                 self.comments[row["session_id"]] = row["feedback_comment"]
@@ -62,7 +62,7 @@ class Warehouse:
             self.messages[session_id] = [
                 row["message_index"] for row in sent if row["session_id"] == session_id
             ]
-        self.stored = writing.noted_in(self.pages[-1].checkpoint)
+        self.stored = changes.noted_in(self.pages[-1].checkpoint)
         self.pages = []
 
     def differences(self) -> list[str]:
@@ -78,21 +78,21 @@ class Warehouse:
 
 @dataclass
 class Disturbance:
-    """What happens while a sync runs: chances per step, and the steps after which it is killed."""
+    """Changes, failures and a kill during a sync; `mutation`, `failure`: chances per step."""
 
     mutation: float = 0.0
     failure: float = 0.0
     killed_after: int | None = None
-    quiet_days: int = 1  # how old a conversation may be that changes without being touched
+    quiet_days: int = 1  # the oldest conversation that may change without a new message
 
 
 def run_sync(
     warehouse: Warehouse, random: Random, disturbance: Disturbance, in_flight: int = 3
 ) -> bool:
-    """One run, step by step; whether it got to the end."""
+    """One run, step by step; returns whether it read everything."""
     api = warehouse.api
-    partition, writing = warehouse.begin()
-    chunk = random.randint(1, 8)
+    partition, changes = warehouse.begin()
+    package_pages = random.randint(1, 8)
     waiting: list[PageRequest] = []
     touched: set[str] = set()
     for step in range(20_000):
@@ -106,25 +106,26 @@ def run_sync(
             waiting.append(request)
         if waiting and (request is None or random.random() < 0.5):
             taken = waiting.pop(random.randrange(len(waiting)))
-            warehouse.pages.append(answered(partition, taken, api, random, disturbance.failure))
+            page = complete_request(partition, taken, api, random, disturbance.failure)
+            warehouse.pages.append(page)
         elif request is None:
-            assert partition.done or partition.error, "nothing to do, yet not at the end"
-            warehouse.commit(writing)
+            assert partition.done or partition.error, "no request, but neither done nor failed"
+            warehouse.commit(changes)
             warehouse.problem = partition.error
             return bool(partition.done)
-        if len(warehouse.pages) >= chunk:
-            warehouse.commit(writing)
-    raise AssertionError("it does not end")
+        if len(warehouse.pages) >= package_pages:
+            warehouse.commit(changes)
+    raise AssertionError("the run does not end")
 
 
-def answered(
+def complete_request(
     partition: ConversationsPartition,
     request: PageRequest,
     api: ModelApi,
     random: Random,
     failure: float,
 ) -> ExtractedPage[PageRequest, Page]:
-    """What became of a request, told to the reading."""
+    """The page of a request, after its partition took note of the outcome."""
     error: ChatislavError | None = None
     result: Page | None = None
     if random.random() < failure:
@@ -140,7 +141,7 @@ def answered(
 
 
 def mutate(api: ModelApi, random: Random, touched: set[str], quiet_days: int) -> None:
-    """One change of the kinds that are promised to be seen; no conversation is touched twice."""
+    """One change of a kind that syncs guarantee to load; no conversation is touched twice."""
     kind = random.choice(("touch", "touch", "add", "change", "remove"))
     recent = api.now.date() - timedelta(days=quiet_days)
     if kind == "add":

@@ -14,7 +14,7 @@ from .steps import Steps, pool_of
 
 @pytest.fixture
 def begin() -> Iterator[Callable[..., WorkerPool]]:
-    """Begins pools of partitions, which are closed at the end."""
+    """Creates pools of partitions and closes them at the end."""
     begun: list[WorkerPool] = []
 
     def make(*partitions: Steps, **more: Any) -> WorkerPool:

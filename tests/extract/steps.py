@@ -1,4 +1,4 @@
-"""Partitions made up of numbered steps, and worker pools that read them."""
+"""Partitions whose requests are numbers, and worker pools that read them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STREAM = "conversations"
 
 @dataclass(frozen=True)
 class Item:
-    """What a request gave."""
+    """The parsed response to a request."""
 
     number: int
     size: int = SIZE
@@ -28,7 +28,7 @@ class Item:
 
 @dataclass
 class Reads:
-    """Gives each request's number back, once `act` has done what it does with it."""
+    """Returns an item for each request, after calling `act` with its number."""
 
     act: Callable[[int], None] = lambda _: None
     read_so_far: list[int] = field(default_factory=list)
@@ -40,7 +40,7 @@ class Reads:
 
 
 def raising(error: BaseException, at: int = 0) -> Reads:
-    """Reads that fail from a request on."""
+    """Reads that fail from request `at` on."""
 
     def act(request: int) -> None:
         if request >= at:
@@ -50,7 +50,7 @@ def raising(error: BaseException, at: int = 0) -> Reads:
 
 
 class Steps:
-    """A partition of so many numbered steps; its state counts pages and errors."""
+    """A partition of `steps` numbered requests; its state counts pages and errors."""
 
     def __init__(
         self,
@@ -110,5 +110,5 @@ def pool_of(
 
 
 def taken(pool: WorkerPool, stream: str = STREAM) -> list[ExtractedPage[int, Item]]:
-    """All pages of a stream, in the order they are handed out."""
+    """All pages of a stream, in the order in which the pool returns them."""
     return list(iter(lambda: pool.take(stream, time.monotonic() + 20), None))

@@ -1,4 +1,4 @@
-"""What a refused key means: for one bot, for one stream, for all, or from a moment on."""
+"""A refused key: for one bot, for one stream, for all bots, or revoked during a run."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_key_that_is_revoked_midway_ends_the_run(begin: Begin) -> None:
 
 def test_a_bot_that_another_stream_could_read_shows_that_the_key_is_revoked(begin: Begin) -> None:
     revoked, access = AuthenticationError(401), KeyAccess()
-    access.note_answer("analytics", 1)
+    access.note_access("analytics", 1)
 
     pool = begin(Steps(1, 5, raising(revoked)), access=access)
     taken(pool)
@@ -56,9 +56,9 @@ def test_a_bot_that_another_stream_could_read_shows_that_the_key_is_revoked(begi
     assert pool.fatal is revoked
 
 
-def test_a_bot_that_is_forbidden_to_one_stream_only_ends_that_one(begin: Begin) -> None:
+def test_a_bot_that_one_stream_must_not_read_ends_in_that_stream_only(begin: Begin) -> None:
     access = KeyAccess()
-    access.note_answer("analytics", 1)
+    access.note_access("analytics", 1)
     partition = Steps(1, 5, raising(AuthenticationError(403)))
 
     pool = begin(partition, access=access)

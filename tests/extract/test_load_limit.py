@@ -1,4 +1,4 @@
-"""When a load ends: full, late, or where loading costs no fetching."""
+"""A load package ends when it is full or late, or when loading does not delay fetching."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOW = 1000.0
 WORTH = LEAST_PACKAGE_BYTES
 
 
-def test_a_load_ends_when_it_has_enough_or_has_taken_long_enough() -> None:
+def test_a_package_ends_at_its_size_or_its_deadline() -> None:
     limit = LoadLimit.starting(NOW)
 
     assert not limit.is_reached(PACKAGE_BYTES - 1, NOW)
@@ -27,11 +27,11 @@ def test_a_load_ends_when_it_has_enough_or_has_taken_long_enough() -> None:
     assert limit.is_reached(0, NOW + PACKAGE_SECONDS)
 
 
-def test_a_load_that_may_replace_rows_ends_sooner() -> None:
+def test_a_package_that_may_replace_rows_is_smaller() -> None:
     assert LoadLimit.starting(NOW).for_merge().is_reached(MERGED_PACKAGE_BYTES, NOW)
 
 
-def test_a_load_of_what_is_there_waits_for_nothing() -> None:
+def test_a_package_of_fetched_pages_does_not_wait() -> None:
     assert LoadLimit.starting(NOW).without_waiting(NOW).is_reached(0, NOW)
 
 
@@ -39,12 +39,12 @@ def test_a_load_of_what_is_there_waits_for_nothing() -> None:
     ("after", "fetching", "may_flush"),
     [
         pytest.param(5.9, (True, False), False, id="the last load took a third of it"),
-        pytest.param(6.0, (True, False), True, id="reading took three times as long"),
-        pytest.param(9.0, (False, False), False, id="no time to load beside reading"),
-        pytest.param(0.0, (False, True), True, id="little comes in"),
+        pytest.param(6.0, (True, False), True, id="fetching took three times as long"),
+        pytest.param(9.0, (False, False), False, id="pages are ready to be taken"),
+        pytest.param(0.0, (False, True), True, id="few requests in flight"),
     ],
 )
-def test_a_load_may_end_where_answers_are_waited_for(
+def test_a_package_may_end_while_responses_are_pending(
     after: float, fetching: tuple[bool, bool], may_flush: bool
 ) -> None:
     limit = LoadLimit.starting(NOW, load_seconds=2.0)
@@ -58,7 +58,7 @@ def test_a_load_may_end_where_answers_are_waited_for(
     waits=st.booleans(),
     is_slow=st.booleans(),
 )
-def test_no_load_ends_before_its_time_with_little(
+def test_a_small_package_does_not_end_early(
     size: int, after: float, waits: bool, is_slow: bool
 ) -> None:
     assert not LoadLimit.starting(NOW).may_flush(size, NOW + after, waits, is_slow)

@@ -1,4 +1,4 @@
-"""Fetching in threads: in bounds, each bot for itself, and over as soon as it is closed."""
+"""Fetching in threads: bounded, fair between bots, and ended by closing the pool."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Begin = Callable[..., WorkerPool]
 
 
 def assert_true(value: bool) -> None:
-    """As an expression."""
+    """Assert, as an expression."""
     assert value
 
 
@@ -33,12 +33,12 @@ def waiting_for(event: threading.Event) -> Reads:
 
 
 def meeting(parties: int) -> Reads:
-    """Reads that end when so many are under way at once."""
+    """Reads that end when `parties` of them run at the same time."""
     together = threading.Barrier(parties, timeout=20)
     return Reads(lambda _: assert_true(together.wait() >= 0))
 
 
-def test_every_request_gives_one_page_and_then_it_is_over(begin: Begin) -> None:
+def test_every_request_has_one_page_and_then_the_stream_is_over(begin: Begin) -> None:
     pool = begin(Steps(1, 30), Steps(2, 20))
 
     pages = taken(pool)
@@ -65,7 +65,7 @@ def test_each_page_carries_the_checkpoint_after_it_in_the_order_of_the_responses
     assert [page.checkpoint["pages"] for page in pages] == list(range(1, 51))
 
 
-def test_what_is_not_taken_stays_within_the_buffer(begin: Begin) -> None:
+def test_pages_that_are_not_taken_stay_within_the_buffer(begin: Begin) -> None:
     reads = Reads()
     pool = begin(Steps(1, 100, reads), workers=3, buffer_bytes=4 * SIZE)
 
@@ -98,7 +98,7 @@ def test_a_full_buffer_of_one_stream_does_not_stop_the_next(begin: Begin) -> Non
     assert not pool.is_over(STREAM)
 
 
-def test_no_page_by_the_deadline_is_none_and_not_the_end(begin: Begin) -> None:
+def test_no_page_by_the_deadline_is_none_and_the_stream_is_not_over(begin: Begin) -> None:
     may_go = threading.Event()
     pool = begin(Steps(1, 1, waiting_for(may_go)))
 
@@ -110,11 +110,11 @@ def test_no_page_by_the_deadline_is_none_and_not_the_end(begin: Begin) -> None:
     assert len(taken(pool)) == 1
 
 
-def test_requests_are_read_at_once_by_as_many_workers_as_there_are(begin: Begin) -> None:
+def test_all_workers_send_requests_at_the_same_time(begin: Begin) -> None:
     assert len(taken(begin(Steps(1, 8, meeting(4))))) == 8
 
 
-def test_no_bot_waits_while_another_has_much_to_do(begin: Begin) -> None:
+def test_a_bot_with_many_requests_does_not_delay_another(begin: Begin) -> None:
     together = threading.Barrier(4, timeout=20)
     meet = Reads(lambda request: assert_true(request > 0 or together.wait() >= 0))
 
@@ -139,7 +139,7 @@ def test_workers_begin_with_one_request_of_each_bot(begin: Begin) -> None:
     assert sorted(begun[:4]) == [0, 1, 2, 3]
 
 
-def test_requests_of_the_stream_before_go_first(begin: Begin) -> None:
+def test_requests_of_the_stream_added_first_go_first(begin: Begin) -> None:
     may_end = threading.Event()
     first, second = Steps(1, 4, waiting_for(may_end)), Steps(1, 4, meeting(4))
     pool = begin(first)
@@ -155,7 +155,7 @@ def test_requests_of_the_stream_before_go_first(begin: Begin) -> None:
 
 
 @pytest.mark.parametrize("workers", [4, workers_for(8)])
-def test_a_stream_has_the_workers_that_the_one_before_leaves(begin: Begin, workers: int) -> None:
+def test_a_stream_has_the_workers_that_the_earlier_one_leaves(begin: Begin, workers: int) -> None:
     may_end = threading.Event()
     first, second = (Steps(1, count, waiting_for(may_end)) for count in (1, 20))
     pool = begin(first, workers=workers)
@@ -171,7 +171,7 @@ def test_a_stream_has_the_workers_that_the_one_before_leaves(begin: Begin, worke
     assert (len(taken(pool, "analytics")), len(taken(pool))) == (20, 1)
 
 
-def test_after_the_stream_before_it_a_stream_has_all_workers(begin: Begin) -> None:
+def test_a_stream_has_all_workers_after_the_earlier_stream_is_over(begin: Begin) -> None:
     pool = begin(Steps(1, 1))
     assert len(taken(pool)) == 1
 
@@ -180,7 +180,7 @@ def test_after_the_stream_before_it_a_stream_has_all_workers(begin: Begin) -> No
     assert len(taken(pool, "analytics")) == 4
 
 
-def test_one_response_that_makes_several_requests_possible_has_all_workers_at_work(
+def test_a_response_that_makes_several_requests_possible_wakes_all_workers(
     begin: Begin,
 ) -> None:
     may_end = threading.Event()
@@ -201,7 +201,7 @@ def test_one_response_that_makes_several_requests_possible_has_all_workers_at_wo
     assert len(taken(pool)) == 5
 
 
-def test_responses_are_not_waited_for_as_long_as_a_page_is_there(
+def test_a_stream_is_not_waiting_while_a_page_can_be_taken(
     begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chatislav_source.extract.worker_pool.LULL_SECONDS", 0.0)
@@ -233,7 +233,7 @@ def test_a_stream_is_slow_while_it_has_few_requests_to_send(
     may_end.set()
 
 
-def test_what_is_in_flight_when_a_bot_is_aborted_is_still_handed_on(begin: Begin) -> None:
+def test_pages_in_flight_when_a_bot_is_aborted_are_still_returned(begin: Begin) -> None:
     both, aborted = threading.Barrier(2, timeout=20), threading.Event()
 
     def act(request: int) -> None:
@@ -273,7 +273,7 @@ def test_a_page_that_its_partition_refuses_counts_as_failed(begin: Begin) -> Non
 
 
 @pytest.mark.parametrize("where", ["read", "next_request", "on_page", "on_error"])
-def test_a_defect_ends_the_run_with_itself(begin: Begin, where: str) -> None:
+def test_a_defect_is_the_error_that_ends_the_run(begin: Begin, where: str) -> None:
     defect = ZeroDivisionError("a slip")
     raised = {"read": defect, "on_error": FAILED}.get(where)
     partition = Steps(1, 50, raising(raised, at=10) if raised else None)
@@ -287,7 +287,7 @@ def test_a_defect_ends_the_run_with_itself(begin: Begin, where: str) -> None:
     assert pool.is_over(STREAM)
 
 
-def test_a_defect_in_one_stream_ends_the_next_too_and_loses_no_page_of_it(begin: Begin) -> None:
+def test_a_defect_in_one_stream_ends_the_other_without_losing_its_pages(begin: Begin) -> None:
     may_fail = threading.Event()
     first, second = Steps(1, 1, Reads(lambda _: fail_after(may_fail))), Steps(1, 3)
     pool = begin(first, workers=2)
@@ -303,13 +303,13 @@ def test_a_defect_in_one_stream_ends_the_next_too_and_loses_no_page_of_it(begin:
 
 
 def fail_after(event: threading.Event) -> None:
-    """Wait, then fail in a way that is a defect."""
+    """Wait for `event`, then raise an error that is a defect."""
     assert event.wait(20)
     raise ZeroDivisionError
 
 
 def failing(defect: Exception) -> Callable[..., Any]:
-    """A method that is broken."""
+    """A method that raises `defect`."""
 
     def broken(*_: Any) -> Any:
         raise defect
@@ -328,7 +328,7 @@ def test_after_closing_no_request_is_begun(begin: Begin) -> None:
     assert not any(thread.is_alive() for thread in pool._threads)
 
 
-def test_threads_that_are_cancelled_leave_without_a_page(begin: Begin) -> None:
+def test_cancelled_requests_have_no_page(begin: Begin) -> None:
     reads = raising(Cancelled())
     partition = Steps(1, 3, reads, at_once=1)
     pool = begin(partition, workers=1)
@@ -341,7 +341,7 @@ def test_threads_that_are_cancelled_leave_without_a_page(begin: Begin) -> None:
 
 
 def post(request: int, client: ChatislavClient) -> Item:
-    """A request that is really sent."""
+    """Send a request over HTTP."""
     client.post("/conversations", {"bot_id": 1, "limit": 1}, "bot 1", lambda body: body)
     return Item(request)
 

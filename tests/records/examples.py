@@ -1,4 +1,4 @@
-"""Answers of the API as documented, and the rows that are made of answers."""
+"""Responses of the API as documented, and helpers that make their rows."""
 
 from __future__ import annotations
 
@@ -108,11 +108,11 @@ def messages(value: Any) -> list[dict[str, Any]]:
     return rows_of({"sessionId": "s", "messages": value}).messages.to_pylist()
 
 
-def day(answer: dict[str, Any]) -> dict[str, Any]:
-    """The row of an analytics answer."""
-    return analytics_rows([DayTotals(answer, OWN_DAY, READ_AT)]).to_pylist()[0]
+def day(response: dict[str, Any]) -> dict[str, Any]:
+    """The row of an analytics response."""
+    return analytics_rows([DayTotals(response, OWN_DAY, READ_AT)]).to_pylist()[0]
 
 
 def extra(row: dict[str, Any]) -> Any:
-    """What `extra` holds."""
+    """The value in `extra`."""
     return json.loads(row["extra"] or "null")

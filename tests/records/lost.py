@@ -1,4 +1,4 @@
-"""Answers of the API of any shape, and what of an answer is not in its row."""
+"""Responses of any shape, and a check for values that are not in their row."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ ITEMS = st.builds(
 
 
 def as_sent(item: Any) -> Any:
-    """What a JSON value is after it was decoded and sanitized."""
+    """A JSON value after decoding and `sanitized`."""
     return sanitized(decode(json.dumps(item).encode())[0])[0]
 
 
@@ -65,7 +65,7 @@ def lost_of(item: Any, row: dict[str, Any], table: Table, ours: set[str]) -> dic
 
 
 def values_by_path(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Each value that is no filled object, with the names that lead to it."""
+    """Each value that is not a filled object, with its path."""
     if isinstance(value, dict) and value:
         for name, item in value.items():
             yield from values_by_path(item, (*path, name))
@@ -74,7 +74,7 @@ def values_by_path(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
 
 
 def is_kept(path: Path, value: Any, row: dict[str, Any], table: Table) -> bool:
-    """Whether a value is in the row, at its column or under its path in json."""
+    """Whether a value is in the row, in its column or at its path in a JSON column."""
     for column in table.columns:
         if column.json_path is None:
             continue
@@ -89,7 +89,7 @@ def is_kept(path: Path, value: Any, row: dict[str, Any], table: Table) -> bool:
 
 
 def is_at(text: str | None, path: Path, value: Any) -> bool:
-    """Whether JSON text holds the value at the path."""
+    """Whether JSON text has the value at the path."""
     found = json.loads(text or "null")
     for name in path:
         found = found.get(name, NOTHING) if isinstance(found, dict) else NOTHING
@@ -97,6 +97,6 @@ def is_at(text: str | None, path: Path, value: Any) -> bool:
 
 
 def is_in_column(value: Any, stored: Any, kind: Any) -> bool:
-    """Whether a column holds a value as its kind of column would."""
+    """Whether `stored` is the value as a column of type `kind` stores it."""
     fitted = None if value is None else coerce(value, kind, UTC)
     return fitted is not UNREPRESENTABLE and stored == fitted

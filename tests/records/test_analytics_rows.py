@@ -1,4 +1,4 @@
-"""Whatever the API says of a day has a place: its column, or `extra` under the API's own name."""
+"""Every value of a day is stored: in its column, or in `extra` under the API's name."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.records.examples import (
 from tests.records.lost import PLAUSIBLE, as_sent, lost_of
 
 
-def test_every_documented_metric_lands_in_its_column() -> None:
+def test_every_documented_metric_is_in_its_column() -> None:
     row = day(DOCUMENTED_DAY)
 
     metrics = {name: value for name, value in row.items() if "__" in name}
@@ -112,29 +112,29 @@ TOTALS = st.fixed_dictionaries(
 
 
 @given(TOTALS, st.dictionaries(st.sampled_from(["companyId", "agentId", "new"]), ANY_JSON))
-def test_any_totals_make_exactly_one_row_and_nothing_of_them_is_lost(
+def test_any_totals_make_exactly_one_row_without_loss(
     totals: dict[str, Any], envelope: dict[str, Any]
 ) -> None:
-    answer = as_sent({**envelope, "botId": 123, "analytics": totals})
-    before = deepcopy(answer)
+    response = as_sent({**envelope, "botId": 123, "analytics": totals})
+    before = deepcopy(response)
 
-    table = analytics_rows([DayTotals(answer, OWN_DAY, READ_AT)])
+    table = analytics_rows([DayTotals(response, OWN_DAY, READ_AT)])
 
     assert (table.num_rows, table.schema) == (1, ANALYTICS.arrow_schema)
-    assert lost_of(answer, table.to_pylist()[0], ANALYTICS, {"botId"}) == {}
-    assert repr(answer) == repr(before)
+    assert lost_of(response, table.to_pylist()[0], ANALYTICS, {"botId"}) == {}
+    assert repr(response) == repr(before)
 
 
-ANSWERS = st.fixed_dictionaries(
+RESPONSES = st.fixed_dictionaries(
     {"botId": st.just(123), "analytics": TOTALS}, optional={"companyId": ANY_JSON, "new": ANY_JSON}
 )
 
 
-@given(st.lists(st.tuples(ANSWERS, st.datetimes(timezones=st.just(UTC))), max_size=4))
+@given(st.lists(st.tuples(RESPONSES, st.datetimes(timezones=st.just(UTC))), max_size=4))
 def test_days_make_the_same_rows_together_as_each_alone(
     read: list[tuple[dict[str, Any], datetime]],
 ) -> None:
-    days = [DayTotals(as_sent(answer), OWN_DAY, read_at) for answer, read_at in read]
+    days = [DayTotals(as_sent(response), OWN_DAY, read_at) for response, read_at in read]
 
     together = analytics_rows(days)
 

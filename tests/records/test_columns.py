@@ -1,4 +1,4 @@
-"""Each value is in its column exactly, or kept aside: nothing is lost, nothing is bent."""
+"""Each value is in its column exactly, or returned apart: no value is lost or changed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ OFFSETS = st.sampled_from(["", "Z", "+02:00", "-0530", "+02", "-00:00", "+99:99"
 
 @st.composite
 def date_texts(draw: st.DrawFn) -> str:
-    """Dates and date-times in many shapes of ISO, good and nearly good."""
+    """Dates and date-times in many ISO formats, valid and almost valid."""
     day = draw(st.sampled_from(["2026-06-23", "0001-01-01", "9999-12-31", "0000-01-01"]))
     time = draw(st.sampled_from(["", "T10", "T10:15", " 10:15:20", "T10:15:60", "T24:00:00"]))
     fraction = draw(st.sampled_from(["", ".1", ".123", ".123456", ",5", ".1234567"]))
@@ -72,7 +72,7 @@ ALIKE = st.sampled_from([st.booleans(), NUMBERS, TEXTS, ISO_TEXTS, VALUES]).flat
 @example(values=[1e300, 2**53 + 2], zone=UTC)
 @example(values=[True, 1], zone=UTC)
 @example(values=[0.0, False], zone=UTC)
-def test_a_column_is_what_its_values_are_when_each_is_looked_at_alone(
+def test_a_column_equals_its_values_coerced_one_by_one(
     kind: DataType, values: list[Any], zone: tzinfo
 ) -> None:
     alone = [None if value is None else coerce(value, kind, zone) for value in values]
@@ -112,13 +112,13 @@ def test_a_number_is_in_a_column_exactly_or_not_at_all(number: float) -> None:
         pytest.param("bool", "true", UNREPRESENTABLE, id="text is not true"),
         pytest.param("double", 2, 2.0, id="a whole number is a double too"),
         pytest.param("double", 2**53 + 1, UNREPRESENTABLE, id="not exact in a double"),
-        pytest.param("double", 2**54, 2.0**54, id="great, but exact"),
+        pytest.param("double", 2**54, 2.0**54, id="large, but exact"),
         pytest.param("double", 10**400, UNREPRESENTABLE, id="greater than any double"),
-        pytest.param("double", True, UNREPRESENTABLE, id="true is no amount"),
-        pytest.param("timestamp", 1782209700, UNREPRESENTABLE, id="seconds since 1970 are a guess"),
+        pytest.param("double", True, UNREPRESENTABLE, id="true is not a number"),
+        pytest.param("timestamp", 1782209700, UNREPRESENTABLE, id="a number is not an instant"),
     ],
 )
-def test_what_fits_a_column_is_written_down_here(kind: DataType, value: Any, fitted: Any) -> None:
+def test_values_that_fit_a_column(kind: DataType, value: Any, fitted: Any) -> None:
     result = coerce(value, kind, UTC)
 
     assert repr(result) == repr(fitted)
@@ -129,11 +129,13 @@ def test_what_fits_a_column_is_written_down_here(kind: DataType, value: Any, fit
     [
         pytest.param("2026-06-23T10:15:00", "2026-06-23T08:15:00", id="summer"),
         pytest.param("2026-01-23T10:15:00", "2026-01-23T09:15:00", id="winter"),
-        pytest.param("2026-06-23T10:15:00Z", "2026-06-23T10:15:00", id="an offset is honoured"),
+        pytest.param("2026-06-23T10:15:00Z", "2026-06-23T10:15:00", id="with an offset"),
         pytest.param("2026-06-23T10:15:00-05:00", "2026-06-23T15:15:00", id="another offset"),
-        pytest.param("2026-10-25T02:30:00", "2026-10-25T00:30:00", id="twice: the first is taken"),
-        pytest.param("2026-10-25T02:30:00+01:00", "2026-10-25T01:30:00", id="twice, with offset"),
-        pytest.param("2026-03-29T02:30:00", "2026-03-29T01:30:00", id="skipped by the clocks"),
+        pytest.param("2026-10-25T02:30:00", "2026-10-25T00:30:00", id="repeated hour: the first"),
+        pytest.param(
+            "2026-10-25T02:30:00+01:00", "2026-10-25T01:30:00", id="repeated, with offset"
+        ),
+        pytest.param("2026-03-29T02:30:00", "2026-03-29T01:30:00", id="skipped hour"),
         pytest.param("2026-06-23", "2026-06-22T22:00:00", id="a day begins at midnight"),
     ],
 )
@@ -153,7 +155,7 @@ def test_an_instant_with_an_offset_is_the_same_in_every_zone(moment: datetime) -
 
 
 def offset_text(offset: timedelta) -> str:
-    """As ISO writes it, with seconds if there are any."""
+    """The offset as ISO text, with seconds if there are any."""
     sign, size = ("-", -offset) if offset < timedelta() else ("+", offset)
     return sign + str(timedelta() + size).zfill(8)
 
@@ -174,7 +176,7 @@ STORABLE_JSON = st.recursive(
 
 
 @given(STORABLE_JSON)
-def test_json_text_says_the_same_as_the_value(value: Any) -> None:
+def test_json_text_decodes_to_the_same_value(value: Any) -> None:
     text = json_text(value)
 
     assert (text is None) == (value is None)

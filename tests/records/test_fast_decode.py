@@ -1,4 +1,4 @@
-"""The hot path makes the rows that the careful way makes, or leaves the page to it."""
+"""Fast decoding makes the same rows as tolerant decoding, or refuses the page."""
 
 from __future__ import annotations
 
@@ -69,21 +69,21 @@ def body_of(items: list[Any], **pagination: Any) -> bytes:
 
 
 def fast(body: bytes) -> RecordBatch | None:
-    """The rows by the hot path, if it takes the page."""
+    """The rows by fast decoding; None if it refuses the page."""
     page = decode_page(body, BOT_ID)
     batches = fast_batches([page.records(READ_AT)]) if page else None
     return batches[0] if batches else None
 
 
-def careful(body: bytes) -> RecordBatch:
-    """The rows by the careful way."""
+def tolerant(body: bytes) -> RecordBatch:
+    """The rows by tolerant decoding."""
     items = decode(body)[0]["conversations"]
     ids = [session_id_of(item) or "" for item in items]
     return page_rows(items, ids, BOT_ID, UTC, READ_AT)
 
 
 def comparable(rows: RecordBatch) -> tuple[Any, ...]:
-    """Everything a page's rows say; json columns as values, as blanks in them mean nothing."""
+    """The values of all rows; JSON columns as values, as white space in them may differ."""
     conversations = rows.conversations.to_pylist()
     for row in conversations:
         for name in ("summary", "user_form"):
@@ -95,17 +95,17 @@ def comparable(rows: RecordBatch) -> tuple[Any, ...]:
 
 @given(items=st.lists(CONVERSATIONS, max_size=2))
 @settings(suppress_health_check=[HealthCheck.too_slow])  # the first draw builds tables of signs
-def test_both_ways_make_the_same_rows(items: list[Any]) -> None:
+def test_fast_and_tolerant_decoding_make_the_same_rows(items: list[Any]) -> None:
     body = body_of(items)
 
     rows = fast(body)
 
     if rows is not None:
-        assert comparable(rows) == comparable(careful(body))
-        assert rows.conversations.schema == careful(body).conversations.schema
+        assert comparable(rows) == comparable(tolerant(body))
+        assert rows.conversations.schema == tolerant(body).conversations.schema
 
 
-def test_a_page_as_documented_takes_the_hot_path() -> None:
+def test_a_page_as_documented_is_decoded_fast() -> None:
     item = {
         "sessionId": "s",
         "botId": BOT_ID,
@@ -129,7 +129,7 @@ def test_a_page_as_documented_takes_the_hot_path() -> None:
     rows = fast(body)
 
     assert rows is not None
-    assert comparable(rows) == comparable(careful(body))
+    assert comparable(rows) == comparable(tolerant(body))
 
 
 ANY_TIME = st.one_of(
@@ -156,7 +156,7 @@ ANY_TIME = st.one_of(
 
 
 @given(ANY_TIME, ANY_TIME)
-def test_times_are_read_as_the_careful_way_reads_them(
+def test_times_are_the_same_by_tolerant_decoding(
     created_at: str | None, last_activity: str | None
 ) -> None:
     item = {"sessionId": "s", "botId": BOT_ID, "messages": []}
@@ -201,7 +201,7 @@ GOOD = {
         pytest.param(GOOD | {"createdAt": "yesterday"}, id="no date"),
     ],
 )
-def test_a_page_that_is_not_as_documented_goes_the_careful_way(item: Any) -> None:
+def test_a_page_that_is_not_as_documented_is_decoded_tolerantly(item: Any) -> None:
     assert fast(body_of([GOOD | {"sessionId": "other"}, item])) is None
 
 
@@ -212,13 +212,13 @@ def test_a_page_where_only_some_times_have_an_offset_makes_the_same_rows() -> No
     rows = fast(body)
 
     assert rows is not None
-    assert comparable(rows) == comparable(careful(body))
+    assert comparable(rows) == comparable(tolerant(body))
 
 
 @pytest.mark.parametrize(
     "body",
     [
-        pytest.param(b"{", id="cut"),
+        pytest.param(b"{", id="truncated"),
         pytest.param(b'{"conversations": [], "pagination": {}}', id="no hasMore"),
         pytest.param(body_of([GOOD], hasMore=True), id="hasMore without a token"),
         pytest.param(body_of([GOOD]).replace(b'"x"', b'"\\ud800"'), id="a lone surrogate"),
@@ -237,20 +237,20 @@ def test_a_page_where_only_some_times_have_an_offset_makes_the_same_rows() -> No
         ),
     ],
 )
-def test_a_body_that_may_not_be_believed_is_looked_at_before_it_counts_as_read(
+def test_a_body_that_may_be_damaged_is_refused_by_fast_decoding(
     body: bytes,
 ) -> None:
     assert decode_page(body, BOT_ID) is None
 
 
-def test_json_columns_of_several_lines_go_the_careful_way() -> None:
+def test_json_columns_of_several_lines_are_decoded_tolerantly() -> None:
     item = GOOD | {"messages": [], "summary": {"x": "y"}}
 
     assert fast(body_of([item])) is not None
     assert fast(body_of([item]).replace(b'"y"', b'\n"y"')) is None
 
 
-def test_the_digest_differs_when_anything_differs() -> None:
+def test_the_digest_differs_if_any_value_differs() -> None:
     changes = [{}, {"channel": "viber"}, {"summary": {"sentiment": "x"}}, {"messages": [{}]}]
     pages = [decode_page(body_of([GOOD | change]), BOT_ID) for change in changes]
 
@@ -270,7 +270,7 @@ def test_an_empty_page_has_empty_tables() -> None:
 
 
 def batch_of(page: ParsedPage, number: int = 0) -> RecordBatch:
-    """The rows of a page that is made by itself, and was read so many seconds later."""
+    """The rows of a single page, read `number` seconds after the first."""
     (batch,) = record_batches([page.records(READ_AT + timedelta(seconds=number))])
     return batch
 
@@ -298,12 +298,12 @@ def test_pages_together_make_the_rows_that_each_makes_alone(pages: list[list[Any
 
     for number, (one, page, body) in enumerate(zip(together, parsed, bodies, strict=True)):
         alone = batch_of(page, number)
-        careful_one = batch_of(tolerant_page(*decode(body), BOT_ID, UTC), number)
-        assert comparable(one) == comparable(alone) == comparable(careful_one)
+        tolerant_one = batch_of(tolerant_page(*decode(body), BOT_ID, UTC), number)
+        assert comparable(one) == comparable(alone) == comparable(tolerant_one)
         assert page.replaced_characters == body.count(b"\\u0000")
 
 
-def test_a_page_goes_the_hot_path_only_if_it_is_as_documented_and_its_zone_is_utc() -> None:
+def test_only_pages_as_documented_in_utc_are_decoded_fast() -> None:
     body = body_of([GOOD])
 
     assert isinstance(parse_page(body, BOT_ID, UTC), FastPage)
@@ -320,12 +320,12 @@ def test_a_page_goes_the_hot_path_only_if_it_is_as_documented_and_its_zone_is_ut
         pytest.param(GOOD | {"botId": BOT_ID + 1}, id="another bot"),
     ],
 )
-def test_a_page_with_a_conversation_that_cannot_be_told_apart_is_refused(item: Any) -> None:
+def test_a_page_with_a_conversation_that_cannot_be_identified_is_refused(item: Any) -> None:
     with pytest.raises(WrongShapeError, match=r"no sessionId|another bot"):
         parse_page(body_of([GOOD, item]), BOT_ID, UTC)
 
 
-def test_days_of_messages_are_told_without_rows() -> None:
+def test_days_of_messages_need_no_rows() -> None:
     messages = [{"createdAt": f"2026-06-0{day}T10:00:00"} for day in (1, 3, 3)]
     item = GOOD | {"messages": [*messages, {}]}
     page = decode_page(body_of([item, GOOD | {"messages": ["x"]}]), BOT_ID)
@@ -337,7 +337,7 @@ def test_days_of_messages_are_told_without_rows() -> None:
     assert records.days_of_messages(1) == set()
 
 
-def test_both_ways_tell_the_days_of_messages() -> None:
+def test_fast_and_tolerant_records_have_the_days_of_messages() -> None:
     items = [GOOD | {"messages": [{"createdAt": "2026-06-01T10:00:00"}, {}]}, GOOD]
     fast_page = parse_page(body_of(items), BOT_ID, UTC)
     other = tolerant_page(*decode(body_of(items)), BOT_ID, UTC)

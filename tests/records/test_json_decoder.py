@@ -1,4 +1,4 @@
-"""What JSON can say arrives in Python as it was said, or is refused."""
+"""Every JSON value is decoded without loss, and anything else is refused."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_every_json_value_is_decoded_as_it_was_written(value: Any, ascii_only: b
 
 
 @given(ANY_JSON)
-def test_a_value_that_needs_cleaning_is_never_overlooked(value: Any) -> None:
+def test_a_value_that_needs_sanitizing_is_always_found(value: Any) -> None:
     body = json.dumps(value).encode()
     is_unstorable = any("\ud800" <= sign <= "\udfff" or sign == "\0" for sign in signs(value))
 
@@ -37,7 +37,7 @@ def test_a_value_that_needs_cleaning_is_never_overlooked(value: Any) -> None:
     st.integers(0, 3),
     st.sampled_from(["conversations", "a"]),
 )
-def test_an_integer_beyond_64_bits_keeps_its_digits_wherever_it_stands(
+def test_an_integer_beyond_64_bits_keeps_its_digits_at_any_place(
     number: int, depth: int, name: str
 ) -> None:
     value: Any = number
@@ -48,7 +48,7 @@ def test_an_integer_beyond_64_bits_keeps_its_digits_wherever_it_stands(
 
 
 @pytest.mark.parametrize("digits", ["1e999", "-1e999", "9" * 5000])
-def test_a_number_that_python_cannot_hold_becomes_its_text(digits: str) -> None:
+def test_a_number_that_python_cannot_represent_becomes_text(digits: str) -> None:
     assert decode(f'{{"n": {digits}}}'.encode())[0] == {"n": digits}
 
 
@@ -62,7 +62,7 @@ def test_small_decimals_are_decoded_once() -> None:
     [
         pytest.param(b"", id="empty"),
         pytest.param(b"<html></html>", id="html"),
-        pytest.param(b'{"conversations": [{"sessionId"', id="cut"),
+        pytest.param(b'{"conversations": [{"sessionId"', id="truncated"),
         pytest.param(b"NaN", id="NaN"),
         pytest.param(b'{"n": Infinity}', id="infinity"),
         pytest.param(b'"\xff"', id="not UTF-8"),
@@ -76,5 +76,5 @@ def test_what_is_not_json_is_refused(body: bytes) -> None:
         decode(body)
 
 
-def test_a_byte_order_mark_is_passed_over() -> None:
+def test_a_byte_order_mark_is_ignored() -> None:
     assert decode(b'\xef\xbb\xbf{"a": 1}')[0] == {"a": 1}

@@ -1,4 +1,4 @@
-"""A new field of the API is one line in the schema: it then lands by the hot path too."""
+"""A new field of the API is one line in the schema; fast decoding then reads it too."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ MESSAGE_VALUES = {
 
 
 def read_with(columns: Any, *pages: list[dict[str, Any]]) -> list[Any]:
-    """The rows of each page by the hot path and by the tolerant way, with more columns."""
+    """The rows of each page by fast and by tolerant decoding, with more columns."""
     bodies = [{"conversations": items, "pagination": {"hasMore": False}} for items in pages]
     done = subprocess.run(
         [sys.executable, "-m", "tests.records.with_more_columns", json.dumps(columns)],
@@ -106,7 +106,7 @@ def read_with(columns: Any, *pages: list[dict[str, Any]]) -> list[Any]:
 
 
 def picked(row: dict[str, Any], names: dict[str, Any]) -> dict[str, Any]:
-    """The columns of a row that are looked at."""
+    """The columns of a row that a test compares."""
     return {name: row[name] for name in names}
 
 
@@ -122,7 +122,7 @@ def picked(row: dict[str, Any], names: dict[str, Any]) -> dict[str, Any]:
         ),
     ],
 )
-def test_a_column_that_is_added_to_the_schema_is_filled_by_the_hot_path(
+def test_a_column_added_to_the_schema_is_filled_by_fast_decoding(
     more: list[Any], sent: dict[str, Any], stored: dict[str, Any]
 ) -> None:
     columns = {**NEW, "MESSAGES": [*NEW["MESSAGES"], *more]}
@@ -160,7 +160,7 @@ UNFIT_IN_MESSAGES: dict[str, dict[str, Any]] = {
 }
 
 
-def test_a_value_that_does_not_fit_a_new_column_leaves_the_page_to_the_tolerant_way() -> None:
+def test_a_page_whose_value_does_not_fit_a_new_column_is_decoded_tolerantly() -> None:
     pages = [[CONVERSATION | fields | {"messages": [MESSAGE]}] for fields in UNFIT.values()]
 
     found = read_with(NEW, *pages)
@@ -170,7 +170,7 @@ def test_a_value_that_does_not_fit_a_new_column_leaves_the_page_to_the_tolerant_
     assert dict(zip(UNFIT, extras, strict=True)) == UNFIT
 
 
-def test_a_value_that_does_not_fit_a_new_column_of_messages_does_so_too() -> None:
+def test_a_page_whose_message_does_not_fit_a_new_column_is_decoded_tolerantly() -> None:
     pages = [
         [CONVERSATION | {"messages": [MESSAGE | fields]}] for fields in UNFIT_IN_MESSAGES.values()
     ]

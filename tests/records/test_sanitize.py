@@ -1,4 +1,4 @@
-"""What no warehouse can store is replaced; names and ids stay different."""
+"""Characters that no warehouse can store are replaced; names and ids stay different."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SURROGATE = chr(0xD800)
 
 @given(ANY_JSON)
 @example({"a\0": 1, "a" + SURROGATE: [{"b\0": 2, "b\ufffd": 3}], "a\ufffd": 4})
-def test_cleaned_values_can_be_stored_and_lose_no_name(value: Any) -> None:
+def test_sanitized_values_can_be_stored_and_keep_all_names(value: Any) -> None:
     before = deepcopy(value)
 
     result, count = sanitized(value)
@@ -27,7 +27,7 @@ def test_cleaned_values_can_be_stored_and_lose_no_name(value: Any) -> None:
     assert value == before
 
 
-def test_a_text_without_signs_to_replace_stays_as_it_is() -> None:
+def test_a_text_without_unstorable_characters_is_unchanged() -> None:
     assert sanitized({"ž": ["Ђ", "😀", REPLACEMENT]}) == ({"ž": ["Ђ", "😀", REPLACEMENT]}, 0)
 
 
@@ -35,7 +35,7 @@ def test_a_text_without_signs_to_replace_stays_as_it_is() -> None:
 @example("a\0", "a\ud800")
 @example("a\0", "a\ufffd")
 @example("a\0", sanitized_key("a\0"))
-def test_different_ids_stay_different_when_cleaned(one: str, other: str) -> None:
+def test_different_ids_stay_different_when_sanitized(one: str, other: str) -> None:
     keys = sanitized_key(one), sanitized_key(other)
 
     assert (keys[0] == keys[1]) == (one == other)

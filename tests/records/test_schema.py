@@ -1,4 +1,4 @@
-"""The tables are those of the public contract, and every column says what it means."""
+"""The tables match the public contract, and every column has a description."""
 
 from __future__ import annotations
 
@@ -75,14 +75,14 @@ def test_keys_identify_a_row_and_are_never_null(table: Table, keys: list[str]) -
 
 
 @every_table
-def test_every_table_and_column_has_a_meaning_that_is_a_sentence(table: Table) -> None:
+def test_every_table_and_column_has_a_description_that_is_a_sentence(table: Table) -> None:
     meanings = [table.description, *(column.description for column in table.columns)]
 
     assert [text for text in meanings if not text.endswith(".") or text != text.strip()] == []
 
 
 @every_table
-def test_names_are_what_dlt_would_make_of_them(table: Table) -> None:
+def test_names_are_normalized_as_dlt_does(table: Table) -> None:
     names = [column.name for column in table.columns if column.name != DELETED]
 
     assert [name for name in names if not name.replace("_", "a").isalnum()] == []

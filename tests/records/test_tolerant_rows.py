@@ -1,4 +1,4 @@
-"""Whatever the API sends has a place: its column, or `extra` under the API's own name."""
+"""Every value of a response is stored: in its column, or in `extra` under the API's name."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.records.examples import (
 from tests.records.lost import ITEMS, MESSAGE_ITEMS, as_sent, lost_of
 
 
-def test_every_documented_field_lands_in_its_column() -> None:
+def test_every_documented_field_is_in_its_column() -> None:
     rows = rows_of(DOCUMENTED)
 
     assert rows.conversations.to_pylist() == [
@@ -70,7 +70,7 @@ def test_every_documented_field_lands_in_its_column() -> None:
     ]
 
 
-def test_tables_have_the_declared_schema_whatever_comes() -> None:
+def test_tables_always_have_the_declared_schema() -> None:
     rows = rows_of(DOCUMENTED, {"sessionId": "s", "helpful": {}, "messages": [1]})
 
     assert rows.conversations.schema == CONVERSATIONS.arrow_schema
@@ -89,7 +89,7 @@ def test_times_without_an_offset_are_read_in_the_zone_of_the_api() -> None:
 
 
 @given(st.lists(ITEMS, min_size=1, max_size=3))
-def test_any_object_with_a_session_id_makes_exactly_one_row_and_nothing_of_it_is_lost(
+def test_any_object_with_a_session_id_makes_exactly_one_row_without_loss(
     items: list[dict[str, Any]],
 ) -> None:
     items = [as_sent(item) for item in items]
@@ -104,7 +104,7 @@ def test_any_object_with_a_session_id_makes_exactly_one_row_and_nothing_of_it_is
 
 
 @given(st.lists(MESSAGE_ITEMS, max_size=4))
-def test_any_message_makes_exactly_one_row_and_nothing_of_it_is_lost(items: list[Any]) -> None:
+def test_any_message_makes_exactly_one_row_without_loss(items: list[Any]) -> None:
     items = as_sent(items)
 
     rows = [row for row in messages(items) if not row[DELETED]]
@@ -116,7 +116,7 @@ def test_any_message_makes_exactly_one_row_and_nothing_of_it_is_lost(items: list
 
 
 @pytest.mark.parametrize("value", [None, [], "x", 5, {}, {"a": 1}, [1], True])
-def test_messages_of_any_shape_leave_the_conversation_readable(value: Any) -> None:
+def test_messages_of_any_shape_do_not_affect_the_conversation(value: Any) -> None:
     rows = rows_of({"sessionId": "s", "messages": value})
 
     assert rows.conversations.num_rows == 1
@@ -148,7 +148,7 @@ def test_messages_that_are_not_a_list_are_kept_in_extra() -> None:
     assert extra(conversation(messages={"m": 1})) == {"messages": {"m": 1}}
 
 
-def test_messages_stay_in_the_order_of_the_api_each_at_its_place() -> None:
+def test_messages_keep_the_order_of_the_api_and_their_index() -> None:
     rows = messages([{"content": "b"}, None, {"content": "a"}])
 
     assert [(row["message_index"], row["content"]) for row in rows] == [
@@ -158,7 +158,7 @@ def test_messages_stay_in_the_order_of_the_api_each_at_its_place() -> None:
     ]
 
 
-def test_a_message_that_is_no_object_is_kept_whole_in_extra() -> None:
+def test_a_message_that_is_not_an_object_is_in_extra_unchanged() -> None:
     assert [extra(row) for row in messages(["hi", None])] == [{"message": "hi"}, {"message": None}]
 
 
@@ -169,11 +169,11 @@ def test_unknown_fields_are_kept_under_their_own_names() -> None:
     assert row["contact__ip_address"] == "::1"
 
 
-def test_an_unknown_field_that_is_null_is_known_to_be_null() -> None:
+def test_an_unknown_field_that_is_null_is_null_in_extra() -> None:
     assert extra(conversation(newField=None)) == {"newField": None}
 
 
-def test_fields_that_collide_with_columns_of_ours_do_not_reach_them() -> None:
+def test_fields_named_like_our_columns_are_not_stored_in_them() -> None:
     row = conversation(session_id="x", bot_id=9, message_count=7, synced_at="now", extra={"e": 1})
 
     assert (row["session_id"], row["bot_id"], row["message_count"]) == ("s", 123, None)
@@ -200,7 +200,7 @@ def test_values_of_a_wrong_type_are_null_in_their_column_and_whole_in_extra() ->
     }
 
 
-def test_one_wrong_value_does_not_cost_the_others_of_its_page_theirs() -> None:
+def test_a_wrong_value_does_not_affect_other_rows_of_its_page() -> None:
     rows = rows_of(
         {"sessionId": "a", "helpful": 1},
         {"sessionId": "b", "helpful": "yes"},
@@ -233,7 +233,7 @@ def test_integers_beyond_a_double_keep_their_digits_in_json() -> None:
     assert extra(row) == {"newField": 2**70, "helpful": 2**64}
 
 
-def test_a_message_without_a_page_of_its_own_is_not_bent_by_others() -> None:
+def test_a_message_is_not_changed_by_others_of_its_page() -> None:
     rows = messages([{"id": 2**70, "content": "a"}, {"id": 7, "content": "b"}, {"id": "x"}])
 
     assert [row["id"] for row in rows] == [str(2**70), "7", "x"]
@@ -264,7 +264,7 @@ def test_a_session_id_that_is_absent_is_none() -> None:
 
 
 @given(ITEMS)
-def test_making_rows_leaves_the_answer_as_it_was(item: dict[str, Any]) -> None:
+def test_making_rows_does_not_change_the_response(item: dict[str, Any]) -> None:
     item = as_sent(item)
     before = deepcopy(item)
 
@@ -292,5 +292,5 @@ def test_a_digest_does_not_depend_on_the_order_of_fields() -> None:
     assert len(digest_of(DOCUMENTED)) == 8
 
 
-def test_rows_do_not_show_words_in_a_repr() -> None:
+def test_a_repr_of_rows_has_no_message_text() -> None:
     assert "help" not in repr(rows_of(DOCUMENTED))

@@ -1,8 +1,8 @@
-"""Reads pages with a schema that has more columns than ours; a process of its own, see its test.
+"""Reads pages with a schema that has more columns; a separate process, see `test_new_field`.
 
 `python -m tests.records.with_more_columns COLUMNS` takes a JSON object: by table, the columns as
 lists of name, data type and JSON path. The bodies come by standard input, one a line. Of each it
-writes a line: the rows by the hot path, null if it does not take the page, and by the tolerant way.
+writes a line: the rows by fast decoding (null if it refuses the page) and by tolerant decoding.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ READ_AT = datetime(2026, 6, 30, 12, tzinfo=UTC)
 
 
 def extend(columns: dict[str, list[list[object]]]) -> None:
-    """Add the columns to the schema, before anything is derived from it."""
+    """Add the columns to the schema, before other modules derive types from it."""
     for table, added in columns.items():
         known = getattr(schema, table)
         more = [schema.Column(name, kind, "New.", tuple(path)) for name, kind, path in added]  # type: ignore[arg-type]
@@ -28,7 +28,7 @@ def extend(columns: dict[str, list[list[object]]]) -> None:
 
 
 def main() -> None:
-    """Write the rows by both ways."""
+    """Write the rows by fast and by tolerant decoding."""
     extend(json.loads(sys.argv[1]))
     from chatislav_source.records.convert import tolerant_page
     from chatislav_source.records.fast_decode import decode_page

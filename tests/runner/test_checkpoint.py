@@ -1,4 +1,4 @@
-"""The state of one database is not believed for another."""
+"""A stored state is used only for the destination it describes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def into(tmp_path: Path) -> Callable[[str], dlt.Pipeline]:
     return pipeline
 
 
-def test_what_another_file_has_is_not_missed_in_this_one(
+def test_rows_that_only_another_file_has_are_loaded_into_this_one(
     api: Sandbox, world: World, into: Callable[[str], dlt.Pipeline], tmp_path: Path
 ) -> None:
     def load(name: str, start_date: date) -> None:
@@ -46,7 +46,7 @@ def test_what_another_file_has_is_not_missed_in_this_one(
         sync(into(name), bot_ids=[101], start_date=start_date, **given)
 
     load("one", TODAY - timedelta(days=10))
-    for _ in range(4):  # dlt believes the state that changed more often
+    for _ in range(4):  # of two states, dlt takes the one with the higher version
         world.add_message(101, world.add_conversation(101), content="new")
         load("two", TODAY - timedelta(days=90))
 
@@ -67,7 +67,7 @@ def test_the_same_destination_keeps_its_files(into: Callable[[str], dlt.Pipeline
     assert kept.exists()
 
 
-def test_the_fingerprint_asks_nothing_of_the_destination(
+def test_the_fingerprint_does_not_open_the_destination(
     into: Callable[[str], dlt.Pipeline], tmp_path: Path
 ) -> None:
     assert fingerprint(into("one")) != fingerprint(into("two"))
@@ -89,7 +89,7 @@ def test_states_are_stored_by_bot_and_those_of_other_bots_stay() -> None:
 
 
 @pytest.mark.parametrize("bots", [None, [], "text", 7])
-def test_a_resource_state_that_is_damaged_holds_no_states(bots: Any) -> None:
+def test_a_damaged_resource_state_has_no_states(bots: Any) -> None:
     resource_state = {"bots": bots}
 
     assert stored_states(resource_state, [1]) == {1: None}
@@ -97,7 +97,7 @@ def test_a_resource_state_that_is_damaged_holds_no_states(bots: Any) -> None:
     assert stored_states(resource_state, [1]) == {1: {"a": 1}}
 
 
-def test_all_that_a_resource_state_holds_is_described(
+def test_every_key_of_a_resource_state_is_documented(
     api: Sandbox, into: Callable[[str], dlt.Pipeline]
 ) -> None:
     pipeline = into("one")

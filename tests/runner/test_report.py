@@ -1,4 +1,4 @@
-"""What a run did, as numbers that add up and as JSON."""
+"""The report of a run: its totals, its errors and its JSON."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ STARTED_AT = datetime(2026, 6, 23, 12, 30, 15, 999, tzinfo=UTC)
 
 
 def report(*parts: ResourceReport) -> SyncReport:
-    """A report of these parts."""
+    """A report of these resources."""
     return SyncReport(STARTED_AT, seconds=1.23456, loads=2, resources=list(parts))
 
 
-def test_a_run_is_complete_when_each_part_is() -> None:
+def test_a_run_is_complete_when_each_resource_is() -> None:
     whole = ResourceReport(1, "conversations", complete=True)
     part = ResourceReport(2, "conversations", error="HTTP 500")
 
@@ -44,12 +44,12 @@ def test_totals_add_up_over_bots_and_resources() -> None:
 def test_a_report_is_json_with_instants_in_utc() -> None:
     part = ResourceReport(1, "conversations", "2026-06-01", state={"watermark": None})
 
-    told = json.loads(json.dumps(report(part).as_dict()))
+    values = json.loads(json.dumps(report(part).as_dict()))
 
-    assert told["started_at"] == "2026-06-23T12:30:15Z"
-    assert (told["seconds"], told["loads"], told["complete"]) == (1.235, 2, False)
-    assert told["resources"][0]["first_day"] == "2026-06-01"
-    assert told["resources"][0]["state"] == {"watermark": None}
+    assert values["started_at"] == "2026-06-23T12:30:15Z"
+    assert (values["seconds"], values["loads"], values["complete"]) == (1.235, 2, False)
+    assert values["resources"][0]["first_day"] == "2026-06-01"
+    assert values["resources"][0]["state"] == {"watermark": None}
 
 
 def test_digests_are_left_out_of_a_state_however_deep() -> None:

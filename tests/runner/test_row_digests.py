@@ -1,4 +1,4 @@
-"""What the tables hold is believed only of the load that is known to be the last."""
+"""Digests are used only if the tables hold the load they describe."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ def pipeline(tmp_path: Path) -> dlt.Pipeline:
     return dlt.pipeline("p", pipelines_dir=str(tmp_path), destination="duckdb")
 
 
-def is_believed(resource_state: dict[str, Any]) -> bool:
-    """Whether a run that begins from this state believes it."""
+def is_committed_after(resource_state: dict[str, Any]) -> bool:
+    """Whether a run that begins with this state uses its digests."""
     return CommitMarker("conversations", deepcopy(resource_state)).is_committed(BOT_ID)
 
 
-def test_a_load_is_believed_until_another_one_begins_to_hand_out_rows() -> None:
-    trust = CommitMarker("conversations", {})
+def test_a_load_counts_as_committed_until_another_load_hands_out_rows() -> None:
+    marker = CommitMarker("conversations", {})
     committed: dict[str, Any] = {}
-    trust.begin_load()
+    marker.begin_load()
     for _ in range(2):
-        trust.advance(committed, [BOT_ID], known=True)
-    trust.begin_load()
+        marker.advance(committed, [BOT_ID], known=True)
+    marker.begin_load()
 
-    assert is_believed(committed)
+    assert is_committed_after(committed)
 
     lost: dict[str, Any] = {}
-    trust.advance(lost, [BOT_ID], known=True)
+    marker.advance(lost, [BOT_ID], known=True)
 
-    assert not is_believed(committed)
-    assert is_believed(lost)
+    assert not is_committed_after(committed)
+    assert is_committed_after(lost)

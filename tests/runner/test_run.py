@@ -1,4 +1,4 @@
-"""One run: what of its parts waits for what."""
+"""One run: conversations do not wait for analytics, and each load has its own mark."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from chatislav_source.source import sync_config
 
 def test_conversations_that_are_ready_to_be_loaded_do_not_wait_for_analytics(api: Sandbox) -> None:
     api.configure(faults={"slow": 1.0}, fault_paths={"/analytics"}, slow_seconds=0.5)
-    options = sync_config(
+    config = sync_config(
         "chatislav_sync", bot_ids=[101], api_key=SANDBOX_KEY, base_url=api.base_url
     )
 
-    with Run(options) as run:
-        run.start("conversations", {})  # nothing of them is taken, so there is more to come
+    with Run(config) as run:
+        run.start("conversations", {})  # no page is taken, so the stream is not over
         tables = list(run.package("analytics", {}, LoadLimit.starting(time.monotonic())))
 
     assert [rows.num_rows for _, rows in tables] == [0]
 
 
-def test_conversations_that_are_of_the_next_load_do_not_wait_for_analytics(api: Sandbox) -> None:
+def test_held_back_conversations_do_not_wait_for_analytics(api: Sandbox) -> None:
     api.configure(faults={"slow": 1.0}, fault_paths={"/analytics"}, slow_seconds=0.5)
-    options = sync_config(
+    config = sync_config(
         "chatislav_sync", bot_ids=[101], api_key=SANDBOX_KEY, base_url=api.base_url
     )
 
-    with Run(options) as run:
+    with Run(config) as run:
         run.start("conversations", {})
         conversations = run.tables["conversations"]
         assert isinstance(conversations, ConversationTables)
@@ -49,19 +49,19 @@ def test_conversations_that_are_of_the_next_load_do_not_wait_for_analytics(api: 
 
 
 @pytest.mark.parametrize("resource", ["conversations", "analytics"])
-def test_each_load_is_marked_anew(
+def test_each_load_has_a_new_mark(
     resource: str, api: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chatislav_source.extract.page_groups.GROUP_BYTES", 1)
     dlt.pipeline("p", pipelines_dir=str(tmp_path), destination="duckdb")
-    options = sync_config(
+    config = sync_config(
         "chatislav_sync", bot_ids=[101], api_key=SANDBOX_KEY, base_url=api.base_url
     )
     limit = replace(LoadLimit.starting(time.monotonic()), size=1)
     state: dict[str, Any] = {}
     marks = []
 
-    with Run(options) as run:
+    with Run(config) as run:
         while not marks or not run.is_over:
             list(run.package(resource, state, limit))
             marks.append(state["trusted"]["mark"])

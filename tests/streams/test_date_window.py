@@ -1,4 +1,4 @@
-"""Days and instants: nothing is left out, nothing counted twice."""
+"""Windows cover each day exactly once; instants keep their value as text."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ OPEN_WINDOWS = st.builds(DateWindow, DAYS, st.none())
 WINDOWS = closed_windows() | OPEN_WINDOWS
 
 
-def held(windows: list[DateWindow]) -> Counter[date]:
-    """Each day of the windows and how often it is held, up to a day that is far enough."""
+def day_counts(windows: list[DateWindow]) -> Counter[date]:
+    """How often the windows contain each day; windows without end count up to a late day."""
     far = LAST_DAY + timedelta(days=500)
     return Counter(day for w in windows for day in days_of(w.first_day, w.last_day or far))
 
 
 @given(WINDOWS)
-def test_a_window_is_read_back_as_it_was_written(window: DateWindow) -> None:
+def test_a_window_survives_as_text(window: DateWindow) -> None:
     assert DateWindow.parse(str(window)) == window
 
 
@@ -51,7 +51,7 @@ def test_a_window_is_read_back_as_it_was_written(window: DateWindow) -> None:
     "text",
     ["", "/", "2026-06-01", "2026-06-01/", "/2026-06-01", "../2026-06-01", "a/b", "2026-06-31/.."],
 )
-def test_what_is_not_a_window_is_refused(text: str) -> None:
+def test_a_text_that_is_not_a_window_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"window|isoformat|day is out of range"):
         DateWindow.parse(text)
 
@@ -76,7 +76,7 @@ def test_a_window_ends_before_a_day_that_is_later_than_all_of_it(
 def test_halves_cover_every_day_exactly_once(window: DateWindow) -> None:
     halves = window.halves()
 
-    assert held(halves) == held([window])
+    assert day_counts(halves) == day_counts([window])
     assert len(halves) == (1 if window.days == 1 else 2)
 
 
@@ -99,18 +99,18 @@ def test_a_window_without_end_cannot_be_halved(window: DateWindow) -> None:
 def test_taking_the_last_days_leaves_exactly_the_others(window: DateWindow, days: int) -> None:
     newest, rest = window.take_last(days)
 
-    assert held([newest, *([rest] if rest else [])]) == held([window])
+    assert day_counts([newest, *([rest] if rest else [])]) == day_counts([window])
     assert newest.days == min(days, window.days)
     assert newest.last_day == window.last_day
 
 
 @given(OPEN_WINDOWS, st.integers(1, 500))
-def test_a_window_without_end_is_taken_whole(window: DateWindow, days: int) -> None:
+def test_a_window_without_end_is_taken_as_a_whole(window: DateWindow, days: int) -> None:
     assert window.take_last(days) == (window, None)
 
 
 @given(WINDOWS, st.integers(0, 40), DAYS)
-def test_a_widened_window_holds_what_is_at_most_so_many_days_away(
+def test_a_widened_window_contains_the_days_within_the_margin(
     window: DateWindow, days: int, day: date
 ) -> None:
     is_near = any(window.contains(day + timedelta(days=n)) for n in range(-days, days + 1))
@@ -119,11 +119,11 @@ def test_a_widened_window_holds_what_is_at_most_so_many_days_away(
 
 
 @given(st.lists(WINDOWS, max_size=8))
-def test_merged_windows_hold_the_same_days_each_once(windows: list[DateWindow]) -> None:
+def test_merged_windows_contain_the_same_days_once_each(windows: list[DateWindow]) -> None:
     result = merged(windows)
 
-    assert set(held(result)) == set(held(windows))
-    assert set(held(result).values()) <= {1}
+    assert set(day_counts(result)) == set(day_counts(windows))
+    assert set(day_counts(result).values()) <= {1}
 
 
 @given(st.lists(WINDOWS, max_size=8))
@@ -135,7 +135,7 @@ def test_merged_windows_do_not_touch_and_are_in_order(windows: list[DateWindow])
         assert after.first_day - before.last_day > timedelta(days=1)
 
 
-def test_windows_that_touch_become_one_and_those_a_day_apart_do_not() -> None:
+def test_adjacent_windows_are_merged_and_windows_a_day_apart_are_not() -> None:
     june = [DateWindow(date(2026, 6, day), date(2026, 6, day + 1)) for day in (6, 1, 3)]
 
     assert [str(window) for window in merged(june)] == [
@@ -144,28 +144,30 @@ def test_windows_that_touch_become_one_and_those_a_day_apart_do_not() -> None:
     ]
 
 
-def test_the_last_day_of_all_can_be_merged() -> None:
+def test_the_last_possible_date_can_be_merged() -> None:
     window = DateWindow(date(9999, 12, 30), date.max)
 
     assert merged([window, DateWindow(date.max, date.max)]) == [window]
 
 
 @given(st.lists(WINDOWS, max_size=5), DAYS)
-def test_without_a_day_all_others_stay(windows: list[DateWindow], day: date) -> None:
-    left = held(without(windows, day))
+def test_removing_a_day_keeps_all_others(windows: list[DateWindow], day: date) -> None:
+    left = day_counts(without(windows, day))
 
-    assert left == Counter({other: count for other, count in held(windows).items() if other != day})
+    assert left == Counter(
+        {other: count for other, count in day_counts(windows).items() if other != day}
+    )
 
 
 @given(DAYS, st.integers(0, 60), st.lists(closed_windows(longest=20), max_size=5))
-def test_a_day_is_missing_unless_a_window_holds_it(
+def test_a_day_is_missing_unless_a_window_contains_it(
     first_day: date, length: int, windows: list[DateWindow]
 ) -> None:
     last_day = first_day + timedelta(days=length)
 
     missing = missing_days(first_day, last_day, windows)
 
-    present = held(windows)
+    present = day_counts(windows)
     assert missing == [day for day in days_of(first_day, last_day) if day not in present]
 
 

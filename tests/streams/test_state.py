@@ -1,4 +1,4 @@
-"""Stored states of every version are used; only those that cannot be right are refused."""
+"""Stored states of every version are used; only impossible states are refused."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ FORMATS = {"conversations": conversations.FORMAT, "analytics": analytics.FORMAT}
 
 
 def stored(version: int, name: str) -> State:
-    """The state of the bot in a resource state that a run of that version left."""
+    """The state of the bot in a resource state stored by that version."""
     resource_state = json.loads((STATES / f"version_{version}" / f"{name}.json").read_text("utf-8"))
     (state,) = resource_state["bots"].values()
     return dict(state)
 
 
 def restored(name: str, state: State) -> tuple[State, str | None]:
-    """What becomes of a stored state."""
+    """The result of restoring a stored state."""
     if name.startswith("conversations"):
         return conversations.restored(state, state["bot_id"], state["api"], NOW)
     return analytics.restored(state, state["bot_id"], state["api"], NOW.date())
@@ -45,7 +45,7 @@ def test_there_is_a_stored_state_of_every_earlier_version(stream: str) -> None:
 
 @pytest.mark.parametrize("end", ["ended", "interrupted", "backfill"])
 @pytest.mark.parametrize("stream", FORMATS)
-def test_a_state_of_version_1_is_used_with_all_that_it_says(stream: str, end: str) -> None:
+def test_a_state_of_version_1_is_used_with_all_its_values(stream: str, end: str) -> None:
     name = f"{stream}-{end}"
     before = stored(1, name)
 
@@ -67,7 +67,7 @@ def test_a_restored_state_is_restored_again_as_it_is(stream: str) -> None:
 
 
 @pytest.mark.parametrize("stream", FORMATS)
-def test_a_field_that_is_not_known_is_kept(stream: str) -> None:
+def test_an_unknown_field_is_kept(stream: str) -> None:
     name = f"{stream}-ended"
     state, _ = restored(name, stored(1, name))
     of_later = {**state, "of_later": [1]}
@@ -75,7 +75,7 @@ def test_a_field_that_is_not_known_is_kept(stream: str) -> None:
     assert restored(name, of_later) == (of_later, None)
 
 
-def test_a_state_is_not_changed_by_being_restored() -> None:
+def test_restoring_does_not_change_the_stored_state() -> None:
     before = stored(1, "conversations-interrupted")
     kept = deepcopy(before)
 
@@ -101,7 +101,7 @@ HEAD: State = {"bot_id": 7, "api": API}
 
 
 def restored_third(state: Any) -> tuple[State, str | None]:
-    """What becomes of a state of the made-up format."""
+    """The result of restoring a state of the made-up format."""
     return THIRD.restored(state, 7, API, lambda known: "too many" if known["rows"] > 9 else None)
 
 
@@ -113,7 +113,7 @@ def restored_third(state: Any) -> tuple[State, str | None]:
         ({"version": 3, "rows": 3, "days": ["a"], "note": "x"}, {"days": ["a"], "note": "x"}),
     ],
 )
-def test_each_version_becomes_the_next_until_it_is_of_today(state: State, expected: State) -> None:
+def test_migrations_convert_each_version_to_the_current_one(state: State, expected: State) -> None:
     assert restored_third(HEAD | state) == ({**HEAD, "version": 3, "rows": 3, **expected}, None)
 
 
@@ -132,9 +132,7 @@ def test_each_version_becomes_the_next_until_it_is_of_today(state: State, expect
         pytest.param({"version": 2, "api": "https://x"}, "another API, 'https://x'", id="API"),
     ],
 )
-def test_a_state_that_cannot_be_right_is_replaced_and_it_is_said_why(
-    state: State, says: str
-) -> None:
+def test_an_impossible_state_is_replaced_and_the_reason_returned(state: State, says: str) -> None:
     known, problem = restored_third(HEAD | state)
 
     assert known == THIRD.fresh(7, API)

@@ -1,1 +1,1 @@
-"""Analytics: the totals of single days."""
+"""The stream of analytics: totals per day and channel."""

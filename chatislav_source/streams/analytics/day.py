@@ -1,4 +1,4 @@
-"""One request for the totals of a bot, a day and a channel, and the row of its answer.
+"""One request for the totals of a bot, a day and a channel, and the row of its response.
 
 Facts are from `POST /analytics`.
 """
@@ -29,7 +29,7 @@ class DayRequest:
     is_final: bool
 
     def query(self) -> Row:
-        """The body: `from` and `to` are the same day, which includes the whole of it."""
+        """The body: `from` and `to` are the same day, both included."""
         day = self.day.isoformat()
         return {
             "bot_id": self.bot_id,
@@ -40,36 +40,36 @@ class DayRequest:
         }
 
     def decode(self, body: bytes) -> tuple[Row, bool]:
-        """The JSON object in `body`, and whether texts in it need `sanitized`.
+        """The JSON object in `body`, and whether its texts need `sanitized`.
 
         Raises:
-            ValueError: the body is no JSON.
-            WrongShapeError: its totals may be another day's.
+            ValueError: the body is not JSON.
+            WrongShapeError: its totals may be of another bot or day.
         """
-        value, needs_cleaning = decode(body)
+        value, needs_sanitizing = decode(body)
         problem = self.problem(value)
         if problem:
             raise WrongShapeError(problem)
-        return value, needs_cleaning
+        return value, needs_sanitizing
 
     def problem(self, value: Any) -> str | None:
-        """What is wrong with an answer, so that its totals may be another day's; else None."""
+        """Why the totals in a response may be of another bot or day; None if they are not."""
         if not isinstance(value, dict):
             return "the body is not an object"
         day = self.day.isoformat()
         if str(value.get("botId")) != str(self.bot_id):
-            return "`botId` is not the one asked for"
+            return "`botId` is not the one in the request"
         for name in ("from", "to"):
-            # an API that answers with a date-time still names the day
+            # a date-time is accepted, too: it begins with the day
             if str(value.get(name))[:10] != day:
-                return f"`{name}` is not the day asked for"
+                return f"`{name}` is not the day in the request"
         if not isinstance(value.get("analytics"), dict):
             return "`analytics` is not an object"
         return None
 
     @property
     def series(self) -> str:
-        """Name of the days of this channel and zone in the state."""
+        """Key of this channel and zone in the state."""
         return f"{self.timezone}|{self.channel}"
 
     def __str__(self) -> str:
@@ -78,7 +78,7 @@ class DayRequest:
 
 @dataclass(frozen=True)
 class Day:
-    """A day that was read; no totals if they are loaded already as they are."""
+    """A day that was read; `totals` is None if the table has the same totals already."""
 
     totals: DayTotals | None = field(repr=False)
     digest: str
@@ -89,22 +89,22 @@ class Day:
 
 @dataclass(frozen=True)
 class DayReader:
-    """Reads days; `loaded` are digests of what is loaded, by series and day."""
+    """Reads days; `loaded` has digests of the loaded totals, by series and day."""
 
     loaded: dict[str, dict[str, str]]
 
     def read(self, request: DayRequest, client: ChatislavClient) -> Day:
-        """The day's totals, fetched.
+        """Fetch the day's totals.
 
         Raises:
             ChatislavError: as `ChatislavClient.post` says.
         """
         return self.parse(request, client.post(PATH, request.query(), str(request), request.decode))
 
-    def parse(self, request: DayRequest, answer: ApiResponse[tuple[Row, bool]]) -> Day:
-        """The totals that `answer` holds."""
-        value, needs_cleaning = answer.value
-        value, replaced = sanitized(value) if needs_cleaning else (value, 0)
+    def parse(self, request: DayRequest, response: ApiResponse[tuple[Row, bool]]) -> Day:
+        """The day in `response`."""
+        value, needs_sanitizing = response.value
+        value, replaced = sanitized(value) if needs_sanitizing else (value, 0)
         digest = digest_of({"answer": value, "is_final": request.is_final}).hex()
         known = self.loaded.get(request.series, {}).get(request.day.isoformat())
         own = {
@@ -114,5 +114,5 @@ class DayReader:
             "timezone": request.timezone,
             "is_final": request.is_final,
         }
-        totals = None if known == digest else DayTotals(value, own, answer.read_at)
-        return Day(totals, digest, replaced, answer.size, answer.tries)
+        totals = None if known == digest else DayTotals(value, own, response.read_at)
+        return Day(totals, digest, replaced, response.size, response.tries)

@@ -10,11 +10,11 @@ from chatislav_source.streams.analytics.day import Day, DayReader, DayRequest
 from chatislav_source.streams.analytics.state import noted
 from chatislav_source.streams.state import State
 
-MAX_FAILED_DAYS = 3  # in a row: then it is not the day
+MAX_FAILED_DAYS = 3  # in a row; then the cause is not the day
 
 
 class AnalyticsPartition:
-    """Reads the days in `requests`; `is_backfill` says which of the state's series notes them."""
+    """Reads the days in `requests`; if `is_backfill`, into the backfill's series of the state."""
 
     def __init__(
         self,
@@ -38,14 +38,14 @@ class AnalyticsPartition:
             self.state = self._finished()
 
     def next_request(self) -> DayRequest | None:
-        """The next day to read, newest first; None if all were asked for."""
+        """The next day to read, newest first; None if all were requested."""
         if self.error or not self._todo:
             return None
         self._in_flight += 1
         return self._todo.pop()
 
     def read(self, request: DayRequest, client: ChatislavClient) -> Day:
-        """The day's totals, fetched.
+        """Fetch the day's totals.
 
         Raises:
             ChatislavError: as `ChatislavClient.post` says.
@@ -61,7 +61,7 @@ class AnalyticsPartition:
 
     def on_error(self, request: DayRequest, error: ChatislavError) -> State:
         """The bot's state after a day could not be read; the other days are still tried."""
-        del request  # it is not noted, so the next run finds it missing
+        del request  # not in the state, so the next run reads the day again
         self._in_flight -= 1
         self._failed.append(error)
         self._failed_in_a_row += 1
@@ -70,15 +70,15 @@ class AnalyticsPartition:
         return self._settle()
 
     def abort(self, error: ChatislavError) -> None:
-        """Read no more of this bot in this run."""
+        """Stop the partition for the rest of the run."""
         self.error = error
         self.state = {**self.state, "error": str(error)}
 
     def _settle(self) -> State:
-        through = not self._todo and not self._in_flight
-        if through and self._failed and not self.error:
+        is_all_read = not self._todo and not self._in_flight
+        if is_all_read and self._failed and not self.error:
             self.error = self._failed[0]
-        if through and not self.error:
+        if is_all_read and not self.error:
             self.done = True
             self.state = {**self._finished(), "error": None}
         elif self.error:

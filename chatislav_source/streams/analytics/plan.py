@@ -1,6 +1,6 @@
-"""What a run reads of one bot's analytics: every day that is not final.
+"""Plans which days of one bot's analytics a run reads: every day that is not final.
 
-So a day that is missing is found, however it came to be.
+So a missing day is read by the next sync, whatever the cause.
 """
 
 from __future__ import annotations
@@ -18,54 +18,54 @@ from chatislav_source.streams.state import State, warn_unused
 
 
 def analytics_partition(
-    stored: Any, bot_id: int, options: SyncConfig, trusted: bool = True
+    stored: Any, bot_id: int, config: SyncConfig, trusted: bool = True
 ) -> AnalyticsPartition:
     """The partition that reads every day of one bot's analytics that is not final.
 
-    Unless the state is `trusted`, what it says of the rows in the tables is ignored.
+    The digests in the state are ignored unless it is `trusted` to match the table.
     """
-    known, problem = restored(stored, bot_id, options.base_url, options.today)
+    known, problem = restored(stored, bot_id, config.base_url, config.today)
     warn_unused(problem, bot_id)
-    if options.is_backfill:
-        return _backfill_partition(known, options)
+    if config.is_backfill:
+        return _backfill_partition(known, config)
     if not trusted:
         series = {name: {**days, "digests": {}} for name, days in known["series"].items()}
         known = {**known, "series": series}
-    first_day = first_day_of_analytics(known, options)
+    first_day = first_day_of_analytics(known, config)
     requests = sync_requests(
         known,
-        options.analytics_channels,
-        options.timezone,
-        (first_day, options.today),
-        options.today,
-        options.analytics_lookback_days,
+        config.analytics_channels,
+        config.timezone,
+        (first_day, config.today),
+        config.today,
+        config.analytics_lookback_days,
     )
     loaded = {name: series["digests"] for name, series in known["series"].items()}
     return AnalyticsPartition(known, requests, DayReader(loaded))
 
 
-def first_day_of_analytics(known: State, options: SyncConfig) -> date:
-    """The start date; where none is given, the first day that was ever loaded."""
+def first_day_of_analytics(known: State, config: SyncConfig) -> date:
+    """The start date if it is given; else the earlier of its default and the first loaded day."""
     days = [
         DateWindow.parse(text).first_day
         for series in known["series"].values()
         for text in series["final"]
     ]
-    return min([options.start_date, *days]) if not options.start_date_given else options.start_date
+    return min([config.start_date, *days]) if not config.start_date_given else config.start_date
 
 
-def _backfill_partition(known: State, options: SyncConfig) -> AnalyticsPartition:
+def _backfill_partition(known: State, config: SyncConfig) -> AnalyticsPartition:
     backfill = known["backfill"]
-    if backfill is None or backfill["range"] != options.backfill_range:
-        backfill = {"range": options.backfill_range, "series": {}}
+    if backfill is None or backfill["range"] != config.backfill_range:
+        backfill = {"range": config.backfill_range, "series": {}}
     begun = {**known, "backfill": backfill}
     requests = sync_requests(
         {**begun, "series": backfill["series"]},
-        options.analytics_channels,
-        options.timezone,
-        (options.start_date, options.end_date or options.today),
-        options.today,
-        options.analytics_lookback_days,
+        config.analytics_channels,
+        config.timezone,
+        (config.start_date, config.end_date or config.today),
+        config.today,
+        config.analytics_lookback_days,
     )
     return AnalyticsPartition(begun, requests, DayReader({}), is_backfill=True)
 
@@ -78,9 +78,9 @@ def is_final(day: date, today: date, lookback_days: int) -> bool:
 def days_to_read(
     series: State | None, first_day: date, last_day: date, today: date, lookback_days: int
 ) -> list[date]:
-    """Days from `first_day` to `last_day`, both included, that are not loaded for good.
+    """Days from `first_day` to `last_day`, both included, that are not final.
 
-    Those within the lookback are not, also if an earlier, shorter one had passed them.
+    Days within the lookback are read, even if they were final under a shorter lookback.
     """
     final = [DateWindow.parse(text) for text in (series or {}).get("final", ())]
     lookback_from = today - timedelta(days=lookback_days)

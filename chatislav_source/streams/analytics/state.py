@@ -1,7 +1,7 @@
-"""What is kept of one bot's analytics between runs, as pure functions of plain dicts.
+"""The stored state of one bot's analytics, as pure functions of plain dicts.
 
-A series is the days of one zone and channel: windows of days that are final, and a digest of each
-other day that the table holds.
+A series has the days of one zone and channel: windows of final days, and a digest of each other
+day that is loaded.
 """
 
 from __future__ import annotations
@@ -49,22 +49,22 @@ def fresh(bot_id: int, api: str) -> State:
 
 
 def restored(stored: Any, bot_id: int, api: str, today: date) -> tuple[State, str | None]:
-    """`stored` in today's version; or a fresh state, and why the stored one cannot be used."""
+    """`stored` in the current version; or a fresh state, and why `stored` is not used."""
     return FORMAT.restored(stored, bot_id, api, partial(_range_problem, today))
 
 
 def _range_problem(today: date, known: State) -> str | None:
-    """What of a state cannot be true on the day `today`; else None."""
+    """Which value of a state is impossible on the day `today`; else None."""
     backfill = known["backfill"] or {"series": {}}
     series = [*known["series"].values(), *backfill["series"].values()]
     final = [DateWindow.parse(text) for each in series for text in each["final"]]
     if any(window.last_day is None or window.last_day > today for window in final):
-        return "a day of the future is final in it"
+        return "a future day is final in it"
     return None
 
 
 def noted(known: State, request: DayRequest, digest: str, is_backfill: bool = False) -> State:
-    """The state after a day was read, in the series of the backfill or in those of all syncs."""
+    """The state after a day was read; in the backfill's series if `is_backfill`."""
     if is_backfill:
         return {**known, "backfill": noted(known["backfill"], request, digest)}
     series = with_day(known["series"].get(request.series), request, digest)
@@ -72,7 +72,7 @@ def noted(known: State, request: DayRequest, digest: str, is_backfill: bool = Fa
 
 
 def with_day(series: State | None, request: DayRequest, digest: str) -> State:
-    """The days of a series after one was read: a final one is a day of a window, else a digest."""
+    """The series after a day was read: a final day joins the windows, others keep a digest."""
     day = request.day
     known = series or {"final": [], "digests": {}}
     digests = {name: value for name, value in known["digests"].items() if name != str(day)}

@@ -1,6 +1,6 @@
-"""The newest days of a partition, which are read last: whatever moved meanwhile is found there.
+"""The newest days of a partition, which are read last, as changed conversations move there.
 
-Where they hold much they are read in two windows at once, as nothing but their pages is left then.
+If they have many rows, they are read as two windows in parallel, as no other window is left then.
 """
 
 from __future__ import annotations
@@ -13,45 +13,45 @@ from chatislav_source.streams.date_window import DateWindow
 
 
 class NewestDays:
-    """Readings of the newest days: what is left of one under way, and how the last one ended."""
+    """Passes over the newest days: windows left in the current one, outcome of the last one."""
 
     def __init__(self, window: DateWindow) -> None:
         self.window = window
         self.failed: dict[DateWindow, ChatislavError] = {}
-        self._left: list[DateWindow] = []  # of the reading under way, not begun yet
-        self._quiet_readings = 0  # in a row that showed no drift
+        self._left: list[DateWindow] = []  # windows of the current pass not begun yet
+        self._passes_without_drift = 0  # in a row
         self._was_one_page = False
 
     @property
     def is_left(self) -> bool:
-        """Whether a window of the reading under way is still to begin."""
+        """Whether a window of the current pass has not begun yet."""
         return bool(self._left)
 
     def begin(self, split: bool) -> None:
-        """Begin a reading of all newest days; `split` where they hold much."""
+        """Begin a pass over all newest days; in two windows if `split`."""
         self.failed = {}
-        self._left = self.window.first_day_apart() if split else [self.window]
+        self._left = self.window.split_first_day() if split else [self.window]
 
     def pop(self) -> DateWindow | None:
-        """The next window of the reading under way; None if all are begun."""
+        """The next window of the current pass; None if all have begun."""
         return self._left.pop() if self._left else None
 
     def add(self, windows: Iterable[DateWindow]) -> None:
-        """Have these windows read as part of the reading under way."""
+        """Add windows to the current pass."""
         self._left.extend(windows)
 
-    def close(self, read: OpenWindow, others_open: bool) -> None:
-        """Note that `read` is through; the reading is, where no other window of it is left."""
+    def close(self, opened: OpenWindow, others_open: bool) -> None:
+        """Note that `opened` is complete; the pass is, too, if no other window of it is left."""
         if others_open or self._left or self.failed:
-            return  # it is not read as a whole
-        self._was_one_page = read.window == self.window and read.is_one_page
-        self._quiet_readings += 1
+            return  # the pass is not complete
+        self._was_one_page = opened.window == self.window and opened.is_one_page
+        self._passes_without_drift += 1
 
     def found_drift(self) -> None:
-        """The last reading showed that conversations have moved."""
-        self._quiet_readings = 0
+        """Note that the last pass found page drift."""
+        self._passes_without_drift = 0
 
     @property
-    def may_mislead(self) -> bool:
-        """Whether a conversation may have been missed, as it changed once more while reading."""
-        return not self._was_one_page and self._quiet_readings < 2
+    def may_miss_rows(self) -> bool:
+        """Whether a conversation may be missing, because it changed again during the pass."""
+        return not self._was_one_page and self._passes_without_drift < 2

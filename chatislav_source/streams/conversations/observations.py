@@ -1,4 +1,4 @@
-"""What a page shows besides its rows: which date the API filters on, and what changed meanwhile."""
+"""Facts derived from a page: which date the API filters on, and which rows changed meanwhile."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CLOCK_MARGIN = CLOCK_MARGIN_SECONDS * 1_000_000  # microseconds
 
 @dataclass(frozen=True)
 class ChangedDuringSync:
-    """A conversation that changed while the sync ran: its hash, and days it was active on."""
+    """A conversation that changed while the sync ran: a hash of its id, and its active days."""
 
     key: int
     days: frozenset[date]
@@ -25,11 +25,11 @@ class ChangedDuringSync:
 
 @dataclass(frozen=True)
 class PageObservations:
-    """What a page shows besides its rows.
+    """Facts derived from a page.
 
     `last_activity` is the latest on the page in UTC, None if there is none; `date_filter` is
     "created" or "activity", the date the API filters on, None if the page does not prove it;
-    `changed` has conversations begun before the newest days that changed during this sync.
+    `changed` lists conversations created before the newest days that changed during this sync.
     """
 
     last_activity: datetime | None
@@ -40,9 +40,9 @@ class PageObservations:
 def observe(
     records: Records, window: DateWindow, started_at: datetime, newest_from: date
 ) -> PageObservations:
-    """What a page of `window` shows of a sync that began at `started_at`.
+    """The observations of a page of `window`, in a sync that began at `started_at`.
 
-    Only pages of the newest days, from `newest_from` on, show what changed.
+    Changed conversations are only looked for in windows that begin on `newest_from` or later.
     """
     active = [moment for moment in records.active if moment is not None]
     is_of_newest = window.first_day >= newest_from
@@ -54,10 +54,10 @@ def observe(
 
 
 def date_filter_shown(records: Records, window: DateWindow, started_at: datetime) -> str | None:
-    """Which date the API filters on, where a row proves it: one date in `window`, the other not.
+    """The date the API filters on, if rows prove it: one of their dates is in `window`, one not.
 
-    A day each side stays out of the proof, as the zone of the bounds is not documented; so do
-    rows that were changed since `started_at`, which may have left the window meanwhile.
+    The days next to the bounds prove nothing, as the time zone of the bounds is not documented;
+    nor do rows changed since `started_at`, which may have left the window meanwhile.
     """
     margin = timedelta(days=ZONE_MARGIN_DAYS)
     low = _start_of(window.first_day - margin)
@@ -77,7 +77,7 @@ def date_filter_shown(records: Records, window: DateWindow, started_at: datetime
 def changed_during_sync(
     records: Records, newest_from: date, started_at: datetime
 ) -> list[ChangedDuringSync]:
-    """Conversations begun before the newest days that changed in this sync."""
+    """Conversations created before `newest_from` that changed during this sync."""
     changed_from = microseconds(started_at) - CLOCK_MARGIN
     newest_begin = _start_of(newest_from)
     found = []
@@ -91,5 +91,5 @@ def changed_during_sync(
 
 
 def _start_of(day: date) -> int:
-    """Microseconds since 1970 at which a day begins in UTC."""
+    """Start of a day in UTC, in microseconds since 1970."""
     return microseconds(datetime(day.year, day.month, day.day, tzinfo=UTC))

@@ -1,4 +1,4 @@
-"""A window whose pages are being read: how far it is, and whether its pages look consistent."""
+"""A window whose pages are being read: its progress, and whether its pages are consistent."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from chatislav_source.streams.conversations.page import Page
 from chatislav_source.streams.date_window import DateWindow
 
-MAX_USELESS_PAGES = 20  # in a row that bring nothing new, each with a good page token
+MAX_USELESS_PAGES = 20  # in a row without a new conversation, each with a new page token
 
 
 @dataclass
 class OpenWindow:
-    """A window under way; `keys` are hashes of the conversations it gave so far.
+    """A window that is being read; `keys` are hashes of the session ids read so far.
 
-    `resumed` windows were begun by an earlier run, so that the first keys are not known.
-    `of_newest` windows hold the newest days, which are read last.
+    `resumed`: an earlier run began it, so `keys` lacks the pages of that run. `of_newest`: it is
+    part of the newest days. `waiting`: a request is in flight. `doubtful`: its pages are not
+    consistent, so rows may have moved between them.
     """
 
     window: DateWindow
@@ -25,18 +26,18 @@ class OpenWindow:
     of_newest: bool = False
     waiting: bool = False
     pages: int = 0
-    useless_pages: int = 0  # in a row, that brought nothing new
+    useless_pages: int = 0  # in a row without a new conversation
     doubtful: bool = False
     keys: set[int] = field(default_factory=set)
     tokens: set[str] = field(default_factory=set)
 
     @property
     def is_one_page(self) -> bool:
-        """Whether all of the window was read by one request, so that no page could shift."""
+        """Whether one request read the whole window, so that page drift is impossible."""
         return self.pages == 1 and not self.resumed
 
     def take(self, page: Page) -> None:
-        """Note what `page` gave, and whether it looks as if the pages had shifted."""
+        """Record the keys of `page`, and whether it is consistent with the pages before."""
         self.waiting = False
         self.pages += 1
         self.useless_pages = self.useless_pages + 1 if self.keys.issuperset(page.keys) else 0
@@ -46,7 +47,7 @@ class OpenWindow:
         self.keys.update(page.keys)
 
     def go_on(self, page_token: str) -> str | None:
-        """Move to the next page; what is wrong if that would never end, else None."""
+        """Move to the next page; returns a problem if the pages may never end, else None."""
         if page_token in self.tokens:
             return "`nextCursor` came before, so the pages would never end"
         if self.useless_pages > MAX_USELESS_PAGES:

@@ -1,4 +1,4 @@
-"""What: one page of conversations, from the query to its records and what it shows besides.
+"""One page of conversations: the request, and its records and observations.
 
 Facts are from `POST /conversations`.
 """
@@ -15,7 +15,7 @@ from chatislav_source.records.json_decoder import Row
 from chatislav_source.streams.conversations.observations import PageObservations, observe
 from chatislav_source.streams.date_window import DateWindow
 
-MIN_PAGE_SIZE = 12  # conversations; a page this small that still fails will not get better
+MIN_PAGE_SIZE = 12  # conversations; a smaller page would not help
 TRIES_BEFORE_SMALLER_PAGES = 4  # a page that fails this often may be too large
 
 PATH = CONVERSATIONS_PATH
@@ -31,7 +31,7 @@ class PageRequest:
     limit: int
 
     def query(self) -> Row:
-        """The body: dates only, and every filter that has a default is said."""
+        """The body: `from` and `to` as dates, and every filter set explicitly."""
         query: Row = {
             "bot_id": self.bot_id,
             "from": self.window.first_day.isoformat(),
@@ -51,9 +51,9 @@ class PageRequest:
 
 @dataclass(frozen=True)
 class Page:
-    """One page: its records, where the next one is, and what it shows besides.
+    """One page: its records, the token of the next page, and observations.
 
-    `keys` has a hash of each conversation on the page, in order. `is_read_again` tells whether the
+    `keys` has a hash of each session id, in the order of the page. `is_read_again`: whether the
     next sync reads the same days again. `size` is the length of the body in bytes.
     """
 
@@ -69,25 +69,27 @@ class Page:
 
     @property
     def session_ids(self) -> Sequence[str]:
-        """The ids, in order."""
+        """The session ids, in the order of the page."""
         return self.records.session_ids
 
     def digests(self) -> dict[str, bytes]:
-        """By session id, a digest of the conversation; none if the next sync does not compare."""
+        """By session id, a digest of the conversation; empty if the next sync needs none."""
         return self.records.digests if self.is_read_again else {}
 
 
 @dataclass(frozen=True)
 class PageReader:
-    """Reads pages of one bot; windows that reach `digests_from` get digests (None: none does).
+    """Reads pages of one bot.
 
-    In windows from `tail_from` on it is seen what has changed since `started_at`.
+    Pages have digests where their window does not end before `digests_from`; None: no page has.
+    Windows that begin on `newest_from` or later show which conversations changed since
+    `started_at`.
     """
 
     bot_id: int
     zone: tzinfo
     started_at: datetime
-    tail_from: date
+    newest_from: date
     digests_from: date | None
 
     def read(self, request: PageRequest, client: ChatislavClient) -> Page:
@@ -96,18 +98,18 @@ class PageReader:
         Raises:
             ChatislavError: as `ChatislavClient.post` says.
         """
-        smaller_helps = request.limit > MIN_PAGE_SIZE
+        can_shrink = request.limit > MIN_PAGE_SIZE
         response = client.post(
             PATH,
             request.query(),
             str(request),
             lambda body: parse_page(body, self.bot_id, self.zone),
-            tries_if_large=(TRIES_BEFORE_SMALLER_PAGES if smaller_helps else TRIES),
+            tries_if_large=(TRIES_BEFORE_SMALLER_PAGES if can_shrink else TRIES),
         )
         return self.page(request, response)
 
     def page(self, request: PageRequest, response: ApiResponse[ParsedPage]) -> Page:
-        """The page that `response` holds."""
+        """The page in `response`."""
         parsed = response.value
         records = parsed.records(response.read_at)
         return Page(
@@ -115,7 +117,7 @@ class PageReader:
             keys=[hash(session_id) for session_id in records.session_ids],
             next_token=parsed.next_token,
             has_more=parsed.has_more,
-            observations=observe(records, request.window, self.started_at, self.tail_from),
+            observations=observe(records, request.window, self.started_at, self.newest_from),
             is_read_again=self._is_read_again(request.window),
             replaced_characters=parsed.replaced_characters,
             size=response.size,

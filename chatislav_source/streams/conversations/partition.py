@@ -1,7 +1,7 @@
-"""The partition of one bot's conversations: which page to read next, and what a page changes.
+"""The partition of one bot's conversations: which page to read next, and the state after each page.
 
-No HTTP, no clock, no threads. Windows are read newest first, several at once. The newest days are
-read last, because whatever moved while the others were read has its newest activity there.
+No HTTP, no clock, no threads. Windows are read newest first, several in parallel. The newest days
+are read last, because conversations that change while other windows are read move there.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ from chatislav_source.streams.state import State
 
 
 class Phase(Enum):
-    """How far a partition is."""
+    """The progress of a partition."""
 
     RANGES = auto()
-    """The ranges of days are read, window by window."""
+    """Ranges of days are read, window by window."""
     NEWEST = auto()
-    """The newest days are read, and windows of an earlier run that are left."""
+    """The newest days are read, and windows left from an earlier run."""
     VERIFYING = auto()
-    """Windows that drifted are read again; the newest days follow once more."""
+    """Windows that drifted are read again; then the newest days are."""
     DONE = auto()
     FAILED = auto()
-    """Nothing more is read in this run."""
+    """Reading stopped for the rest of the run."""
 
 
 class ConversationsPartition:
-    """Reads what `bot_state[slot]` says is left: the "progress" of a sync, or a "backfill".
+    """Reads the windows left in `bot_state[slot]`: the "progress" of a sync, or a "backfill".
 
-    A backfill reads the newest days only if a window must be checked for drift, and changes nothing
-    else in the state.
+    A backfill reads the newest days only if a window must be checked for page drift. It changes
+    only its own slot, and `again`.
     """
 
     def __init__(self, bot_state: State, slot: str, at_once: int, reader: PageReader) -> None:
@@ -62,7 +62,7 @@ class ConversationsPartition:
         self._slot = slot
         self._newest = NewestDays(DateWindow.parse(progress["tail"]))
         self._open = resumed_windows(progress)
-        is_newest_open = any(read.of_newest for read in self._open)
+        is_newest_open = any(opened.of_newest for opened in self._open)
         self.phase = Phase.NEWEST if is_newest_open else Phase.RANGES
         ranges = state.parsed(progress["todo"])
         days = sum(window.days for window in ranges)
@@ -73,7 +73,7 @@ class ConversationsPartition:
 
     @property
     def done(self) -> bool:
-        """Whether everything was read and the state says so."""
+        """Whether everything was read and the state is final."""
         return self.phase is Phase.DONE
 
     @property
@@ -84,17 +84,19 @@ class ConversationsPartition:
         """The next page to read; None at the end, or while responses must come first."""
         if self.phase in (Phase.DONE, Phase.FAILED):
             return None
-        read = next((read for read in self._open if not read.waiting), None) or self._begin()
-        if read is None:
+        opened = (
+            next((opened for opened in self._open if not opened.waiting), None) or self._begin()
+        )
+        if opened is None:
             return None
-        read.waiting = True
-        # in turn, so that long windows end together, and what is left then can be read at once
-        self._open.remove(read)
-        self._open.append(read)
-        return PageRequest(self.bot_id, read.window, read.page_token, read.limit)
+        opened.waiting = True
+        # round robin, so that long windows end at about the same time
+        self._open.remove(opened)
+        self._open.append(opened)
+        return PageRequest(self.bot_id, opened.window, opened.page_token, opened.limit)
 
     def read(self, request: PageRequest, client: ChatislavClient) -> Page:
-        """The page of `request`, fetched.
+        """Fetch and parse the page of `request`.
 
         Raises:
             ChatislavError: as `ChatislavClient.post` says.
@@ -109,9 +111,9 @@ class ConversationsPartition:
         window = window or self._next_of_newest()
         if window is None:
             return None
-        read = OpenWindow(window, self._retries.page_size(window), of_newest=of_newest)
-        self._open.append(read)
-        return read
+        opened = OpenWindow(window, self._retries.page_size(window), of_newest=of_newest)
+        self._open.append(opened)
+        return opened
 
     def _next_of_newest(self) -> DateWindow | None:
         if self._newest_days_follow() and not self._open:
@@ -128,76 +130,78 @@ class ConversationsPartition:
         """The bot's state after `page`.
 
         Raises:
-            UnexpectedResponseError: the page token came before, or nothing new comes.
+            UnexpectedResponseError: the page token is repeated, or pages have no new rows.
         """
-        read = self._window_of(request)
-        read.take(page)
+        opened = self._window_of(request)
+        opened.take(page)
         self._failures.note_success()
         if page.has_more:
-            self._go_on(request, read, page)
+            self._go_on(request, opened, page)
         else:
-            self._close(read)
-        if read.of_newest:
+            self._close(opened)
+        if opened.of_newest:
             self._verification.drift.observe(page.observations.changed)
         if self._is_sync:
-            seen = state.with_verdict(self.state, page.observations.date_filter)
+            seen = state.with_date_filter(self.state, page.observations.date_filter)
             self.state = state.with_activity(seen, page.observations.last_activity)
         return self._settle()
 
     def _window_of(self, request: PageRequest) -> OpenWindow:
         wanted = (request.window, request.page_token)
-        return next(read for read in self._open if (read.window, read.page_token) == wanted)
+        return next(opened for opened in self._open if (opened.window, opened.page_token) == wanted)
 
-    def _go_on(self, request: PageRequest, read: OpenWindow, page: Page) -> None:
-        problem = read.go_on(page.next_token or "")
+    def _go_on(self, request: PageRequest, opened: OpenWindow, page: Page) -> None:
+        problem = opened.go_on(page.next_token or "")
         if problem:
             raise UnexpectedResponseError(CONVERSATIONS_PATH, str(request), problem)
-        if read.pages == 1:
-            self._queue.sizer.observe_first_page(len(read.keys), read.window.days)
+        if opened.pages == 1:
+            self._queue.sizer.observe_first_page(len(opened.keys), opened.window.days)
 
-    def _close(self, read: OpenWindow) -> None:
-        self._open.remove(read)
-        if read.of_newest:
-            self._newest.close(read, others_open=bool(self._open))
+    def _close(self, opened: OpenWindow) -> None:
+        self._open.remove(opened)
+        if opened.of_newest:
+            self._newest.close(opened, others_open=bool(self._open))
             return
-        self._failures.of_ranges.pop(read.window, None)
-        if not read.resumed:
-            self._queue.sizer.observe_window(len(read.keys), read.window.days)
-        if self._is_read_by_next_sync(read.window) or read.is_one_page:
+        self._failures.of_ranges.pop(opened.window, None)
+        if not opened.resumed:
+            self._queue.sizer.observe_window(len(opened.keys), opened.window.days)
+        if self._is_read_by_next_sync(opened.window) or opened.is_one_page:
             return
-        again = self._verification.drift.close(read)
-        if again and self._verification.drift.gave_up(read.window):
-            self._give_up([read.window])
+        again = self._verification.drift.close(opened)
+        if again and self._verification.drift.gave_up(opened.window):
+            self._give_up([opened.window])
         else:
             self._queue.add(again)
 
     def _is_read_by_next_sync(self, window: DateWindow) -> bool:
-        """Whether the next sync reads every day of `window` again, so that no drift is final."""
+        """Whether the next sync reads every day of `window` again, so that drift needs no check."""
         settled_before = state.day_of(self.state[self._slot]["settled_before"])
         return settled_before is not None and settled_before <= window.first_day
 
     def _give_up(self, windows: list[DateWindow]) -> None:
         self._verification.give_up(windows)
         self.warnings += [
-            f"Bot {self.bot_id}: {window} kept moving while it was read; the next sync reads it "
+            f"Bot {self.bot_id}: {window} kept changing while it was read; the next sync reads it "
             "again."
             for window in windows
         ]
 
     def on_error(self, request: PageRequest, error: ChatislavError) -> State:
-        """The bot's state after a page could not be read: another way is tried, if there is one."""
-        read = self._window_of(request)
-        self._open.remove(read)
-        windows = self._retries.windows_to_try(read, error)
+        """The bot's state after a failed request; its window is queued again if that may help."""
+        opened = self._window_of(request)
+        self._open.remove(opened)
+        windows = self._retries.windows_to_try(opened, error)
         if windows:
-            (self._newest if read.of_newest else self._queue).add(windows)
+            (self._newest if opened.of_newest else self._queue).add(windows)
         else:
-            self._window_failed(read, error)
+            self._window_failed(opened, error)
         return self._settle()
 
-    def _window_failed(self, read: OpenWindow, error: ChatislavError) -> None:
-        self._failures.note_failure(read, self._newest, error)
-        is_rejected = isinstance(error, RequestRejectedError) and not is_token_refused(read, error)
+    def _window_failed(self, opened: OpenWindow, error: ChatislavError) -> None:
+        self._failures.note_failure(opened, self._newest, error)
+        is_rejected = isinstance(error, RequestRejectedError) and not is_token_refused(
+            opened, error
+        )
         if is_rejected or self._failures.are_too_many:
             self._fail(error)
 
@@ -206,7 +210,7 @@ class ConversationsPartition:
         self.phase = Phase.FAILED
 
     def abort(self, error: ChatislavError) -> None:
-        """Read no more of this bot in this run."""
+        """Stop the partition for the rest of the run."""
         self._fail(error)
         self.state = self._with_error()
 
@@ -215,9 +219,9 @@ class ConversationsPartition:
         return {**self.state, "error": error} if self._is_sync else self.state
 
     def _settle(self) -> State:
-        """The state to remember; where everything is read, the one at the end."""
-        is_through = self._queue.is_empty and not self._open and not self._newest.is_left
-        if is_through and not self._newest_days_follow() and not self.error:
+        """The checkpoint; the final state if everything was read."""
+        is_all_read = self._queue.is_empty and not self._open and not self._newest.is_left
+        if is_all_read and not self._newest_days_follow() and not self.error:
             self._end_round()
         if not self.done:
             self.state = {**self._with_error(), self._slot: self._progress()}
@@ -244,26 +248,28 @@ class ConversationsPartition:
         )
 
     def _progress(self) -> State:
-        # what the first pages of the newest days showed is not kept, so they are read as a whole
-        fresh = [read.window for read in self._open if not (read.page_token or read.of_newest)]
+        # observations of earlier pages are not stored, so the newest days are read from page 1
+        fresh = [
+            opened.window for opened in self._open if not (opened.page_token or opened.of_newest)
+        ]
         failed, again = self._failures.of_ranges, self._verification.again
         unverified = self._verification.drift.unverified
         return {
             **self.state[self._slot],
             "todo": _texts(merged([*self._queue.left, *fresh, *failed, *again])),
-            "open": [_resumable(read) for read in self._open if self._is_resumable(read)],
+            "open": [_resumable(opened) for opened in self._open if self._is_resumable(opened)],
             "unverified": _texts(unverified),
         }
 
-    def _is_resumable(self, read: OpenWindow) -> bool:
-        if read.page_token is None:
+    def _is_resumable(self, opened: OpenWindow) -> bool:
+        if opened.page_token is None:
             return False
-        is_all_newest = read.window == self._newest.window
-        return not read.of_newest or (is_all_newest and not self._verification.drift.unverified)
+        is_all_newest = opened.window == self._newest.window
+        return not opened.of_newest or (is_all_newest and not self._verification.drift.unverified)
 
 
 def resumed_windows(progress: State) -> list[OpenWindow]:
-    """The windows that an earlier run had under way, each to go on after its page token."""
+    """The windows that an earlier run had open, each at its page token."""
     return [
         OpenWindow(
             DateWindow.parse(entry["window"]),
@@ -276,8 +282,8 @@ def resumed_windows(progress: State) -> list[OpenWindow]:
     ]
 
 
-def _resumable(read: OpenWindow) -> State:
-    return {"window": str(read.window), "page_token": read.page_token, "limit": read.limit}
+def _resumable(opened: OpenWindow) -> State:
+    return {"window": str(opened.window), "page_token": opened.page_token, "limit": opened.limit}
 
 
 def _texts(windows: Iterable[DateWindow]) -> list[str]:

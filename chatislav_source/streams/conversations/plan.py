@@ -1,4 +1,4 @@
-"""What a run reads of one bot's conversations, planned from its options and the stored state."""
+"""Plans which conversations of one bot a run reads, from the config and the stored state."""
 
 from __future__ import annotations
 
@@ -14,96 +14,96 @@ from chatislav_source.streams.state import State, warn_unused
 
 
 def conversations_partition(
-    stored: Any, bot_id: int, options: SyncConfig, trusted: bool = True
+    stored: Any, bot_id: int, config: SyncConfig, trusted: bool = True
 ) -> ConversationsPartition:
-    """The partition that brings one bot's conversations up to date, or continues to.
+    """The partition of one bot's conversations: a sync or a backfill, new or continued.
 
-    Unless the state is `trusted`, what it says of the rows in the tables is ignored.
+    The digests in the state are ignored unless it is `trusted` to match the tables.
     """
-    known, problem = state.restored(stored, bot_id, options.base_url, options.now)
+    known, problem = state.restored(stored, bot_id, config.base_url, config.now)
     warn_unused(problem, bot_id)
-    if options.is_backfill:
+    if config.is_backfill:
         slot = "backfill"
-        if known[slot] is None or known[slot]["range"] != options.backfill_range:
-            known = begun_backfill(known, options)
+        if known[slot] is None or known[slot]["range"] != config.backfill_range:
+            known = begun_backfill(known, config)
     else:
         slot = "progress"
         known = known if trusted else {**known, "digests": ""}
-        known = begun_sync(known, options) if known[slot] is None else _extended(known, options)
+        known = begun_sync(known, config) if known[slot] is None else _extended(known, config)
     progress = known[slot]
     settled_before = state.day_of(progress["settled_before"])
     reader = PageReader(
         bot_id,
-        options.api_zone,
+        config.api_zone,
         utc_instant(progress["started_at"]),
         DateWindow.parse(progress["tail"]).first_day,
-        # what the last sync remembered is compared, however old it is
+        # every row is compared with the digests of the last sync, however old
         date.min if settled_before and known["digests"] else settled_before,
     )
-    return ConversationsPartition(known, slot, options.max_concurrency, reader)
+    return ConversationsPartition(known, slot, config.max_concurrency, reader)
 
 
-def begun_sync(known: State, options: SyncConfig) -> State:
+def begun_sync(known: State, config: SyncConfig) -> State:
     """The state with a sync that starts now: all days not loaded yet, and the lookback."""
-    first_day = first_day_of_sync(known, options)
-    started = options.now.date()
-    tail_from = max(first_day, started - timedelta(days=ZONE_MARGIN_DAYS))
-    lookback = timedelta(days=state.lookback_days(known, options.lookback_days))
-    settled_before = min(tail_from, started - lookback)
-    ranges = [*_earlier(known, options), *state.parsed(known["again"])]
+    first_day = first_day_of_sync(known, config)
+    started = config.now.date()
+    newest_from = max(first_day, started - timedelta(days=ZONE_MARGIN_DAYS))
+    lookback = timedelta(days=state.lookback_days(known, config.lookback_days))
+    settled_before = min(newest_from, started - lookback)
+    ranges = [*_earlier(known, config), *state.parsed(known["again"])]
     if not ranges and first_day >= settled_before and _is_small(known, first_day, started):
-        tail_from = first_day  # all of it is read again by the next sync, and in one request
-    elif first_day < tail_from:
-        ranges.append(DateWindow(first_day, tail_from - ONE_DAY))
-    tail = DateWindow(tail_from, None)
+        newest_from = first_day  # one request reads all of it, and the next sync reads it again
+    elif first_day < newest_from:
+        ranges.append(DateWindow(first_day, newest_from - ONE_DAY))
+    newest = DateWindow(newest_from, None)
     return {
         **known,
-        "progress": state.begun(options.now, merged(ranges), tail, settled_before),
-        "loaded_from": min(filter(None, (known["loaded_from"], _loaded_from(known, options)))),
+        "progress": state.begun(config.now, merged(ranges), newest, settled_before),
+        "loaded_from": min(filter(None, (known["loaded_from"], _loaded_from(known, config)))),
         "error": None,
     }
 
 
-def first_day_of_sync(known: State, options: SyncConfig) -> date:
+def first_day_of_sync(known: State, config: SyncConfig) -> date:
     """The first day to read: the start date, or after a sync the first day of the lookback.
 
-    What the last sync left to this one is read whatever the lookback is now.
+    Days that the last sync left unsettled are included, even if the lookback got shorter.
     """
     if known["watermark"] is None:
-        return options.start_date
-    lookback = state.lookback_days(known, options.lookback_days)
+        return config.start_date
+    lookback = state.lookback_days(known, config.lookback_days)
     first_day = utc_instant(known["watermark"]).subtract(days=lookback).date()
     left = state.day_of(known["reread_from"])
     loaded_from = date.fromisoformat(known["loaded_from"])
     return max(loaded_from, min(first_day, left) if left else first_day)
 
 
-def _loaded_from(known: State, options: SyncConfig) -> str | None:
-    is_asked = known["loaded_from"] is None or options.start_date_given
-    return options.start_date.isoformat() if is_asked else None
+def _loaded_from(known: State, config: SyncConfig) -> str | None:
+    is_set = known["loaded_from"] is None or config.start_date_given
+    return config.start_date.isoformat() if is_set else None
 
 
-def _earlier(known: State, options: SyncConfig) -> list[DateWindow]:
-    """Days before those ever loaded, where a start date asks for them."""
-    if known["watermark"] is None or not options.start_date_given:
+def _earlier(known: State, config: SyncConfig) -> list[DateWindow]:
+    """Days from a given start date to the first loaded day; empty without an earlier date."""
+    if known["watermark"] is None or not config.start_date_given:
         return []
     loaded_from = date.fromisoformat(known["loaded_from"])
-    if options.start_date >= loaded_from:
+    if config.start_date >= loaded_from:
         return []
-    return [DateWindow(options.start_date, loaded_from - ONE_DAY)]
+    return [DateWindow(config.start_date, loaded_from - ONE_DAY)]
 
 
-def _extended(known: State, options: SyncConfig) -> State:
-    """A sync under way, with the days before it where the start date was moved back since."""
+def _extended(known: State, config: SyncConfig) -> State:
+    """A sync under way, extended to a start date that was moved back since it began."""
     loaded_from = date.fromisoformat(known["loaded_from"])
-    if not options.start_date_given or options.start_date >= loaded_from:
+    if not config.start_date_given or config.start_date >= loaded_from:
         return known
     progress = known["progress"]
-    earlier = DateWindow(options.start_date, loaded_from - ONE_DAY)
+    earlier = DateWindow(config.start_date, loaded_from - ONE_DAY)
     todo = merged([*state.parsed(progress["todo"]), earlier])
     return {
         **known,
-        "loaded_from": options.start_date.isoformat(),
+        "loaded_from": config.start_date.isoformat(),
         "progress": {**progress, "todo": [str(window) for window in todo]},
     }
 
@@ -113,12 +113,12 @@ def _is_small(known: State, first_day: date, last_day: date) -> bool:
     return window_sizer.fits_one_window(known["rows_per_day"], days)
 
 
-def begun_backfill(known: State, options: SyncConfig) -> State:
+def begun_backfill(known: State, config: SyncConfig) -> State:
     """The state with a backfill that starts now; nothing else in it changes."""
-    today = options.now.date()
-    last_day = min(options.end_date or today, today + timedelta(days=ZONE_MARGIN_DAYS))
-    # read only where days are seen to move: what left them is among the newest
-    tail = DateWindow(max(today - ONE_DAY, options.start_date), None)
-    todo = [DateWindow(options.start_date, last_day)]
-    progress = state.begun(options.now, todo, tail)
-    return {**known, "backfill": {**progress, "range": options.backfill_range}}
+    today = config.now.date()
+    last_day = min(config.end_date or today, today + timedelta(days=ZONE_MARGIN_DAYS))
+    # read only if a window may have drifted: what left it is among the newest days
+    newest = DateWindow(max(today - ONE_DAY, config.start_date), None)
+    todo = [DateWindow(config.start_date, last_day)]
+    progress = state.begun(config.now, todo, newest)
+    return {**known, "backfill": {**progress, "range": config.backfill_range}}

@@ -1,4 +1,4 @@
-"""What is kept of one bot's conversations between runs, as pure functions of plain dicts."""
+"""The stored state of one bot's conversations, as pure functions of plain dicts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from chatislav_source.streams.state import (
     without_seal,
 )
 
-CLOCK_MARGIN_SECONDS = 900  # seconds; how far our clock and the API's may be apart
+CLOCK_MARGIN_SECONDS = 900  # seconds; the largest difference between our clock and the API's
 
 DAY = date.fromisoformat
 WINDOWS = list_of(DateWindow.parse)
@@ -47,15 +47,15 @@ FORMAT = StateFormat(
         "watermark": Field(
             None, optional(utc_instant), "Every change before it is loaded; null before a sync."
         ),
-        "loaded_from": Field(None, optional(DAY), "The first day that was ever asked for."),
-        "last_activity": Field(None, optional(utc_instant), "The highest one seen."),
+        "loaded_from": Field(None, optional(DAY), "The first day that any sync was to load."),
+        "last_activity": Field(None, optional(utc_instant), "The latest in any response."),
         "date_filter": Field(
             "unknown",
             one_of("unknown", "activity", "created"),
-            "The date that from/to were seen to filter on.",
+            "The date that from/to filter on, as far as rows prove it.",
         ),
         "rows_per_day": Field(
-            None, optional(of_type(int, float)), "Conversations a day; only sizes windows."
+            None, optional(of_type(int, float)), "Conversations per day; only used to size windows."
         ),
         "reread_from": Field(
             None,
@@ -63,12 +63,12 @@ FORMAT = StateFormat(
             "The first day that the next sync reads again, whatever its lookback is by then.",
         ),
         "again": Field(
-            [], WINDOWS, "Windows that moved while they were read; the next sync reads them again."
+            [], WINDOWS, "Windows that drifted in this sync; the next sync reads them again."
         ),
         "digests": Field(
             "",
             partial(base64.b64decode, validate=True),
-            "What the tables hold of the lookback, so that unchanged rows are not written again.",
+            "Digests of loaded rows in the lookback, so that unchanged rows are not written again.",
         ),
         "progress": Field(
             None, optional(record(**PROGRESS)), "The sync under way, see `begun`; null if none."
@@ -76,7 +76,7 @@ FORMAT = StateFormat(
         "backfill": Field(
             None,
             optional(record(**PROGRESS, range=DateWindow.parse)),
-            "The same of a backfill under way, with its range.",
+            "The progress of a backfill under way, with its range; null if none.",
         ),
         "error": Field(
             None, optional(of_type(str)), "The last sync's error; null if it ended well."
@@ -92,17 +92,17 @@ def fresh(bot_id: int, api: str) -> State:
 
 
 def restored(stored: Any, bot_id: int, api: str, now: datetime) -> tuple[State, str | None]:
-    """`stored` in today's version; or a fresh state, and why the stored one cannot be used.
+    """`stored` in the current version; or a fresh state, and why `stored` is not used.
 
-    To read everything again is slow but correct; a wrong watermark would lose rows unnoticed.
+    Reading everything again is slow but correct; a wrong watermark would lose rows silently.
     """
-    # pendulum reckons right only with zones of its own: with others the sum has no zone
+    # pendulum adds correctly only with its own time zones: with others the sum has no zone
     latest = pendulum.instance(now).in_timezone("UTC").add(seconds=CLOCK_MARGIN_SECONDS)
     return FORMAT.restored(stored, bot_id, api, partial(_range_problem, latest))
 
 
 def _range_problem(latest: pendulum.DateTime, known: State) -> str | None:
-    """Which value of a state cannot be true, as it is after `latest`; else None."""
+    """Which value of a state is impossible, as it is later than `latest`; else None."""
     under_way = [each for each in (known["progress"], known["backfill"]) if each]
     if known["watermark"] is not None and utc_instant(known["watermark"]) > latest:
         return "its watermark is in the future"
@@ -112,29 +112,29 @@ def _range_problem(latest: pendulum.DateTime, known: State) -> str | None:
         is_future = DAY(known["loaded_from"]) > latest.add(days=ZONE_MARGIN_DAYS).date()
         return "its first day is in the future" if is_future else None
     if known["watermark"] or known["progress"]:
-        return "it does not say from which day on it is loaded"
+        return "its first day is missing"
     return None
 
 
 def begun(
     started_at: datetime,
     todo: Iterable[DateWindow],
-    tail: DateWindow,
+    newest: DateWindow,
     settled_before: date | None = None,
 ) -> State:
     """The progress of a sync that starts now.
 
-    `todo` are the windows not yet begun, `open` those under way with their page token, `unverified`
-    those read page by page that a conversation may have left meanwhile, `tail` the newest days,
-    which are read last, because what moved is found there. Windows that end before
-    `settled_before` are not read again by the next sync; null if none is.
+    `todo` are the windows not yet begun, `open` those begun, with their page token, `unverified`
+    those read in several pages and not yet checked for page drift. `tail` is the newest days, which
+    are read last. The next sync does not read windows that end before `settled_before`; null in a
+    backfill.
     """
     return {
         "started_at": utc_text(started_at),
         "todo": [str(window) for window in todo],
         "open": [],
         "unverified": [],
-        "tail": str(tail),
+        "tail": str(newest),
         "settled_before": str(settled_before) if settled_before else None,
     }
 
@@ -155,38 +155,38 @@ def finished(state: State, rows_per_day: float | None, again: Iterable[DateWindo
 
 
 def backfilled(state: State, again: Iterable[DateWindow]) -> State:
-    """The state after a backfill: as it was, but for windows that moved through all of it."""
+    """The state after a backfill: unchanged, except for windows that never stopped drifting."""
     later = merged([*parsed(state["again"]), *again])
     return {**state, "backfill": None, "again": [str(window) for window in later]}
 
 
 def with_activity(state: State, last_activity: datetime | None) -> State:
-    """The state with the highest last activity seen."""
+    """The state with the latest activity of all responses so far."""
     if last_activity is None:
         return state
     seen = utc_text(last_activity)  # as text, instants sort in the same order
     return {**state, "last_activity": max(seen, state["last_activity"] or "")}
 
 
-def with_verdict(state: State, evidence: str | None) -> State:
-    """The state with what a page showed of the date filter; contradictions make it unknown."""
+def with_date_filter(state: State, shown: str | None) -> State:
+    """The state after a page proved the date filter `shown`; contradictions make it unknown."""
     known = state["date_filter"]
-    if evidence is None or evidence == known:
+    if shown is None or shown == known:
         return state
-    return {**state, "date_filter": evidence if known == "unknown" else "unknown"}
+    return {**state, "date_filter": shown if known == "unknown" else "unknown"}
 
 
-def lookback_days(state: State, asked: int | None) -> int:
-    """Days before the last sync that are read again: what was asked, else what is safe."""
-    if asked is not None:
-        return asked
+def lookback_days(state: State, configured: int | None) -> int:
+    """Days before the last sync that are read again: configured, or the default."""
+    if configured is not None:
+        return configured
     if state["date_filter"] == "activity":
         return LOOKBACK_DAYS_BY_ACTIVITY
     return LOOKBACK_DAYS
 
 
 def parsed(windows: Iterable[str]) -> list[DateWindow]:
-    """Windows as they are kept in a state.
+    """The windows that a state stores as texts.
 
     Raises:
         ValueError: one of them is not a window.
@@ -195,5 +195,5 @@ def parsed(windows: Iterable[str]) -> list[DateWindow]:
 
 
 def day_of(text: str | None) -> date | None:
-    """A day as it is kept in a state; None for none."""
+    """The day that a state stores as text; None for None."""
     return date.fromisoformat(text) if text else None

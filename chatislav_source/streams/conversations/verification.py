@@ -1,4 +1,4 @@
-"""Rounds of verification: windows that drifted are read again, until the newest days are quiet."""
+"""Rounds of verification: windows that drifted are read again, until no more drift is found."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from chatislav_source.streams.conversations.newest_days import NewestDays
 from chatislav_source.streams.conversations.page_drift import PageDriftDetector
 from chatislav_source.streams.date_window import DateWindow, merged
 
-MAX_VERIFICATIONS = 3  # rounds of reading again what conversations moved out of
+MAX_VERIFICATIONS = 3  # rounds in one sync
 
 
 class Verification:
-    """Decides after each round whether another is needed; what never settles is left as `again`."""
+    """Decides after each round whether another is needed; keeps windows that never settle."""
 
     def __init__(self, unverified: Iterable[DateWindow]) -> None:
         self.drift = PageDriftDetector(unverified)
@@ -21,19 +21,19 @@ class Verification:
 
     @property
     def again(self) -> list[DateWindow]:
-        """Windows that kept moving in this sync; the next one reads them again."""
+        """Windows given up in this sync; the next sync reads them again."""
         return merged(self._again)
 
     def end_round(self, newest: NewestDays) -> tuple[bool, list[DateWindow]]:
         """Whether another round is needed, and the windows that drifted in this one.
 
-        Without another round these windows are given up.
+        If no other round follows, the caller must give these windows up.
         """
         drifted = self.drift.pop_drifted()
         if drifted:
             newest.found_drift()
-        may_mislead = bool(self.drift.unverified) and newest.may_mislead
-        is_needed = bool(drifted) or may_mislead
+        may_miss_rows = bool(self.drift.unverified) and newest.may_miss_rows
+        is_needed = bool(drifted) or may_miss_rows
         if is_needed and self._rounds < MAX_VERIFICATIONS:
             self._rounds += 1
             return True, drifted

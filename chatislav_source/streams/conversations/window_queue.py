@@ -1,4 +1,4 @@
-"""The windows of a partition that are still to be read, and how large the next one is."""
+"""The windows of a partition that have not begun yet, and the size of the next one."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from chatislav_source.streams.date_window import DateWindow
 
 
 class WindowQueue:
-    """Cuts ranges of days into windows, newest first; windows to read again go before."""
+    """Cuts ranges of days into windows, newest first; windows to read again come before them."""
 
     def __init__(self, ranges: Iterable[DateWindow], sizer: WindowSizer) -> None:
         self._ranges = list(ranges)
-        self._windows: deque[DateWindow] = deque()  # to be read as they are, not cut or joined
+        self._windows: deque[DateWindow] = deque()  # not resized
         self.sizer = sizer
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is left to begin."""
+        """Whether no day is left to begin."""
         return not (self._windows or self._ranges)
 
     @property
     def left(self) -> list[DateWindow]:
-        """All days that are left to begin."""
+        """The windows and ranges that have not begun yet."""
         return [*self._ranges, *self._windows]
 
     def add(self, windows: Iterable[DateWindow]) -> None:
-        """Have these windows read as they are."""
+        """Add windows to read without resizing them."""
         self._windows.extend(windows)
 
     def pop(self) -> DateWindow | None:

@@ -1,4 +1,4 @@
-"""What is tried when a page of a window cannot be read: smaller pages, the window again, halves."""
+"""Retries after a page of a window failed: smaller pages, the same window again, or its halves."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from chatislav_source.streams.date_window import DateWindow
 
 MAX_PAGE_SIZE = 100  # conversations; the API allows 1 to 100
 MAX_TOKEN_RESTARTS = 5  # of one window whose page token is refused
-MAX_FAILED_WINDOWS = 3  # in a row: then it is not the window
+MAX_FAILED_WINDOWS = 3  # in a row; then the cause is not the window
 TOKEN_REFUSALS = frozenset({400, 404, 410, 422})
 
 
 class WindowRetries:
-    """Per window, the page size that is used and how often it was begun again."""
+    """Per window, its page size and how often it was restarted."""
 
     def __init__(self) -> None:
-        self.one_at_a_time = False  # page tokens expire before windows that share them end
+        self.one_at_a_time = False  # page tokens expire before windows read in parallel end
         self._page_sizes: dict[DateWindow, int] = {}
         self._restarts: dict[DateWindow, int] = {}
 
@@ -26,28 +26,28 @@ class WindowRetries:
         """Conversations per page of this window."""
         return self._page_sizes.get(window, MAX_PAGE_SIZE)
 
-    def windows_to_try(self, read: OpenWindow, error: ChatislavError) -> list[DateWindow]:
-        """The windows to read instead after `error`; none where nothing is left to try."""
+    def windows_to_try(self, opened: OpenWindow, error: ChatislavError) -> list[DateWindow]:
+        """The windows to read after `error`; empty if no retry is left."""
         if isinstance(error, RequestRejectedError):
-            return self._restarted(read) if is_token_refused(read, error) else []
-        if isinstance(error, RetriesExhaustedError) and self._shrink_pages(read, error):
-            return [read.window]
+            return self._restarted(opened) if is_token_refused(opened, error) else []
+        if isinstance(error, RetriesExhaustedError) and self._shrink_pages(opened, error):
+            return [opened.window]
         return []
 
-    def _restarted(self, read: OpenWindow) -> list[DateWindow]:
-        """An expired token costs the pages of its window again; smaller windows need fewer."""
-        restarts = self._restarts.get(read.window, 0) + (0 if read.resumed else 1)
-        self._restarts[read.window] = restarts
+    def _restarted(self, opened: OpenWindow) -> list[DateWindow]:
+        """Restart the window; from the second time on in halves, which need fewer pages."""
+        restarts = self._restarts.get(opened.window, 0) + (0 if opened.resumed else 1)
+        self._restarts[opened.window] = restarts
         self.one_at_a_time = restarts > 1
         if restarts > MAX_TOKEN_RESTARTS:
             return []
-        return read.window.halves() if restarts > 1 else [read.window]
+        return opened.window.halves() if restarts > 1 else [opened.window]
 
-    def _shrink_pages(self, read: OpenWindow, error: RetriesExhaustedError) -> bool:
-        """Halve the pages of a window whose pages may be too large or too slow to be had."""
-        if not error.size_may_be_why or read.limit <= MIN_PAGE_SIZE:
+    def _shrink_pages(self, opened: OpenWindow, error: RetriesExhaustedError) -> bool:
+        """Halve the page size of a window if its pages may be too large; returns whether it did."""
+        if not error.size_may_be_why or opened.limit <= MIN_PAGE_SIZE:
             return False
-        self._page_sizes[read.window] = max(read.limit // 2, MIN_PAGE_SIZE)
+        self._page_sizes[opened.window] = max(opened.limit // 2, MIN_PAGE_SIZE)
         return True
 
 
@@ -60,20 +60,20 @@ class WindowFailures:
 
     @property
     def are_too_many(self) -> bool:
-        """Whether it is not the windows that fail."""
+        """Whether so many failed in a row that the cause is not the window."""
         return self._in_a_row >= MAX_FAILED_WINDOWS
 
     def note_success(self) -> None:
-        """A page was read."""
+        """Note that a page was read."""
         self._in_a_row = 0
 
-    def note_failure(self, read: OpenWindow, newest: NewestDays, error: ChatislavError) -> None:
-        """A window could not be read."""
-        failed = newest.failed if read.of_newest else self.of_ranges
-        failed[read.window] = error
+    def note_failure(self, opened: OpenWindow, newest: NewestDays, error: ChatislavError) -> None:
+        """Note that a window could not be read."""
+        failed = newest.failed if opened.of_newest else self.of_ranges
+        failed[opened.window] = error
         self._in_a_row += 1
 
 
-def is_token_refused(read: OpenWindow, error: RequestRejectedError) -> bool:
-    """Whether it may be the page token that is refused, and not the request as such."""
-    return read.page_token is not None and error.status in TOKEN_REFUSALS
+def is_token_refused(opened: OpenWindow, error: RequestRejectedError) -> bool:
+    """Whether the API may have rejected the page token rather than the request."""
+    return opened.page_token is not None and error.status in TOKEN_REFUSALS

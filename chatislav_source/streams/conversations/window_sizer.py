@@ -1,19 +1,19 @@
-"""How many conversations a day holds, so that a window is some pages long."""
+"""The number of days in a window, so that it has about `ROWS_PER_WINDOW` conversations."""
 
 from __future__ import annotations
 
 from math import ceil
 
-ROWS_PER_WINDOW = 1000  # rows; ten pages: windows stay parallel, and a restart stays cheap
-FIRST_WINDOW_DAYS = 8  # days; few requests if an unknown bot is quiet, enough at once if not
-MAX_WINDOW_DAYS = 32  # days; a month with its margins is one window for a quiet bot
+ROWS_PER_WINDOW = 1000  # ten pages: several windows run in parallel, and a restart is cheap
+FIRST_WINDOW_DAYS = 8  # for a bot without earlier syncs
+MAX_WINDOW_DAYS = 32  # a month and a day: one window for a bot with few rows
 
 
 class WindowSizer:
-    """Learns from windows how many days the next one should have, `window_days`."""
+    """Estimates from earlier windows how many days the next one should have, `window_days`."""
 
     def __init__(self, rows_per_day: float | None, days: int, at_once: int) -> None:
-        """`days` are to be read, `at_once` requests may be in flight."""
+        """`days` to read in all; `at_once` requests may be in flight."""
         first = first_window_days(days, at_once)
         self.window_days = first if rows_per_day is None else days_for(rows_per_day)
         self._most = rows_per_day or 0.0
@@ -22,21 +22,21 @@ class WindowSizer:
 
     @property
     def is_high(self) -> bool:
-        """Whether some day is known to hold as much as a window should."""
+        """Whether some day has at least as many conversations as a window should."""
         return days_for(self._most) == 1
 
     @property
     def rows_per_day(self) -> float | None:
-        """Conversations a day on average; None if no window was read from its first page on."""
+        """Average conversations per day; None if no window was read from its first page on."""
         return self._rows / self._days if self._days else None
 
     def observe_first_page(self, rows: int, days: int) -> None:
-        """A window of `days` holds more than the `rows` of its first page."""
+        """Note that a window of `days` has more than the `rows` of its first page."""
         self._most = max(self._most, rows / days)
         self.window_days = min(self.window_days, days_for(rows / days))
 
     def observe_window(self, rows: int, days: int) -> None:
-        """A window of `days` is through; the next may be up to four times as long."""
+        """Note that a complete window of `days` had `rows`; the next has at most `4 * days`."""
         self._most = max(self._most, rows / days)
         self._rows += rows
         self._days += days
@@ -44,9 +44,10 @@ class WindowSizer:
 
 
 def first_window_days(days: int, at_once: int) -> int:
-    """Days of the first windows of an unknown bot that has `days` to read.
+    """Days per window for a bot without earlier syncs that has `days` to read.
 
-    Up to a month is begun as a whole, where that takes windows of at most twice the usual length.
+    A range of up to `MAX_WINDOW_DAYS` is read in `at_once` parallel windows, if these have at most
+    twice the usual length.
     """
     usual = FIRST_WINDOW_DAYS
     if days > MAX_WINDOW_DAYS:
@@ -55,11 +56,11 @@ def first_window_days(days: int, at_once: int) -> int:
 
 
 def days_for(rows_per_day: float) -> int:
-    """Days whose conversations make up a window."""
+    """Days that have `ROWS_PER_WINDOW` conversations, between 1 and `MAX_WINDOW_DAYS`."""
     most = MAX_WINDOW_DAYS
     return max(1, min(most, int(ROWS_PER_WINDOW / rows_per_day))) if rows_per_day else most
 
 
 def fits_one_window(rows_per_day: float | None, days: int) -> bool:
-    """Whether so many days hold at most a window's conversations; no if it is not known."""
+    """Whether `days` have at most `ROWS_PER_WINDOW` conversations; False if it is not known."""
     return rows_per_day is not None and rows_per_day * days <= ROWS_PER_WINDOW

@@ -1,4 +1,4 @@
-"""Runs of one bot's analytics in memory: what a sync requests, and what becomes of it."""
+"""Runs of one bot's analytics in memory: the requests of a sync, and its partition at the end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def day(number: int) -> date:
 def requests_of(
     state: State, today: date = TODAY, channels: tuple[str, ...] = ("all",)
 ) -> list[DayRequest]:
-    """What a sync asks for, from the first day on."""
+    """The requests of a sync, from the first day on."""
     return sync_requests(state, channels, "UTC", (FIRST_DAY, today), today, 7)
 
 
@@ -34,7 +34,7 @@ def partition_of(state: State, requests: list[DayRequest]) -> AnalyticsPartition
 
 
 def run(state: State, today: date, failing: set[date], at_once: int = 3) -> AnalyticsPartition:
-    """Read what a sync reads on that day, with several requests in flight."""
+    """The partition after a sync on the day `today`, with `at_once` requests in flight."""
     partition = partition_of(state, requests_of(state, today, ("all", "viber")))
     in_flight: list[DayRequest] = []
     while True:

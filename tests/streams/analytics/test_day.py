@@ -1,4 +1,4 @@
-"""The totals of one day: its request, its row, and no total under another day's name."""
+"""The totals of one day: request, response and row; totals of another day are refused."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ GOOD: dict[str, Any] = {
 }
 
 
-def answered(
-    value: dict[str, Any], needs_cleaning: bool = False
+def response_of(
+    value: dict[str, Any], needs_sanitizing: bool = False
 ) -> ApiResponse[tuple[dict[str, Any], bool]]:
-    """An answer as the client gives it."""
-    return ApiResponse((value, needs_cleaning), size=2, tries=2, read_at=READ_AT)
+    """A response as the client returns it."""
+    return ApiResponse((value, needs_sanitizing), size=2, tries=2, read_at=READ_AT)
 
 
-def test_a_day_is_asked_for_from_itself_to_itself() -> None:
+def test_a_request_has_the_same_day_as_from_and_to() -> None:
     assert REQUEST.query() == {
         "bot_id": 123,
         "from": "2026-06-01",
@@ -53,7 +53,7 @@ def test_a_day_is_asked_for_from_itself_to_itself() -> None:
         pytest.param({"new": 1}, id="a new field"),
     ],
 )
-def test_an_echo_of_the_request_is_believed(changed: dict[str, Any]) -> None:
+def test_a_response_for_the_bot_and_day_of_the_request_is_used(changed: dict[str, Any]) -> None:
     assert REQUEST.problem(GOOD | changed) is None
 
 
@@ -70,19 +70,19 @@ def test_an_echo_of_the_request_is_believed(changed: dict[str, Any]) -> None:
         ({"analytics": []}, "analytics"),
     ],
 )
-def test_an_echo_of_something_else_is_not(changed: dict[str, Any], says: str) -> None:
+def test_a_response_for_another_bot_or_day_is_refused(changed: dict[str, Any], says: str) -> None:
     assert f"`{says}`" in (REQUEST.problem(GOOD | changed) or "")
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_an_echo_that_is_missing_is_not_believed(name: str) -> None:
-    answer = {key: value for key, value in GOOD.items() if key != name}
+def test_a_response_without_bot_or_day_is_refused(name: str) -> None:
+    response = {key: value for key, value in GOOD.items() if key != name}
 
-    assert f"`{name}`" in (REQUEST.problem(answer) or "")
+    assert f"`{name}`" in (REQUEST.problem(response) or "")
 
 
-def test_a_day_becomes_one_row_under_the_names_that_were_asked_for() -> None:
-    read = DayReader({}).parse(REQUEST, answered(GOOD))
+def test_a_day_becomes_one_row_with_the_values_of_the_request() -> None:
+    read = DayReader({}).parse(REQUEST, response_of(GOOD))
 
     assert read.totals is not None
     row = analytics_rows([read.totals]).to_pylist()[0]
@@ -92,11 +92,11 @@ def test_a_day_becomes_one_row_under_the_names_that_were_asked_for() -> None:
     assert (read.tries, read.replaced_characters) == (2, 0)
 
 
-def test_a_day_that_is_loaded_just_so_gives_no_row() -> None:
-    first = DayReader({}).parse(REQUEST, answered(GOOD))
+def test_a_day_whose_totals_are_loaded_already_has_no_row() -> None:
+    first = DayReader({}).parse(REQUEST, response_of(GOOD))
     loaded = {REQUEST.series: {"2026-06-01": first.digest}}
 
-    again = DayReader(loaded).parse(REQUEST, answered(deepcopy(GOOD)))
+    again = DayReader(loaded).parse(REQUEST, response_of(deepcopy(GOOD)))
 
     assert (again.totals, again.digest) == (None, first.digest)
 
@@ -109,7 +109,7 @@ def test_a_day_that_is_loaded_just_so_gives_no_row() -> None:
         pytest.param(
             DayRequest(123, FIRST_DAY, "all", "Europe/Belgrade", is_final=False),
             GOOD,
-            id="another finality",
+            id="final now",
         ),
         pytest.param(
             DayRequest(123, FIRST_DAY, "viber", "Europe/Belgrade", is_final=True),
@@ -121,26 +121,26 @@ def test_a_day_that_is_loaded_just_so_gives_no_row() -> None:
 def test_a_day_that_differs_in_anything_is_written_again(
     request_: DayRequest, value: dict[str, Any]
 ) -> None:
-    first = DayReader({}).parse(REQUEST, answered(GOOD))
+    first = DayReader({}).parse(REQUEST, response_of(GOOD))
     loaded = {REQUEST.series: {"2026-06-01": first.digest}}
 
-    again = DayReader(loaded).parse(request_, answered(value))
+    again = DayReader(loaded).parse(request_, response_of(value))
 
     assert again.totals is not None
 
 
-def test_unstorable_signs_are_replaced_and_counted() -> None:
+def test_unstorable_characters_are_replaced_and_counted() -> None:
     value = GOOD | {"companyId": "a\0b"}
 
-    read = DayReader({}).parse(REQUEST, answered(value, needs_cleaning=True))
+    read = DayReader({}).parse(REQUEST, response_of(value, needs_sanitizing=True))
 
     assert read.totals is not None
     assert analytics_rows([read.totals])["company_id"].to_pylist() == ["a\ufffdb"]
     assert read.replaced_characters == 1
 
 
-def test_words_are_not_in_a_repr() -> None:
-    read = DayReader({}).parse(REQUEST, answered(GOOD | {"companyId": "Pekara Sunce"}))
+def test_a_repr_has_no_text_of_the_response() -> None:
+    read = DayReader({}).parse(REQUEST, response_of(GOOD | {"companyId": "Pekara Sunce"}))
 
     assert "Sunce" not in repr(read)
 
@@ -171,7 +171,7 @@ def test_the_totals_of_a_day_come_from_the_api(client: ChatislavClient, api: San
 
 
 @pytest.mark.parametrize("name", ["from", "to", "bot_id"])
-def test_totals_of_something_else_are_an_error(
+def test_totals_of_another_bot_or_day_are_an_error(
     client: ChatislavClient, api: Sandbox, name: Any
 ) -> None:
     api.configure(analytics_echo_wrong=name)

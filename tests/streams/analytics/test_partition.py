@@ -42,11 +42,13 @@ def test_whatever_failed_before_a_good_run_loads_every_day_and_then_reads_only_t
 
     assert (good.done, good.error, good.state["error"]) == (True, None, None)
     lookback = [today - timedelta(days=n) for n in range(7, -1, -1)]
-    asked = [day for day in lookback if day >= FIRST_DAY]
-    assert [(r.channel, r.day) for r in again] == [(c, d) for c in ("all", "viber") for d in asked]
+    expected = [day for day in lookback if day >= FIRST_DAY]
+    assert [(r.channel, r.day) for r in again] == [
+        (c, d) for c in ("all", "viber") for d in expected
+    ]
     for channel in ("all", "viber"):
         series = good.state["series"][f"UTC|{channel}"]
-        assert sorted(series["digests"]) == [str(d) for d in asked]
+        assert sorted(series["digests"]) == [str(d) for d in expected]
 
 
 def test_days_are_read_newest_first() -> None:
@@ -57,7 +59,7 @@ def test_days_are_read_newest_first() -> None:
     assert [request.day for request in requests if request] == [day(23), day(22), day(21)]
 
 
-def test_nothing_to_read_is_done_at_once() -> None:
+def test_a_partition_without_requests_is_done_at_once() -> None:
     partition = partition_of(fresh(123, API), [])
 
     assert partition.done
@@ -76,7 +78,7 @@ def test_three_failed_days_in_a_row_end_the_bot_and_one_does_not() -> None:
     assert "failed 8 times" in many.state["error"]
 
 
-def test_failures_between_good_days_do_not_keep_the_others_from_being_read() -> None:
+def test_single_failed_days_do_not_stop_the_other_days() -> None:
     every_second = {FIRST_DAY + timedelta(days=n) for n in range(0, 40, 2)}
 
     partition = run(fresh(123, API), TODAY, every_second, at_once=1)
@@ -86,7 +88,7 @@ def test_failures_between_good_days_do_not_keep_the_others_from_being_read() -> 
     assert final == [f"{day(n)}/{day(n)}" for n in range(2, 16, 2)]
 
 
-def test_a_stopped_partition_asks_no_more_and_keeps_what_it_has() -> None:
+def test_an_aborted_partition_sends_no_request_and_keeps_its_state() -> None:
     partition = partition_of(fresh(123, API), requests_of(fresh(123, API)))
     first = partition.next_request()
     assert first is not None
@@ -100,7 +102,7 @@ def test_a_stopped_partition_asks_no_more_and_keeps_what_it_has() -> None:
     assert not partition.done
 
 
-def test_an_answer_leaves_the_state_it_was_given_as_it_was() -> None:
+def test_a_page_does_not_change_the_earlier_state_in_place() -> None:
     state = fresh(123, API)
     before = deepcopy(state)
 

@@ -1,4 +1,4 @@
-"""Which days of analytics a run reads: none is forgotten, and none that is final comes again."""
+"""Which days of analytics a run reads: every day that is not final, exactly once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_the_first_sync_reads_every_day_and_today_too() -> None:
     assert days == [day(number) for number in range(1, 24)]
 
 
-def test_later_syncs_read_the_lookback_and_what_is_missing() -> None:
+def test_later_syncs_read_the_lookback_and_missing_days() -> None:
     series = {"final": ["2026-06-02/2026-06-05", "2026-06-07/2026-06-15"], "digests": {}}
 
     days = days_to_read(series, FIRST_DAY, TODAY, TODAY, 7)
@@ -46,7 +46,7 @@ def test_a_longer_lookback_reads_days_again_that_were_final() -> None:
     assert days == [day(number) for number in range(13, 24)]
 
 
-def test_days_to_come_are_not_read() -> None:
+def test_future_days_are_not_read() -> None:
     assert days_to_read(None, day(22), day(30), TODAY, 7) == [day(22), TODAY]
     assert days_to_read(None, day(25), day(30), TODAY, 7) == []
 
@@ -78,7 +78,7 @@ def test_exactly_the_days_that_are_not_final_are_read_each_once(
     ]
 
 
-def test_channels_and_zones_are_remembered_apart() -> None:
+def test_each_channel_and_zone_has_a_series_of_its_own() -> None:
     state = run(fresh(123, API), TODAY, set()).state
 
     in_zone = sync_requests(state, ["all"], "Europe/Belgrade", (FIRST_DAY, TODAY), TODAY, 7)

@@ -1,4 +1,4 @@
-"""What is kept of a bot's analytics: the days that are loaded, and why a state is not used."""
+"""The stored state of a bot's analytics: its loaded days, and why a state is not used."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_final_day_joins_its_neighbours_and_needs_no_digest() -> None:
     assert noted == {"final": ["2026-06-01/2026-06-03"], "digests": {"2026-06-09": "b"}}
 
 
-def test_a_day_that_is_not_final_is_remembered_by_its_digest() -> None:
+def test_a_day_that_is_not_final_is_stored_as_a_digest() -> None:
     request = DayRequest(123, TODAY, "all", "UTC", is_final=False)
 
     noted = with_day(with_day(None, request, "aa"), request, "bb")
@@ -44,7 +44,7 @@ def test_a_final_day_that_is_no_longer_final_is_read_again_later() -> None:
     }
 
 
-def test_a_backfill_notes_its_days_apart_from_those_of_syncs() -> None:
+def test_a_backfill_stores_its_days_in_series_of_its_own() -> None:
     state = {**fresh(123, API), "backfill": {"range": "2026-06-01/2026-06-02", "series": {}}}
 
     after = noted(state, REQUEST, "cc", is_backfill=True)
@@ -61,7 +61,7 @@ def test_a_state_holds_the_fields_that_are_described_and_no_others() -> None:
     assert set(state) == {"version", "bot_id", "api", *FORMAT.fields}
 
 
-def test_a_state_that_was_just_written_is_trusted() -> None:
+def test_a_state_that_was_just_stored_is_used() -> None:
     state = run(fresh(123, API), TODAY, set()).state
 
     assert restored(state, 123, API, TODAY) == (state, None)
@@ -97,7 +97,7 @@ def test_no_state_is_a_fresh_one_without_a_problem() -> None:
         pytest.param(
             {"series": {"a": {"final": ["2026-06-01/2026-06-24"], "digests": {}}}},
             "future",
-            id="a day to come",
+            id="a future day",
         ),
         pytest.param({"backfill": {"range": "x/y", "series": {}}}, "damaged", id="no range"),
         pytest.param(
@@ -107,7 +107,7 @@ def test_no_state_is_a_fresh_one_without_a_problem() -> None:
         ),
     ],
 )
-def test_a_state_that_cannot_be_right_is_not_used_and_it_is_said_why(
+def test_an_impossible_state_is_not_used_and_the_reason_is_returned(
     changed: dict[str, Any], says: str
 ) -> None:
     state, problem = restored(fresh(123, API) | changed, 123, API, TODAY)

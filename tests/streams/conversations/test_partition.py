@@ -1,4 +1,4 @@
-"""Which page is read next."""
+"""The order in which the pages of open windows are requested."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.exactness.model import START, ModelApi, seeded
-from tests.exactness.warehouse import Warehouse, answered
+from tests.exactness.warehouse import Warehouse, complete_request
 
 
 def test_windows_under_way_are_read_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,13 +19,13 @@ def test_windows_under_way_are_read_in_turn(monkeypatch: pytest.MonkeyPatch) -> 
     partition, _ = Warehouse(api, (START - timedelta(days=40)).date()).begin()
     first, second = partition.next_request(), partition.next_request()
     for request in (first, second):
-        answered(partition, request, api, seeded(2), failure=0)
+        complete_request(partition, request, api, seeded(2), failure=0)
 
     windows = []
     for _ in range(4):
         request = partition.next_request()
         windows.append(request.window)
-        answered(partition, request, api, seeded(2), failure=0)
+        complete_request(partition, request, api, seeded(2), failure=0)
 
     assert first.window != second.window
     assert windows == [first.window, second.window] * 2

@@ -1,4 +1,4 @@
-"""How long the next window is, from what the last ones held."""
+"""The length of the next window, from the rows of earlier ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chatislav_source.streams.conversations.window_sizer import (
 per_day = st.floats(min_value=0.01, max_value=1e6)
 
 
-def test_an_unknown_bot_begins_with_a_few_windows_of_some_days() -> None:
+def test_a_bot_without_earlier_syncs_begins_with_short_windows() -> None:
     assert WindowSizer(None, 90, 8).window_days == FIRST_WINDOW_DAYS
 
 
@@ -31,14 +31,14 @@ def test_an_unknown_bot_begins_with_a_few_windows_of_some_days() -> None:
         pytest.param(3, 2, 8, id="a few days"),
     ],
 )
-def test_up_to_a_month_of_an_unknown_bot_is_begun_as_a_whole(
+def test_up_to_a_month_of_a_new_bot_is_split_among_parallel_windows(
     days: int, at_once: int, window_days: int
 ) -> None:
     assert WindowSizer(None, days, at_once).window_days == window_days
 
 
 @given(rows=per_day)
-def test_a_known_bot_begins_with_windows_of_about_ten_pages(rows: float) -> None:
+def test_a_bot_with_earlier_syncs_begins_with_windows_of_about_ten_pages(rows: float) -> None:
     days = WindowSizer(rows, 90, 8).window_days
 
     assert 1 <= days <= MAX_WINDOW_DAYS
@@ -48,36 +48,36 @@ def test_a_known_bot_begins_with_windows_of_about_ten_pages(rows: float) -> None
 
 @given(rows=st.integers(0, 10**6), days=st.integers(1, 32))
 def test_after_a_window_the_next_is_at_most_four_times_as_long(rows: int, days: int) -> None:
-    density = WindowSizer(None, 90, 8)
+    sizer = WindowSizer(None, 90, 8)
 
-    density.observe_window(rows, days)
+    sizer.observe_window(rows, days)
 
-    assert density.window_days == min(days_for(rows / days), 4 * days)
+    assert sizer.window_days == min(days_for(rows / days), 4 * days)
 
 
 @given(rows=st.integers(1, 10**6), days=st.integers(1, 32))
-def test_a_window_that_goes_on_never_makes_the_next_longer(rows: int, days: int) -> None:
-    density = WindowSizer(None, 90, 8)
+def test_a_window_of_several_pages_never_makes_the_next_longer(rows: int, days: int) -> None:
+    sizer = WindowSizer(None, 90, 8)
 
-    density.observe_first_page(rows, days)
+    sizer.observe_first_page(rows, days)
 
-    assert density.window_days == min(FIRST_WINDOW_DAYS, days_for(rows / days))
+    assert sizer.window_days == min(FIRST_WINDOW_DAYS, days_for(rows / days))
 
 
 @pytest.mark.parametrize(("rows", "is_high"), [(1_000, True), (400, False)])
-def test_density_is_high_where_a_day_is_as_much_as_a_window(rows: int, is_high: bool) -> None:
-    density = WindowSizer(None, 90, 8)
+def test_the_sizer_is_high_if_a_day_fills_a_window(rows: int, is_high: bool) -> None:
+    sizer = WindowSizer(None, 90, 8)
 
-    density.observe_first_page(rows, 1)
+    sizer.observe_first_page(rows, 1)
 
-    assert density.is_high is is_high
+    assert sizer.is_high is is_high
 
 
 def test_the_average_is_of_all_windows_and_none_before_the_first() -> None:
-    density = WindowSizer(5.0, 90, 8)
-    assert density.rows_per_day is None
+    sizer = WindowSizer(5.0, 90, 8)
+    assert sizer.rows_per_day is None
 
-    density.observe_window(10, 4)
-    density.observe_window(50, 8)
+    sizer.observe_window(10, 4)
+    sizer.observe_window(50, 8)
 
-    assert density.rows_per_day == 5.0
+    assert sizer.rows_per_day == 5.0
