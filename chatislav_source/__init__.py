@@ -1,7 +1,7 @@
-"""Chatislav conversations, messages and analytics in your warehouse.
+"""Loads Chatislav conversations, messages and analytics into a warehouse.
 
-`chatislav` is the dlt source, `sync` the job to schedule, `SyncReport` what it returns, `TABLES`
-describes what is loaded. All errors are a `ChatislavError`. Nothing else is public.
+`chatislav` is the dlt source. `sync` is the function to schedule; it returns a `SyncReport`.
+`TABLES` describes the tables. Every error is a `ChatislavError`. Nothing else is public.
 """
 
 from importlib import import_module
@@ -49,7 +49,7 @@ MODULES = {
     "chatislav": "source",
     "sync": "source",
 }
-"""Where the names stand that need dlt or pyarrow, which `chatislav --help` does without."""
+"""Modules of the names that need dlt or pyarrow, which `chatislav --help` must not import."""
 
 
 def __getattr__(name: str) -> Any:

@@ -24,12 +24,12 @@ ANALYTICS_CHANNELS = (
 DEFAULT_HISTORY_DAYS = 90  # days before today, if no start_date is given
 LOOKBACK_DAYS = 30  # days; a conversation may be changed this long after it was created
 LOOKBACK_DAYS_BY_ACTIVITY = 2  # days; enough once from/to are proven to filter on activity
-ZONE_MARGIN_DAYS = 1  # days; the zone of from/to is not documented, and zones are < 24 h apart
+ZONE_MARGIN_DAYS = 1  # days; the zone of from/to is not documented; zones differ by < 24 h
 DEFAULT_CONCURRENCY = 8  # requests in flight
 MAX_CONCURRENCY = 64  # requests in flight; each takes a thread
 
-EARLIEST_DAY = date(2015, 1, 1)  # no conversation is older, so an earlier start is a typing error
-MAX_LOOKBACK_DAYS = 3650  # days; more than the API has
+EARLIEST_DAY = date(2015, 1, 1)  # no conversation is older, so an earlier start is a mistake
+MAX_LOOKBACK_DAYS = 3650  # days; longer than the history of the API
 MAX_BOT_ID = 2**63 - 1  # the largest value of a bigint column
 
 Day = str | date
@@ -71,15 +71,15 @@ DEFAULTS: Arguments = {
     "analytics_channels": ["all"],
     "max_concurrency": DEFAULT_CONCURRENCY,
 }
-"""Values of arguments that are given nowhere; arguments that are not listed are None."""
+"""Values of arguments that are not given; the default of any other argument is None."""
 
 
 @dataclass(frozen=True)
 class SyncConfig:
     """The checked arguments of one sync, with every default filled in.
 
-    `keys` are secrets and stay out of `repr`. `end_date` None is an incremental sync, any other
-    value a backfill. `lookback_days` None is decided per bot. `now` is when the sync started (UTC).
+    `keys` are secrets and not part of `repr`. With `end_date` None the sync is incremental, else a
+    backfill. `lookback_days` None is chosen per bot. `now` is the start of the sync (UTC).
     """
 
     bot_ids: tuple[int, ...]
@@ -143,7 +143,7 @@ def _range(start: Day | None, end: Day | None, now: datetime) -> tuple[date, dat
     first_day = day_of("start_date", start)
     last_day = day_of("end_date", end)
     if last_day is not None and first_day is None:
-        raise ConfigurationError("end_date needs a start_date: a backfill has both ends.")
+        raise ConfigurationError("end_date needs a start_date: a backfill has two ends.")
     if first_day is None:
         return today - timedelta(days=DEFAULT_HISTORY_DAYS), None
     if last_day is not None and last_day < first_day:
@@ -168,7 +168,7 @@ def day_of(name: str, value: Day | None) -> date | None:
     """
     if value is None:
         return None
-    if isinstance(value, date):  # a date-time and the dates of pendulum are dates too
+    if isinstance(value, date):  # also a date-time, and a date of pendulum
         return date(value.year, value.month, value.day)
     try:
         return _parsed_day(value)
@@ -179,9 +179,9 @@ def day_of(name: str, value: Day | None) -> date | None:
 
 
 def _parsed_day(text: str) -> date:
-    import pendulum  # not above: `chatislav --help` imports this module
+    import pendulum  # here, as `chatislav --help` imports this module
 
-    # a format, because `parse` also accepts a month, a year and "now"
+    # with a format, as `parse` also accepts a month, a year and "now"
     day = pendulum.from_format(text, {10: "YYYY-MM-DD", 8: "YYYYMMDD"}[len(text)])
     return date(day.year, day.month, day.day)
 
@@ -195,7 +195,7 @@ def today_in(zone: str, now: datetime) -> date:
 
 
 def zone_of(name: str, key: Any) -> tzinfo:
-    """The IANA time zone `key`; UTC as the constant, which converts faster.
+    """The IANA time zone `key`; for UTC the constant `UTC`, which converts faster.
 
     Raises:
         ConfigurationError: there is no such zone.
@@ -225,7 +225,7 @@ def _bot_ids(value: Any) -> tuple[int, ...]:
     for bot_id in value:
         is_whole = isinstance(bot_id, int) and not isinstance(bot_id, bool)
         if not is_whole or not 0 < bot_id <= MAX_BOT_ID:
-            raise ConfigurationError(f"bot_ids holds {bot_id!r}; ids are whole numbers like 123.")
+            raise ConfigurationError(f"bot_ids has {bot_id!r}; ids are whole numbers like 123.")
     return tuple(dict.fromkeys(value))
 
 
@@ -245,8 +245,8 @@ def _key(name: str, value: Any) -> str:
         return ""
     if not (isinstance(key, str) and key.isascii() and key.isprintable() and " " not in key):
         raise ConfigurationError(
-            f"{name} is not text, or holds spaces or signs that no key has; copy it again (it is "
-            "not shown)."
+            f"{name} is not text, or has spaces or characters that no key has; copy it again "
+            "(it is not shown)."
         )
     return key
 
@@ -256,7 +256,7 @@ def _base_url(value: Any) -> str:
     try:
         parts = urlsplit(url)
         is_address = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # half an IPv6 address, or a port beyond 65535
+    except ValueError:  # an incomplete IPv6 address, or a port above 65535
         is_address = False
     if not is_address or not url.isprintable() or " " in url:
         raise ConfigurationError(
@@ -264,14 +264,14 @@ def _base_url(value: Any) -> str:
         )
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise ConfigurationError(
-            "base_url holds a password, a query or a fragment, which the API does not take; write "
-            f"only the address, like {BASE_URL}."
+            "base_url contains a password, a query or a fragment, which the API does not use; "
+            f"write only the address, like {BASE_URL}."
         )
     return url.rstrip("/")
 
 
 def _shown(url: Any) -> str:
-    """The address as it was given, or nothing of it if it may hold a password."""
+    """The address as given, or a placeholder if it may contain a password."""
     return "(not shown)" if "@" in str(url) else repr(url)
 
 
@@ -279,11 +279,11 @@ def _days(name: str, value: Any) -> int:
     return _whole(name, value, 0, MAX_LOOKBACK_DAYS)
 
 
-def _whole(name: str, value: Any, least: int, most: int) -> int:
+def _whole(name: str, value: Any, minimum: int, maximum: int) -> int:
     is_whole = isinstance(value, int) and not isinstance(value, bool)
-    if not is_whole or not least <= value <= most:
+    if not is_whole or not minimum <= value <= maximum:
         raise ConfigurationError(
-            f"{name} is {value!r}; it must be a whole number from {least} to {most}."
+            f"{name} is {value!r}; it must be a whole number from {minimum} to {maximum}."
         )
     return int(value)
 
@@ -293,7 +293,7 @@ def _channels(value: Any) -> tuple[str, ...]:
     unknown = [name for name in names if name not in ANALYTICS_CHANNELS]
     if unknown or not names:
         raise ConfigurationError(
-            f"analytics_channels holds {unknown or 'nothing'}; "
+            f"analytics_channels has {unknown or 'nothing'}; "
             f"choose from {', '.join(ANALYTICS_CHANNELS)}."
         )
     return tuple(dict.fromkeys(names))

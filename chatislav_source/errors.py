@@ -1,29 +1,29 @@
-"""What can go wrong, as a tree; each error says what happened, what it means and what to do.
+"""The errors of the package; each message says what happened, what it means and what to do.
 
 ChatislavError
 ├── ConfigurationError        an argument, a key or a file is not usable; nothing was requested
 ├── AuthenticationError       no key is accepted; nothing more can be read
-├── BotAccessError            the key is good, but not for this bot
-├── RequestRejectedError      the API does not take this request (any other 4xx)
-├── RetriesExhaustedError     the API did not answer well within the budget of tries
-├── UnexpectedResponseError   an answer that would lose rows if it were believed
-├── PipelineLockedError       another run holds the pipeline or the database
-└── LoadFailedError           the destination refused what was read
+├── BotAccessError            the key is accepted, but not for this bot
+├── RequestRejectedError      the API rejects this request (any other 4xx)
+├── RetriesExhaustedError     every try of a request failed
+├── UnexpectedResponseError   a response with an undocumented shape, which could lose rows
+├── PipelineLockedError       another process uses the pipeline or the database
+└── LoadFailedError           the destination rejected a load
 """
 
 from __future__ import annotations
 
 
 class ChatislavError(Exception):
-    """Base of every error this package raises on purpose."""
+    """Base class of the errors of this package."""
 
 
 class ConfigurationError(ChatislavError, ValueError):
-    """What was asked for cannot be done as it was asked; no request was sent."""
+    """An argument, a key or a file cannot be used; no request was sent."""
 
 
 class AuthenticationError(ChatislavError):
-    """The API refuses every key it was given (401 or 403)."""
+    """The API refuses every configured key (401 or 403)."""
 
     def __init__(self, status: int) -> None:
         self.status = status
@@ -36,7 +36,7 @@ class AuthenticationError(ChatislavError):
 
 
 class BotAccessError(ChatislavError):
-    """The key is accepted, but not for this bot; or, `only_here`, not for one endpoint of it."""
+    """The key is not accepted for this bot; with `only_here`, not for one endpoint of the bot."""
 
     def __init__(self, bot_id: int, status: int, only_here: bool = False) -> None:
         self.bot_id = bot_id
@@ -50,13 +50,13 @@ BOT = (
     "its id, or use a key of its workspace."
 )
 HERE = (
-    "here (HTTP {}) while the API's other endpoint answers for it. The key or the workspace "
+    "here (HTTP {}) while the API's other endpoint accepts it. The key or the workspace "
     "probably lacks the right. Ask the vendor, or leave the resource out."
 )
 
 
 class RequestRejectedError(ChatislavError):
-    """The API answered 4xx: the same request would be refused again."""
+    """The API responded with 4xx: the same request would be rejected again."""
 
     def __init__(self, path: str, label: str, status: int, excerpt: str) -> None:
         self.path = path
@@ -68,7 +68,7 @@ class RequestRejectedError(ChatislavError):
 
 
 class RetriesExhaustedError(ChatislavError):
-    """Every try of a request failed in a way that may pass."""
+    """Every try of a request failed with a temporary error."""
 
     def __init__(
         self, path: str, label: str, tries: int, reason: str, size_may_be_why: bool = False
@@ -79,14 +79,14 @@ class RetriesExhaustedError(ChatislavError):
         self.size_may_be_why = size_may_be_why
         super().__init__(
             f"POST {path} for {label} failed {tries} time{'s' * (tries != 1)}, last: {reason}. "
-            "Nothing is lost: run again later and it goes on from here."
+            "Nothing is lost: run again later to continue from here."
         )
 
 
 class WrongShapeError(Exception):
-    """A body is JSON, but not in the documented shape; `problem` says what is wrong with it.
+    """A body is JSON, but not in the documented shape; `problem` names the difference.
 
-    A `parse` given to `ChatislavClient.post` raises it. The client tries the request again, and
+    The `parse` argument of `ChatislavClient.post` raises it. The client retries the request, and
     raises `UnexpectedResponseError` after the last try.
     """
 
@@ -96,28 +96,28 @@ class WrongShapeError(Exception):
 
 
 class UnexpectedResponseError(ChatislavError):
-    """The API answered 2xx, but not in the documented shape."""
+    """The API responded with 2xx, but not in the documented shape."""
 
     def __init__(self, path: str, label: str, problem: str) -> None:
         self.path = path
         self.problem = problem
         super().__init__(
-            f"POST {path} for {label}: {problem}. Stopped, because going on would lose rows. "
+            f"POST {path} for {label}: {problem}. Stopped, because continuing could lose rows. "
             "Run again; if it repeats, the API has changed."
         )
 
 
 class PipelineLockedError(ChatislavError):
-    """Another process works on the same pipeline or holds the database file."""
+    """Another process runs the same pipeline or has the database file open."""
 
 
 class LoadFailedError(ChatislavError):
-    """The destination refused a load; the step and the kind of error, as its text may hold rows."""
+    """The destination rejected a load; has no text of the error, which may contain rows."""
 
     def __init__(self, step: str, kind: str) -> None:
         self.step = step
         self.kind = kind
         super().__init__(
-            f"The {step} step failed ({kind}). Nothing is lost: what it held is read again by the "
-            "next run. Check the destination with `chatislav check`; --debug shows the traceback."
+            f"The {step} step failed ({kind}). Nothing is lost: the next run reads its rows "
+            "again. Check the destination with `chatislav check`; --debug shows the traceback."
         )

@@ -1,6 +1,6 @@
 """The dlt source `chatislav` and the function `sync`, which take the same arguments.
 
-`Arguments` in `config` declares them; here they become a dlt configuration, resolved in one place.
+`Arguments` in `config` declares them; this module resolves them from dlt's configuration.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def chatislav(**arguments: Unpack[Arguments]) -> Sequence[DltResource]:
     """Conversations with their messages, and daily analytics, of Chatislav AI agents.
 
     Arguments that are not given are read from `[sources.chatislav]` of dlt's config and secrets;
-    `Arguments` describes each. One pipeline run is one complete load: if a bot cannot be read,
-    nothing is loaded.
+    `Arguments` describes each. One pipeline run is one complete load: if a bot cannot be read, the
+    run loads nothing.
 
     Raises:
         ConfigurationError: an argument is not usable; no request was sent.
@@ -45,17 +45,17 @@ def sync(
     on_progress: OnPage = lambda *_: None,
     **arguments: Unpack[Arguments],
 ) -> SyncReport:
-    """Load everything new into the pipeline's destination, in small loads that can be resumed.
+    """Load new and changed rows into the pipeline's destination, in load packages.
 
     Takes the arguments of `chatislav(...)`. If a bot cannot be read, the report has its error and
-    the other bots are complete. A call after an interruption continues after the last load.
+    the other bots are loaded. A call after an interruption continues after the last load package.
 
     Raises:
         ConfigurationError: an argument is not usable; no request was sent.
         TypeError: there is no such argument.
         AuthenticationError: the API accepts no key; earlier loads are kept.
-        PipelineLockedError: another process runs this pipeline or holds the database.
-        LoadFailedError: the destination refused a load twice; the next run reads its rows again.
+        PipelineLockedError: another process runs this pipeline or has the database open.
+        LoadFailedError: the destination rejected a load twice; the next run reads its rows again.
     """
     return run_job(pipeline, sync_config(pipeline.pipeline_name, **arguments), on_progress)
 
@@ -72,7 +72,7 @@ def sync_config(pipeline_name: str, **arguments: Unpack[Arguments]) -> SyncConfi
 
 
 def _resolved(arguments: Arguments) -> SyncConfig:
-    """The configuration of a sync, read from the config section that dlt has set."""
+    """The configuration of a sync, read from the config section that is active in dlt."""
     unknown = arguments.keys() - Arguments.__annotations__
     if unknown:
         raise TypeError(f"chatislav has no argument {', '.join(sorted(unknown))}")
@@ -85,7 +85,7 @@ def _given(values: Any) -> Any:
 
 
 def _configuration() -> type[BaseConfiguration]:
-    """`Arguments` as dlt declares a configuration; every field may be missing."""
+    """`Arguments` as a dlt configuration; every field is optional."""
     hints = get_type_hints(Arguments) | dict.fromkeys(SECRETS, TSecretStrValue | None)
     fields = dict.fromkeys(hints) | {"__annotations__": hints, "__module__": __name__}
     return configspec(type("Configuration", (BaseConfiguration,), fields))

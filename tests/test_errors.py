@@ -27,7 +27,7 @@ ABOUT = "bot 123, 2026-06-01/2026-06-30"
         (BotAccessError(123, 403), "Bot 123 is refused (HTTP 403)", "Check its id"),
         (
             BotAccessError(123, 403, only_here=True),
-            "Bot 123 is refused here (HTTP 403) while the API's other endpoint answers",
+            "Bot 123 is refused here (HTTP 403) while the API's other endpoint accepts it",
             "Ask the vendor",
         ),
         (

@@ -1,1 +1,1 @@
-"""The vendor's API over HTTP: requests, retries and the request rate."""
+"""The HTTP client of the vendor's API: requests, retries and the rate limiter."""

@@ -1,13 +1,14 @@
-"""Which request rate and concurrency an API bears, learned from throttled requests.
+"""Adapts the request rate and the concurrency to the limits of an API.
 
-Pure: times are seconds of any monotonic clock, and are passed in.
+Pure: the caller passes the times, which are seconds of any monotonic clock.
 
 The concurrency grows with each successful request and is halved when one is throttled (HTTP 429 or
-503). Once requests have been throttled, there is also a rate in requests per second, judged once
-per epoch. After an epoch with too many throttled requests, the rate falls to the last one that was
-clean, or to the rate of successful requests. After a clean epoch it approaches the rate that
-failed, holds close below it, and then tries a little more. If a lower rate does not reduce the
-share of throttled requests, they do not depend on the rate, and are tolerated.
+503). After the first throttled request there is also a rate in requests per second, which is
+adjusted once per epoch. After an epoch with too many throttled requests, the rate is decreased to
+the last rate without throttled requests, or to the rate of successful requests. After an epoch
+without throttled requests it approaches the rate that failed, stays slightly below it for some
+time, and then increases in small steps. If a lower rate does not reduce the share of throttled
+requests, they do not depend on the rate, and are tolerated.
 """
 
 from __future__ import annotations
@@ -18,18 +19,23 @@ START_CONCURRENCY = 2  # requests in flight before the first response
 
 EPOCH_SECONDS, LONGEST_EPOCH_SECONDS = 2.0, 10.0
 EPOCH_REQUESTS = 10  # fewest in an epoch, unless it reaches the longest time
-EPOCH_REQUESTS_TOLERANT = 60  # likewise while tolerating, so that chance does not end it
+EPOCH_REQUESTS_TOLERANT = (
+    60  # likewise while throttling is tolerated, to reduce the effect of chance
+)
 MAX_THROTTLED_SHARE = 0.05  # of an epoch's requests
 MARGIN = 0.95  # of a rate that is known to be slightly too high
 APPROACH_SHARE = 0.4  # of the distance to the rate that failed, after each clean epoch
-CLOSE_SHARE = 0.9  # of the rate that failed: from here on the rate is held
+CLOSE_SHARE = 0.9  # of the rate that failed; from here on the rate stays constant for some time
 FIRST_GROWTH, LARGEST_GROWTH = 0.02, 0.5  # per clean epoch after the hold
 FIRST_HOLD_SECONDS, LONGEST_HOLD_SECONDS = 4.0, 60.0
 LOWEST_RATE = 0.2  # requests per second, while every request is throttled
-CUTS_TO_GIVE_UP, MOST_CUTS_TO_GIVE_UP = 3, 8  # more cuts than clean epochs: it is not the rate
-SURELY_FAILING = 1.25  # times the rate of successful requests: fails, however much more was sent
-MAX_CHANCE_SHARE = 0.6  # a greater share of throttled requests is not by chance
-MAX_CATCH_UP_SECONDS = 0.002  # of a thread that wakes late, which the next one makes up for
+CUTS_TO_GIVE_UP, MOST_CUTS_TO_GIVE_UP = (
+    3,
+    8,
+)  # decreases, less clean epochs; then the rate is not the cause
+SURELY_FAILING = 1.25  # times the rate of successful requests; fails at any higher sent rate
+MAX_CHANCE_SHARE = 0.6  # a greater share of throttled requests depends on the rate
+MAX_CATCH_UP_SECONDS = 0.002  # delay of a thread that the next request compensates
 
 
 class ConcurrencyLimit:
@@ -64,16 +70,16 @@ class ConcurrencyLimit:
         self._in_flight -= 1
 
     def on_success(self, now: float, started_at: float) -> None:
-        """Learn that a request succeeded."""
+        """Record that a request succeeded."""
         step = 1.0 / self._limit if self._was_throttled else 1.0
         self._limit = min(self._limit + step, float(self._max_in_flight))
         self.rate.observe(now, started_at, is_success=True)
 
     def on_throttle(self, now: float, started_at: float, retry_after: float | None) -> None:
-        """Learn that a request was throttled; `retry_after` is in seconds, None if not given."""
+        """Record that a request was throttled; `retry_after` is in seconds, None if not given."""
         self._was_throttled = True
-        # requests that were in flight together are throttled for one reason, so they halve once;
-        # and where a rate limits the requests, the concurrency need not
+        # requests that were in flight together are throttled for the same reason, so the limit is
+        # halved once; and where a rate limits the requests, the concurrency need not
         has_rate = self.rate.per_second is not None or self.rate.tolerates_throttling
         if started_at >= self._halved_at and not has_rate:
             self._limit = max(1.0, self._limit / 2)
@@ -111,9 +117,9 @@ class Epoch:
 
 
 class AdaptiveRate:
-    """Learns the highest rate that is not throttled.
+    """Finds the highest rate at which requests are not throttled.
 
-    `per_second` is None while there is no sign of a limit; `next_start` is the earliest time of
+    `per_second` is None until requests are throttled; `next_start` is the earliest time of
     the next request.
     """
 
@@ -121,35 +127,35 @@ class AdaptiveRate:
         self.per_second: float | None = None
         self.next_start = -inf
         self._epoch = Epoch(now)
-        self._clean_rate: float | None = None  # the last one without a throttled request
-        self._failed_rate = inf  # the last one with too many
+        self._clean_rate: float | None = None  # the last rate without a throttled request
+        self._failed_rate = inf  # the last rate with too many throttled requests
         self._growth = FIRST_GROWTH
         self._hold_seconds = FIRST_HOLD_SECONDS
         self._hold_until = -inf
         self._cuts = 0  # in a row
-        self._doubt = 0  # that the rate is the cause: cuts, less the epochs that needed none
+        self._doubt = 0  # decreases, less the epochs without one: doubt that the rate is the cause
         self._doubt_to_give_up = CUTS_TO_GIVE_UP
         self._tolerated_share = 0.0
 
     def start_epoch(self, now: float) -> None:
-        """Start to count anew; results of requests that started before `now` are ignored."""
+        """Start a new epoch; results of requests that started before `now` are ignored."""
         self._epoch = Epoch(now)
 
     @property
     def tolerates_throttling(self) -> bool:
-        """Whether throttled requests are tolerated, being no more than expected."""
+        """Whether throttled requests are tolerated, as there are no more than expected."""
         expected = self._tolerated_share * self._epoch.requests
         return self._tolerated_share > 0 and self._epoch.throttled <= max(2.0, expected)
 
     def on_start(self, now: float) -> None:
-        """Count a request that starts, and plan when the next one may."""
+        """Count a request that starts, and set the earliest time of the next one."""
         if self.per_second is not None:
             interval = 1.0 / self.per_second
             late = min(MAX_CATCH_UP_SECONDS, interval / 10)
             self.next_start = max(self.next_start, now - late) + interval
 
     def observe(self, now: float, started_at: float, is_success: bool) -> None:
-        """Learn that a request succeeded or was throttled."""
+        """Record that a request succeeded or was throttled."""
         epoch = self._epoch
         if started_at < epoch.started_at:
             return
@@ -158,10 +164,10 @@ class AdaptiveRate:
         enough = EPOCH_REQUESTS_TOLERANT if self._tolerated_share else EPOCH_REQUESTS
         is_full = seconds >= EPOCH_SECONDS and epoch.requests >= enough
         if is_full or seconds >= LONGEST_EPOCH_SECONDS:
-            self._judge(now, epoch)
+            self._adjust(now, epoch)
             self.start_epoch(now)
 
-    def _judge(self, now: float, epoch: Epoch) -> None:
+    def _adjust(self, now: float, epoch: Epoch) -> None:
         throttled_share = epoch.throttled / epoch.requests
         is_single = epoch.throttled <= 1 and epoch.requests > EPOCH_REQUESTS
         if throttled_share > max(MAX_THROTTLED_SHARE, self._tolerated_share) and not is_single:
@@ -184,7 +190,7 @@ class AdaptiveRate:
         rate = self.per_second or sent
         successful = sent * (1 - throttled_share)
         if self._cuts == 1 or throttled_share < 1:
-            # with no rate yet, it is not known how much less than `sent` would have failed too
+            # without a rate it is not known which rates below `sent` would have failed too
             is_known = self.per_second or not successful
             self._failed_rate = rate if is_known else min(sent, successful * SURELY_FAILING)
         self.per_second = max(LOWEST_RATE, self._decreased(rate, successful))
@@ -197,15 +203,15 @@ class AdaptiveRate:
             return rate / 2
         if self._cuts == 1 and self._clean_rate:
             return min(self._clean_rate, rate * MARGIN)
-        return successful * MARGIN**self._cuts  # lower each time, so that a backlog can drain
+        return successful * MARGIN**self._cuts  # lower each time, until the API has caught up
 
     def _tolerate(self, throttled_share: float) -> None:
-        """Have no rate from now on, unless a clearly greater share is throttled."""
+        """Remove the rate limit, until a clearly greater share is throttled."""
         self.per_second, self.next_start, self._cuts, self._doubt = None, -inf, 0, 0
         self._tolerated_share = min(0.9, 1.5 * throttled_share + 0.05)
 
     def _stop_tolerating(self) -> None:
-        """Have a rate again: it is the cause after all, so be slower to doubt it next time."""
+        """Limit the rate again; the next time, more decreases are needed to remove the limit."""
         self._doubt_to_give_up = min(self._doubt_to_give_up + 1, MOST_CUTS_TO_GIVE_UP)
         self._tolerated_share, self._cuts, self._doubt, self._clean_rate = 0.0, 0, 0, None
 
@@ -217,6 +223,6 @@ class AdaptiveRate:
             return rate
         increased = rate * (1 + self._growth)
         self._growth = min(self._growth * 2, LARGEST_GROWTH)
-        if increased > 1.5 * failed:  # the limit was raised
+        if increased > 1.5 * failed:  # the API has raised its limit
             self._hold_seconds, self._failed_rate = FIRST_HOLD_SECONDS, increased
         return increased

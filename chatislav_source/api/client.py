@@ -1,4 +1,4 @@
-"""The client of the API: sends requests with the key, retries them and keeps to the rate."""
+"""The client of the API: adds the key, retries requests and respects the rate limiter."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from chatislav_source.errors import (
 
 CONVERSATIONS_PATH = "/conversations"
 ANALYTICS_PATH = "/analytics"
-TRIES = 8  # of one request; with the waits below about a minute
-FIRST_WAIT_SECONDS = 0.5  # before the second try at most; doubled before each later one
+TRIES = 8  # of one request; about a minute with the waits below
+FIRST_WAIT_SECONDS = 0.5  # maximum before the second try; doubled before each later one
 LONGEST_WAIT_SECONDS = 20.0
-EXCERPT_CHARACTERS = 200  # of an error's text
+EXCERPT_CHARACTERS = 200  # of the API's error text
 HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "gzip, deflate",
@@ -50,7 +50,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ApiResponse(Generic[T]):
-    """A good response: what `parse` made of the body, and what the request cost.
+    """A successful response: the parsed body, and the cost of the request.
 
     `size` is the length of the uncompressed body in bytes, `tries` counts requests from 1, and
     `read_at` is the time in UTC at which the body was complete.
@@ -63,9 +63,9 @@ class ApiResponse(Generic[T]):
 
 
 class ChatislavClient:
-    """Posts to the API; safe to use from many threads, and closed with `with` or `close`.
+    """Sends requests to the API; thread-safe; closed by `with` or `close`.
 
-    All requests only read, so each may be repeated.
+    Requests only read, so each may be repeated.
 
     Raises:
         ConfigurationError: `base_url` is not a URL, or its proxy cannot be used.
@@ -75,7 +75,7 @@ class ChatislavClient:
         self._keys = tuple(keys)
         self._rate_limiter = rate_limiter
         try:
-            # parsed once, as httpx would parse a text anew for each request
+            # parsed once, as httpx would parse a string for each request
             paths = (CONVERSATIONS_PATH, ANALYTICS_PATH)
             self._urls = {path: httpx.URL(base_url.rstrip("/") + path) for path in paths}
             self._transport = Transport(httpx.URL(base_url))
@@ -89,7 +89,7 @@ class ChatislavClient:
         self.close()
 
     def cancel(self) -> None:
-        """Cancel the run: threads that wait for a turn, a retry or a response get `Cancelled`."""
+        """Cancel the run: `Cancelled` is raised in threads that wait for a request or a retry."""
         self._rate_limiter.cancel()
         self._transport.abort()
 
@@ -109,15 +109,15 @@ class ChatislavClient:
     ) -> ApiResponse[T]:
         """The response to `query`; `label` names the request in errors and logs.
 
-        `parse` makes a value of the body of a 2xx response. It raises `ValueError` where the body
-        is no JSON, and `WrongShapeError` where the JSON is not as documented; both are retried.
-        After `tries_if_large` the request fails where the size of the response may be the cause.
+        `parse` converts the body of a 2xx response. It raises `ValueError` if the body is not JSON,
+        and `WrongShapeError` if the JSON is not as documented; both are retried. If the size of
+        the response may be the cause of an error, there are at most `tries_if_large` tries.
 
         Raises:
             AuthenticationError: 401 or 403 for every key.
             RequestRejectedError: any other status that a retry does not change.
-            RetriesExhaustedError: no good response within `tries`, or a too long Retry-After.
-            UnexpectedResponseError: the last of `tries` was 2xx, but in a wrong shape.
+            RetriesExhaustedError: every try failed, or Retry-After is too long.
+            UnexpectedResponseError: the last response was 2xx, but not in the documented shape.
             Cancelled: the run was cancelled.
         """
         retrying = Retrying(
@@ -141,7 +141,7 @@ class ChatislavClient:
         except RetryAfterTooLong as too_long:
             sent = max(1, number - 1)  # the last try was not sent
             raise RetriesExhaustedError(path, label, sent, str(too_long)) from None
-        raise AssertionError("tenacity returns or raises")
+        raise AssertionError("unreachable: tenacity returns or raises")
 
     def _try(
         self,
@@ -169,7 +169,7 @@ class ChatislavClient:
     def _send(
         self, path: str, query: Mapping[str, Any], key: str | None = None
     ) -> tuple[httpx.Response, str]:
-        """The response, and the key that was sent: `key`, or the first."""
+        """The response, and the key that was sent: `key`, or the first configured one."""
         with self._rate_limiter.acquire() as started_at:
             key = key or self._keys[0]
             request = httpx.Request(
@@ -183,13 +183,13 @@ class ChatislavClient:
             except httpx.RequestError as error:
                 if self._rate_limiter.is_cancelled:
                     raise Cancelled from None
-                # the message of such an error may quote what was sent; its name does not
-                reason = f"no answer ({type(error).__name__})"
+                # the message of such an error may contain the request; its type does not
+                reason = f"no response ({type(error).__name__})"
                 raise RetriableError(reason, size_may_be_why=True) from None
-            self._learn(response, started_at)
+            self._record_result(response, started_at)
             return response, key
 
-    def _learn(self, response: httpx.Response, started_at: float) -> None:
+    def _record_result(self, response: httpx.Response, started_at: float) -> None:
         action = action_for(response.status_code)
         if action is Action.THROTTLE:
             seconds = retry_after(response.headers, datetime.now(UTC))
@@ -200,17 +200,17 @@ class ChatislavClient:
     def _send_with_other_key(
         self, path: str, query: Mapping[str, Any], refused_key: str, status: int
     ) -> httpx.Response:
-        """The response with the first other key that is accepted; it is used from then on.
+        """The response for the first other key that is accepted; later requests use this key.
 
         Raises:
-            AuthenticationError: there is none.
+            AuthenticationError: no other key is accepted.
         """
         for key in [key for key in self._keys if key != refused_key]:
             response, _ = self._send(path, query, key)
             if action_for(response.status_code) is not Action.CHANGE_KEY:
-                # a new tuple in one step, as other threads are reading it
+                # assigned in one step, as other threads read it
                 self._keys = (key, *(other for other in self._keys if other != key))
-                logger.warning("A key was refused (HTTP %s); another one is used", status)
+                logger.warning("An API key was refused (HTTP %s); the other key is used", status)
                 return response
         raise AuthenticationError(status)
 
@@ -230,14 +230,14 @@ class ChatislavClient:
             to = urlsplit(self._without_keys(response.headers["location"]))
             host = to.hostname or "(the same host)"
         except ValueError:
-            return "it redirects to an address that is not valid"
+            return "it redirects to an invalid address"
         return (
             f"it redirects to {to.scheme or 'http'}://{host}, which is not followed, so that the "
             "key is not sent elsewhere; base_url is probably wrong"
         )
 
     def _excerpt(self, text: str) -> str:
-        """The start of a text of the API, on one line and without a key that it may repeat."""
+        """The start of a text from the API, on one line and without API keys."""
         return " ".join(self._without_keys(text).split())[:EXCERPT_CHARACTERS]
 
     def _without_keys(self, text: str) -> str:

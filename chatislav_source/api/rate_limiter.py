@@ -1,4 +1,4 @@
-"""The rate limiter that all threads of a run share; `adaptive_rate` decides, threads wait here."""
+"""The rate limiter that all threads of a run share; `adaptive_rate` has its algorithm."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from math import inf
 
 from chatislav_source.api.adaptive_rate import ConcurrencyLimit
 
-LONGEST_RETRY_AFTER_SECONDS = 300.0  # if the API asks for more, the request fails instead
-LONGEST_NAP_SECONDS = 1.0  # after which a waiting thread checks again, even if not notified
+LONGEST_RETRY_AFTER_SECONDS = 300.0  # with a longer Retry-After the request fails
+LONGEST_NAP_SECONDS = 1.0  # after which a waiting thread checks again without a notification
 
 
-class Cancelled(Exception):  # noqa: N818 - not an error: the run is over, so its threads leave
+class Cancelled(Exception):  # noqa: N818 - not an error: it ends the threads of a cancelled run
     """Raised in threads that wait for a request when the run is cancelled."""
 
 
-class RetryAfterTooLong(Exception):  # noqa: N818 - a result, which the client makes an error of
-    """The API asked to wait longer than a run may last; `seconds` of it are left."""
+class RetryAfterTooLong(Exception):  # noqa: N818 - the client converts it to an error
+    """Retry-After is longer than the limit; `seconds` is the remaining time."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        super().__init__(f"the API asks to wait {seconds:.0f} seconds")
+        super().__init__(f"the API requires a wait of {seconds:.0f} seconds")
 
 
 class RateLimiter:
-    """Lets at most `max_in_flight` requests run at once, at the rate the API was seen to bear.
+    """Limits the requests in flight to `max_in_flight`, and adapts the rate to the API.
 
     Threads also wait here between tries, so that `cancel` releases all of them.
     """
@@ -38,18 +38,18 @@ class RateLimiter:
         self._clock = clock
         self._lock = threading.Lock()
         self._limit = ConcurrencyLimit(max_in_flight, clock())
-        # first in, first out: a thread that has just finished a request holds the interpreter, so
-        # it would always be next, and a slow window would starve. Only the first thread is
-        # notified, as each that wakes takes the interpreter from those that make rows
+        # first in, first out: a thread that has just finished a request holds the interpreter lock,
+        # so it would always be next, and a slow window would starve. Only the first thread is
+        # notified, as each thread that wakes takes the lock from those that convert rows
         self._queue: deque[threading.Condition] = deque()
 
     @contextmanager
     def acquire(self) -> Iterator[float]:
-        """Wait until a request may start, and give the time it does; released on exit.
+        """Wait until a request may start, and return the start time; released on exit.
 
         Raises:
             Cancelled: the run was cancelled meanwhile.
-            RetryAfterTooLong: the API asks to wait more than `LONGEST_RETRY_AFTER_SECONDS`.
+            RetryAfterTooLong: Retry-After is more than `LONGEST_RETRY_AFTER_SECONDS`.
         """
         started_at = self._enter()
         try:
@@ -88,14 +88,14 @@ class RateLimiter:
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether no request may start any more."""
+        """Whether `cancel` was called."""
         return self._cancelled.is_set()
 
     def cancel(self) -> None:
         """Raise `Cancelled` in every thread that waits here now or later."""
         self._cancelled.set()
         with self._lock:
-            self._notify_first()  # each thread that leaves notifies the next
+            self._notify_first()  # each cancelled thread notifies the next
 
     def sleep(self, seconds: float) -> None:
         """Wait between two tries.
@@ -107,11 +107,11 @@ class RateLimiter:
             raise Cancelled
 
     def on_success(self, started_at: float) -> None:
-        """Learn that a request succeeded; it still counts as in flight."""
+        """Record that a request succeeded; it still counts as in flight."""
         with self._lock:
             self._limit.on_success(self._clock(), started_at)
 
     def on_throttle(self, started_at: float, retry_after: float | None) -> None:
-        """Learn that a request was throttled; `retry_after` is in seconds, None if not given."""
+        """Record that a request was throttled; `retry_after` is in seconds, None if not given."""
         with self._lock:
             self._limit.on_throttle(self._clock(), started_at, retry_after)

@@ -1,4 +1,4 @@
-"""What to do after a response, by its HTTP status, and how long Retry-After asks to wait."""
+"""Retry rules: the action for an HTTP status, the stop condition and Retry-After."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tenacity import RetryCallState
 
 
 class Action(Enum):
-    """What to do with a response."""
+    """The action for a response."""
 
     PARSE = "the request succeeded"
     RETRY = "try again; a smaller page may help"
-    THROTTLE = "try again, and let the rate limiter learn from it"
+    THROTTLE = "try again, and report it to the rate limiter"
     CHANGE_KEY = "the API key is refused"
-    REJECT = "the same request would be refused again"
+    REJECT = "the same request would be rejected again"
 
 
 ACTION_BY_STATUS = {
@@ -32,7 +32,7 @@ ACTION_BY_STATUS = {
 
 
 def action_for(status: int) -> Action:
-    """What to do with a response of this HTTP status."""
+    """The action for a response with this HTTP status."""
     if status in ACTION_BY_STATUS:
         return ACTION_BY_STATUS[status]
     if 200 <= status < 300:
@@ -41,7 +41,7 @@ def action_for(status: int) -> Action:
 
 
 class RetriableError(Exception):
-    """A try failed, and the next one may not; `size_may_be_why` if a smaller page may help."""
+    """A try failed with a temporary error; with `size_may_be_why` a smaller page may help."""
 
     def __init__(self, reason: str, size_may_be_why: bool) -> None:
         self.reason = reason
@@ -50,7 +50,7 @@ class RetriableError(Exception):
 
 
 def stop_after(tries: int, tries_if_large: int) -> Callable[[RetryCallState], bool]:
-    """A stop condition for tenacity: `tries_if_large` counts where a smaller page may help."""
+    """A stop condition for tenacity; `tries_if_large` applies if a smaller page may help."""
 
     def stop(state: RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome else None
@@ -61,7 +61,7 @@ def stop_after(tries: int, tries_if_large: int) -> Callable[[RetryCallState], bo
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds to wait according to Retry-After (seconds or a date); None if it says nothing.
+    """Seconds to wait by Retry-After (seconds or a date); None if it is missing or invalid.
 
     A date is compared with the response's Date header, if there is one, else with `now`.
     """

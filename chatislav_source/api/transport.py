@@ -1,4 +1,4 @@
-"""The HTTP transport: httpx's own, with connections that another thread can end."""
+"""The HTTP transport of httpx, with connections that another thread can close."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from chatislav_source.config import MAX_CONCURRENCY
 from chatislav_source.errors import ConfigurationError
 
 CONNECT_TIMEOUT_SECONDS = 10.0
-READ_TIMEOUT_SECONDS = 60.0  # between two parts of a response; long conversations take time
-IDLE_SECONDS = 5.0  # after which a connection is not used again, as a firewall may have dropped it
+READ_TIMEOUT_SECONDS = 60.0  # between two parts of a response; long conversations take long
+IDLE_SECONDS = 5.0  # then a connection is not reused, as a firewall may have dropped it
 OPENED = ("connect_tcp.complete", "start_tls.complete")  # httpx's trace events with a new socket
 HTTP_LOGGER = logging.getLogger("httpcore.http11")
 
 
 class SocketRegistry:
-    """Knows the open sockets, so that one thread can end the reads of all others."""
+    """Registers the open sockets, so that one thread can abort the reads of all others."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -37,11 +37,11 @@ class SocketRegistry:
             self.add(info["return_value"].get_extra_info("socket"))
 
     def add(self, opened: socket.socket) -> None:
-        """Register a socket, which is shut down at once if all others already are."""
+        """Register a socket; it is shut down at once if `shut_down` was called before."""
         with self._lock:
             self._sockets.add(opened)
             is_shut_down = self.is_shut_down
-        if is_shut_down:  # while this one was being opened
+        if is_shut_down:  # while this socket was being opened
             _shut_down(opened)
 
     def shut_down(self) -> None:
@@ -54,25 +54,25 @@ class SocketRegistry:
 
 
 def _shut_down(opened: socket.socket) -> None:
-    # `close` would not wake a thread that reads, and `shutdown` of a TLS socket would drop its TLS
-    # state before: so the method of the base class is called. A closed socket raises OSError.
+    # `close` would not wake a reading thread, and `shutdown` of a TLS socket would first drop its
+    # TLS state, so the method of the base class is called. A closed socket raises OSError.
     with suppress(OSError):
         socket.socket.shutdown(opened, socket.SHUT_RDWR)
 
 
 class EventNameFilter(logging.Filter):
-    """Keeps only the names of httpcore's events: a response's header may repeat the API key."""
+    """Keeps only the names of httpcore's events, as a response header may contain the API key."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Cut the message after its first word."""
+        """Truncate the message after its first word."""
         record.msg = str(record.msg).partition(" ")[0]
         return True
 
 
 class Transport(httpx.BaseTransport):
-    """Sends requests to the host of `base_url`, through the proxy that the environment names.
+    """Sends requests to the host of `base_url`, through the proxy of the environment.
 
-    It may be used from many threads. It repeats nothing, follows no redirect and keeps no cookie.
+    Thread-safe. It does not retry, follow redirects or store cookies.
 
     Raises:
         ConfigurationError: the proxy cannot be used.
@@ -90,10 +90,10 @@ class Transport(httpx.BaseTransport):
         """The response, with its body read and decompressed.
 
         Raises:
-            httpx.RequestError: there is no response, or it is not valid HTTP.
+            httpx.RequestError: there is no response, or it is invalid HTTP.
         """
         if self._sockets.is_shut_down:
-            raise httpx.ConnectError("all connections were ended", request=request)
+            raise httpx.ConnectError("all connections were closed", request=request)
         request.extensions = {**request.extensions, **self._extensions}
         response = self._http.handle_request(request)
         try:
@@ -103,11 +103,11 @@ class Transport(httpx.BaseTransport):
         return response
 
     def abort(self) -> None:
-        """End every connection, also those being opened; these and all later requests fail."""
+        """Close every connection, also those being opened; running and later requests fail."""
         self._sockets.shut_down()
 
     def close(self) -> None:
-        """End every connection; later requests fail."""
+        """Close every connection; later requests fail."""
         self.abort()
         self._http.close()
         HTTP_LOGGER.removeFilter(self._log_filter)
@@ -146,5 +146,5 @@ def _environment_proxy(base_url: httpx.URL) -> httpx.Proxy | None:
 def _ssl_context(url: httpx.URL) -> ssl.SSLContext:
     if url.scheme == "https":
         return httpx.create_ssl_context()
-    # it trusts no certificate; to load those that are trusted takes 20 ms and 2 MB
+    # without trusted certificates, as loading them takes 20 ms and 2 MB
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

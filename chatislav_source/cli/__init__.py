@@ -1,1 +1,1 @@
-"""The command line: arguments in, exit status out."""
+"""The command line: commands, options, output and exit status."""

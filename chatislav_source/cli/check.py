@@ -1,4 +1,4 @@
-"""Checks that the key is accepted and each bot readable, by one small request per bot."""
+"""Checks with one small request per bot that the API accepts the key and the bot."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from chatislav_source.records.convert import parse_page
 from chatislav_source.streams.conversations.page import PATH, PageRequest
 from chatislav_source.streams.date_window import DateWindow
 
-TRIES = 3  # a person waits for the answer
+TRIES = 3  # fewer than for a sync, as a person waits for the result
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What was checked; `problem` says what is wrong and what to do, None if nothing is."""
+    """The result of one check; `problem` says what is wrong and what to do, None if nothing."""
 
     subject: str
     problem: str | None = None

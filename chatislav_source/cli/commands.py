@@ -1,6 +1,6 @@
-"""The commands: options in, exit status out; other modules do the work.
+"""The commands of `chatislav`, and their options.
 
-Each command imports what it needs, so that `chatislav --help` answers at once.
+Each command imports the modules it needs, so that `chatislav --help` is fast.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from chatislav_source.cli.options import (
     database_option,
     debug_option,
     output_options,
-    pipeline_config,
+    pipeline_config_of,
     pipeline_options,
     read_options,
     start_date_option,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="chatislav-source")
 def cli() -> None:
-    """Chatislav conversations, messages and analytics in your warehouse.
+    """Load Chatislav conversations, messages and analytics into your warehouse.
 
     \b
     Without a key:            chatislav demo
@@ -58,7 +58,7 @@ def cli() -> None:
 @pipeline_options
 @output_options
 def sync(**given: Any) -> None:
-    """Load everything new since the last sync; safe to run at any time.
+    """Load new and changed rows since the last sync; safe to run at any time.
 
     \b
     chatislav sync --bot-id 123 --bot-id 456
@@ -94,22 +94,22 @@ def _load(as_json: bool, debug: bool, **given: Any) -> None:
 
     process_memory.after_imports()
     console.log_to_stderr(debug)
-    target = pipeline_config(given)
-    config = sync_config(target.pipeline_name, **sync_arguments(given))
-    target.check()
+    pipeline_config = pipeline_config_of(given)
+    config = sync_config(pipeline_config.pipeline_name, **sync_arguments(given))
+    pipeline_config.check()
     with console.progress() as on_progress:
-        report = run_job(target.pipeline(), config, on_progress)
-    _show_report(target, report, as_json)
+        report = run_job(pipeline_config.pipeline(), config, on_progress)
+    _show_report(pipeline_config, report, as_json)
     sys.exit(COMPLETE if report.complete else INCOMPLETE)
 
 
-def _show_report(target: PipelineConfig, report: SyncReport, as_json: bool) -> None:
+def _show_report(pipeline_config: PipelineConfig, report: SyncReport, as_json: bool) -> None:
     from chatislav_source.cli import console
 
     if as_json:
         _print_json(report.as_dict())
     else:
-        console.summary(f"Chatislav → {target}", report)
+        console.summary(f"Chatislav → {pipeline_config}", report)
 
 
 @cli.command()
@@ -119,7 +119,7 @@ def _show_report(target: PipelineConfig, report: SyncReport, as_json: bool) -> N
 def check(as_json: bool, debug: bool, **given: Any) -> None:
     """Check that the key is accepted, each bot readable and the destination writable.
 
-    Makes the dataset if there is none, and a small table that it drops again.
+    Creates the dataset if it does not exist, and a small table that it drops afterwards.
 
     \b
     chatislav check --bot-id 123
@@ -130,10 +130,10 @@ def check(as_json: bool, debug: bool, **given: Any) -> None:
     from chatislav_source.source import sync_config
 
     console.log_to_stderr(debug)
-    target = pipeline_config(given)
-    config = sync_config(target.pipeline_name, **sync_arguments(given))
-    target.check()
-    results = [*check_bots(config), check_destination(target)]
+    pipeline_config = pipeline_config_of(given)
+    config = sync_config(pipeline_config.pipeline_name, **sync_arguments(given))
+    pipeline_config.check()
+    results = [*check_bots(config), check_destination(pipeline_config)]
     if as_json:
         _print_json([result.as_dict() for result in results])
     else:
@@ -149,7 +149,7 @@ def _status_of(results: list[CheckResult]) -> int:
 @pipeline_options
 @output_options
 def status(as_json: bool, debug: bool, **given: Any) -> None:
-    """Show per bot: loaded up to when, how far behind, rows, last error.
+    """Show per bot: time of the last complete sync, delay, rows and last error.
 
     \b
     chatislav status
@@ -159,26 +159,27 @@ def status(as_json: bool, debug: bool, **given: Any) -> None:
     from chatislav_source.cli.status import statuses
 
     console.log_to_stderr(debug)
-    target = pipeline_config(given)
-    target.check()
-    if target.is_duckdb and not target.database.exists():
+    pipeline_config = pipeline_config_of(given)
+    pipeline_config.check()
+    if pipeline_config.is_duckdb and not pipeline_config.database.exists():
         raise ConfigurationError(
-            f"{target.database} does not exist: nothing is loaded yet. `chatislav sync` makes it."
+            f"{pipeline_config.database} does not exist: nothing is loaded yet. "
+            "`chatislav sync` creates it."
         )
     now = datetime.now(UTC)
-    found = statuses(target.pipeline(), now)
+    found = statuses(pipeline_config.pipeline(), now)
     if as_json:
         _print_json([bot.as_dict() for bot in found])
     else:
-        console.status_table(f"{target}, {console.moment(now)}", found)
+        console.status_table(f"{pipeline_config}, {console.moment(now)}", found)
 
 
 @cli.command()
-@database_option("chatislav_demo.duckdb", "File to make; replaces that of an earlier demo.")
+@database_option("chatislav_demo.duckdb", "File to create; replaces the file of an earlier demo.")
 @conversations_option
 @debug_option
 def demo(database: Path, conversations: int, debug: bool) -> None:
-    """Sync made-up data into a DuckDB file and show the tables. No key, no network."""
+    """Sync generated data into a DuckDB file and show the tables; needs no key or network."""
     from chatislav_source.cli import console
     from chatislav_source.cli.demo import run_demo
 
@@ -187,7 +188,7 @@ def demo(database: Path, conversations: int, debug: bool) -> None:
 
 
 @cli.command()
-@click.option("--port", default=8765, show_default=True, help="0 takes a free port.")
+@click.option("--port", default=8765, show_default=True, help="0 chooses a free port.")
 @click.option(
     "--bot-id", "bot_ids", type=int, multiple=True, default=(101, 102, 103), show_default=True
 )
@@ -198,7 +199,7 @@ def demo(database: Path, conversations: int, debug: bool) -> None:
 @click.option("--seed", default=1, show_default=True)
 @click.option("--set", "switches", multiple=True, metavar="NAME=JSON", help="Switch; repeatable.")
 def sandbox(port: int, switches: tuple[str, ...], **generated: Any) -> None:
-    """Serve a local Chatislav API with made-up data until stopped.
+    """Serve a local Chatislav API with generated data until stopped.
 
     \b
     chatislav sandbox --port 8765

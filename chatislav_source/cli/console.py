@@ -1,4 +1,4 @@
-"""Output for people: progress, summaries, tables and errors."""
+"""Text output of the command line: progress, summaries, tables and errors."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from chatislav_source.streams.date_window import utc_instant
 
 logger = logging.getLogger(__name__)
 
-WIDTH_ELSEWHERE = 100  # columns, if the output is not a terminal
+DEFAULT_WIDTH = 100  # characters, if the output is not a terminal
 COUNTS = ("conversations", "messages", "analytics days", "unchanged", "requests")
 PAGES_PER_LINE = 100  # of the plain log
 
-out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_ELSEWHERE)
-err = Console(highlight=False, stderr=True, width=None if sys.stderr.isatty() else WIDTH_ELSEWHERE)
+out = Console(highlight=False, width=None if sys.stdout.isatty() else DEFAULT_WIDTH)
+err = Console(highlight=False, stderr=True, width=None if sys.stderr.isatty() else DEFAULT_WIDTH)
 
 
 def log_to_stderr(debug: bool) -> None:
@@ -48,7 +48,7 @@ def log_to_stderr(debug: bool) -> None:
 
 
 class PageCounter:
-    """Counts what the pages of a sync hold."""
+    """Counts the conversations and days in the pages of a sync."""
 
     def __init__(self) -> None:
         self.pages = 0
@@ -67,7 +67,7 @@ class PageCounter:
 
 @contextmanager
 def progress() -> Iterator[OnPage]:
-    """Show what is read so far: live on a terminal, elsewhere as a log line per 100 pages."""
+    """Show the rows read so far: live on a terminal, elsewhere one log line per 100 pages."""
     if not err.is_terminal:
         yield _log_progress(PageCounter())
         return
@@ -93,7 +93,7 @@ def _log_progress(counter: PageCounter) -> OnPage:
 
 
 def summary(title: str, report: SyncReport) -> None:
-    """One row per bot, warnings and errors, and a last line with the result."""
+    """Print one row per bot, warnings and errors, and a last line with the result."""
     table = _table(
         title,
         ["bot", "conversations", "messages", "analytics days", "unchanged", "requests", "range"],
@@ -124,19 +124,19 @@ def _cells(conversations: ResourceReport, analytics: ResourceReport) -> list[str
 
 
 def _last_line(report: SyncReport) -> str:
-    count = {name: report.total(name) for name in ("rows", "messages", "requests", "retries")}
-    retries = f", {count['retries']:,} of them repeated" if count["retries"] else ""
-    what = (
-        f"{count['rows']:,} rows and {count['messages']:,} messages written in "
-        f"{report.seconds:.1f} s, with {count['requests']:,} requests{retries}."
+    totals = {name: report.total(name) for name in ("rows", "messages", "requests", "retries")}
+    retries = f", {totals['retries']:,} of them repeated" if totals["retries"] else ""
+    counts = (
+        f"{totals['rows']:,} rows and {totals['messages']:,} messages written in "
+        f"{report.seconds:.1f} s, with {totals['requests']:,} requests{retries}."
     )
     if report.complete:
-        return f"[green]✓ Everything is loaded:[/] {what}"
-    return f"[red]✗ Not everything could be loaded:[/] {what} Run again to continue from here."
+        return f"[green]✓ Everything is loaded:[/] {counts}"
+    return f"[red]✗ Some data could not be loaded:[/] {counts} Run again to continue from here."
 
 
 def status_table(title: str, statuses: Sequence[BotStatus]) -> None:
-    """One row per bot."""
+    """Print one row per bot."""
     names = ["bot", "loaded up to", "behind", "conversations", "messages", "analytics days"]
     table = _table(title, [*names, "dates filter on", "state"])
     for bot in statuses:
@@ -157,14 +157,14 @@ def status_table(title: str, statuses: Sequence[BotStatus]) -> None:
 
 
 def check_results(results: Sequence[CheckResult]) -> None:
-    """One line per check."""
+    """Print one line per check."""
     for result in results:
         mark = "[red]✗[/]" if result.problem else "[green]✓[/]"
         _line(f"{mark} {result.subject}: {escape(result.problem or 'ok')}")
 
 
 def rows(title: str, names: Sequence[str], values: Sequence[Sequence[Any]]) -> None:
-    """The result of a query as a table."""
+    """Print the result of a query as a table."""
     numeric = {
         name
         for place, name in enumerate(names)
@@ -205,14 +205,14 @@ def duration(seconds: int | None) -> str:
 
 
 def error(problem: BaseException) -> None:
-    """The message of an error of this package, which says what happened and what to do."""
+    """Print the message of an error of this package."""
     err.print(f"[red]Error:[/] {escape(str(problem))}", soft_wrap=not err.is_terminal)
 
 
 def unexpected(problem: BaseException) -> None:
-    """The type of any other error; its message may hold rows, so it is not shown."""
+    """Print the type of any other error; its message is not shown, as it may contain rows."""
     err.print(
-        f"[red]Error:[/] {type(problem).__name__}, which was not expected. Nothing is lost: run "
-        "again to continue from the last load. --debug shows where it came from; please report it.",
+        f"[red]Error:[/] an unexpected {type(problem).__name__}. Nothing is lost: run "
+        "again to continue from the last load. --debug shows the traceback; please report it.",
         soft_wrap=not err.is_terminal,
     )

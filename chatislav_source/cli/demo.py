@@ -1,4 +1,4 @@
-"""A sync that anybody can watch: a made-up workspace, a first load, changes, and a second sync."""
+"""The demo: generates a workspace, syncs it, changes it, and syncs it again."""
 
 from __future__ import annotations
 
@@ -43,29 +43,29 @@ QUERIES = {
 
 
 def run_demo(database: Path, conversations: int) -> None:
-    """Serve a workspace, sync it twice into `database`, and print what is there."""
+    """Serve a workspace, sync it twice into `database`, and print some of its rows."""
     database.unlink(missing_ok=True)
     today = datetime.now(UTC).date()
     world = World.generate(
         bot_ids=BOT_IDS, conversations=conversations, days=DAYS, last_day=today, seed=1
     )
     with Sandbox(world) as api, tempfile.TemporaryDirectory() as folder:
-        target = PipelineConfig("duckdb", database, "chatislav", "chatislav_demo", folder)
-        target.check()
-        first = _sync(target, api.base_url)
-        console.summary(f"1. First sync → {target}", first)
-        changes = random.Random(1)  # noqa: S311 - made-up data
+        config = PipelineConfig("duckdb", database, "chatislav", "chatislav_demo", folder)
+        config.check()
+        first = _sync(config, api.base_url)
+        console.summary(f"1. First sync → {config}", first)
+        changes = random.Random(1)  # noqa: S311 - test data
         for kind in CHANGES:
             world.mutate(kind, changes)
-        second = _sync(target, api.base_url)
+        second = _sync(config, api.base_url)
         console.summary(f"2. Again, after {len(CHANGES)} changes in the workspace", second)
     _show(database)
 
 
-def _sync(target: PipelineConfig, base_url: str) -> SyncReport:
+def _sync(config: PipelineConfig, base_url: str) -> SyncReport:
     with console.progress() as on_progress:
         return sync(
-            target.pipeline(),
+            config.pipeline(),
             bot_ids=list(BOT_IDS),
             api_key=SANDBOX_KEY,
             base_url=base_url,
@@ -80,4 +80,4 @@ def _show(database: Path) -> None:
             result = connection.execute(query)
             names = [column[0] for column in result.description]
             console.rows(title, names, result.fetchall())
-    console.out.print(f"\nLook further: duckdb {database}, or any tool that opens DuckDB files.")
+    console.out.print(f"\nTo see more: duckdb {database}, or any tool that opens DuckDB files.")

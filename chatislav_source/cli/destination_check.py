@@ -1,4 +1,4 @@
-"""Checks that the destination can be reached and written, with a small table of its own."""
+"""Checks that the destination can be reached and written, by means of a temporary table."""
 
 from __future__ import annotations
 
@@ -24,61 +24,62 @@ CONNECT = (
     "[destination.{name}.credentials], and whether this machine may connect to it."
 )
 DATASET = (
-    "can be reached, but datasets {dataset} and {staging} cannot be made ({reason}). Give the user "
-    "the right to make datasets (schemas), or have both made and give the user all rights in them."
+    "can be reached, but datasets {dataset} and {staging} cannot be created ({reason}). Give the "
+    "user the right to create datasets (schemas), or have both created and give the user all "
+    "rights in them."
 )
 WRITE = (
-    "can be reached, but not written: no table could be made, filled, read and dropped in "
-    "{dataset} ({reason}). Give the user the right to do all of that."
+    "can be reached, but not written: a table could not be created, filled, read and dropped in "
+    "{dataset} ({reason}). Give the user these rights."
 )
 
 
 class UnusableError(Exception):
-    """What is wrong with the destination."""
+    """The destination cannot be used; the message is a predicate without its subject."""
 
 
-def check_destination(target: PipelineConfig) -> CheckResult:
-    """Whether rows can be loaded; makes the dataset and its staging dataset if they are missing.
+def check_destination(config: PipelineConfig) -> CheckResult:
+    """Check that rows can be loaded; creates the dataset and its staging dataset if missing.
 
     Raises:
         ConfigurationError: the destination is unknown, or its client or credentials are missing.
     """
-    pipeline = target.pipeline()
+    pipeline = config.pipeline()
     private_staging().claim(pipeline)
     client = pipeline.destination_client()
     try:
         with ExitStack() as stack:
-            with _explained(CONNECT, target, client):
-                stack.enter_context(client)  # type: ignore[arg-type] # dlt's __exit__ says too little
-            _check(target, client)
+            with _explained(CONNECT, config, client):
+                stack.enter_context(client)  # type: ignore[arg-type] # dlt's __exit__ has no full type
+            _check(config, client)
     except UnusableError as problem:
-        return CheckResult(f"{target}", f"{target.destination} {problem}")
-    return CheckResult(f"{target}")
+        return CheckResult(f"{config}", f"{config.destination} {problem}")
+    return CheckResult(f"{config}")
 
 
-def _check(target: PipelineConfig, client: JobClientBase) -> None:
+def _check(config: PipelineConfig, client: JobClientBase) -> None:
     if not isinstance(client, WithSqlClient):
-        with _explained(WRITE, target, client):
+        with _explained(WRITE, config, client):
             client.initialize_storage()
         return
     sql = client.sql_client
-    with _explained(CONNECT, target, client):
-        is_there = sql.has_dataset()  # some clients connect no sooner
-        too_old = adapter_of(target.pipeline()).version_problem(sql)
+    with _explained(CONNECT, config, client):
+        exists = sql.has_dataset()  # some clients connect only here
+        too_old = adapter_of(config.pipeline()).version_problem(sql)
     if too_old:
         raise UnusableError(too_old)
-    with _explained(DATASET, target, client, staging=sql.staging_dataset_name):
-        if not is_there:
+    with _explained(DATASET, config, client, staging=sql.staging_dataset_name):
+        if not exists:
             sql.create_dataset()
         with sql.with_staging_dataset():
             if not sql.has_dataset():
                 sql.create_dataset()
-    with _explained(WRITE, target, client):
+    with _explained(WRITE, config, client):
         _write(sql)
 
 
 def _write(sql: SqlClientBase[Any]) -> None:
-    """Make a table, fill it, read it and drop it, as loading does."""
+    """Create a table, fill it, read it and drop it, as a load does."""
     name = sql.make_qualified_table_name(f"chatislav_check_{uuid.uuid4().hex[:12]}")
     sql.execute_sql(f"CREATE TABLE {name} AS SELECT 1 AS number")
     try:
@@ -86,16 +87,16 @@ def _write(sql: SqlClientBase[Any]) -> None:
         sql.execute_sql(f"DELETE FROM {name} WHERE number = 1")  # noqa: S608 - no input
         rows = sql.execute_sql(f"SELECT number FROM {name}")  # noqa: S608 - no input
         if [tuple(row) for row in rows or []] != [(2,)]:
-            raise UnusableError(f"reads back other rows than were written: {rows!r}.")
+            raise UnusableError(f"returned other rows than were written: {rows!r}.")
     finally:
         sql.execute_sql(f"DROP TABLE {name}")
 
 
 @contextmanager
 def _explained(
-    text: str, target: PipelineConfig, client: JobClientBase, **names: str
+    text: str, config: PipelineConfig, client: JobClientBase, **names: str
 ) -> Iterator[None]:
-    """Turn any error into `text`, with the first line of the client's message."""
+    """Convert any error to `text`, with the first line of the client's message."""
     try:
         yield
     except (UnusableError, ConfigurationError):
@@ -104,8 +105,8 @@ def _explained(
         raise UnusableError(
             text.format(
                 reason=_reason(error, client),
-                name=target.destination,
-                dataset=target.dataset,
+                name=config.destination,
+                dataset=config.dataset,
                 **names,
             )
         ) from None
@@ -118,7 +119,7 @@ def _reason(error: Exception, client: JobClientBase) -> str:
 
 
 def without_secrets(text: str, config: BaseConfiguration) -> str:
-    """`text` with every secret of the configuration replaced by three stars."""
+    """`text` with every secret of the configuration replaced by `***`."""
     for secret in _secrets(config):
         text = text.replace(secret, "***")
     return text

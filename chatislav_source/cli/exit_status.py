@@ -1,4 +1,4 @@
-"""Exit status of the command line: what each error ends with, and what is printed of it."""
+"""The exit status and the output of the command line for each kind of error."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import click
 from chatislav_source.errors import AuthenticationError, ChatislavError, ConfigurationError
 
 COMPLETE = 0
-"""Everything that was asked for is loaded."""
+"""All requested data is loaded."""
 INCOMPLETE = 1
-"""Something could not be loaded."""
+"""Some data could not be loaded."""
 UNUSABLE = 2
 """Wrong usage, configuration or key."""
 
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 def run(command: click.Command) -> None:
     """Run a command and exit; an error becomes a few lines on stderr and an exit status."""
-    # dlt sends telemetry to its vendor by default; here the user has to ask for it
+    # dlt sends telemetry to its vendor by default; here the user must enable it
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
     try:
         command(standalone_mode=False)
@@ -34,7 +34,7 @@ def run(command: click.Command) -> None:
         sys.exit(UNUSABLE)
     except (click.Abort, KeyboardInterrupt):
         click.echo(
-            "Cancelled. Finished loads are kept; run again to continue from there.", err=True
+            "Cancelled. Completed loads are kept; run again to continue from there.", err=True
         )
         sys.exit(INCOMPLETE)
     except Exception as error:
@@ -42,7 +42,7 @@ def run(command: click.Command) -> None:
 
 
 def _report(error: Exception, debug: bool) -> int:
-    """Print the error; the exit status that it stands for."""
+    """Print the error and return its exit status."""
     from chatislav_source.cli import console
 
     if debug:

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the values that they become."""
+"""Options that several commands share, and their conversion to configuration."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def options(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
-    """Several click options as one decorator, in the order of the help text."""
+    """Combine click options into one decorator, in the order of the help text."""
 
     def decorate(command: Command) -> Command:
         for decorator in reversed(decorators):
@@ -35,7 +35,7 @@ def database_option(default: str, help_text: str) -> Callable[[Command], Command
 
 
 def as_day(_context: click.Context, option: click.Parameter, text: str | None) -> date | None:
-    """A callback of click that turns ISO text into a day."""
+    """A callback of click that converts ISO text to a day."""
     return day_of(option.opts[0], text)
 
 
@@ -55,14 +55,14 @@ pipeline_options = options(
     database_option("warehouse.duckdb", "DuckDB file; other destinations ignore it."),
     click.option("--dataset", default="chatislav", show_default=True, help="Schema of the tables."),
     click.option("--pipeline-name", default="chatislav_sync", show_default=True),
-    click.option("--pipelines-dir", help="Folder of dlt's pipelines.  [default: dlt's]"),
+    click.option("--pipelines-dir", help="Folder of dlt's pipelines.  [default: that of dlt]"),
 )
 start_date_option = click.option(
     "--start-date",
     help=f"First day of the first load.  [default: {DEFAULT_HISTORY_DAYS} days ago]",
 )
 output_options = options(
-    click.option("--json", "as_json", is_flag=True, help="Print one JSON document, nothing else."),
+    click.option("--json", "as_json", is_flag=True, help="Print only one JSON document."),
     debug_option,
 )
 read_options = options(
@@ -72,13 +72,13 @@ read_options = options(
     click.option(
         "--max-concurrency",
         type=int,
-        help=f"Most requests in flight.  [default: {DEFAULTS['max_concurrency']}]",
+        help=f"Maximum number of requests in flight.  [default: {DEFAULTS['max_concurrency']}]",
     ),
 )
 
 
-def pipeline_config(given: dict[str, Any]) -> PipelineConfig:
-    """The pipeline and destination that `pipeline_options` describe."""
+def pipeline_config_of(given: dict[str, Any]) -> PipelineConfig:
+    """The pipeline configuration from the values of `pipeline_options`."""
     from chatislav_source.destinations.target import PipelineConfig
 
     return PipelineConfig(
@@ -91,7 +91,7 @@ def pipeline_config(given: dict[str, Any]) -> PipelineConfig:
 
 
 def sync_arguments(given: dict[str, Any]) -> Arguments:
-    """The arguments of `sync` among the options that were given; dlt's config has the others."""
+    """The given options that are arguments of `sync`; the others come from dlt's config."""
     arguments = {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in given.items()

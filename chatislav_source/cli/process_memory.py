@@ -1,6 +1,6 @@
-"""Keeps the process of the command line small: Python's garbage collector and the C allocator.
+"""Reduces the memory of the command line, by settings of the garbage collector and allocator.
 
-A program that imports the package decides about both itself.
+The package does not change these settings in a program that imports it.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ import os
 import sys
 from contextlib import suppress
 
-M_ARENA_MAX = -8  # glibc's name for how many heaps its threads may have
-HEAPS = 2  # with a heap per thread, each would keep the pages it once held
-GC_THRESHOLD = 100_000  # new objects before Python looks for cycles; a page has thousands, no cycle
+M_ARENA_MAX = -8  # glibc's option for the number of heaps of all threads
+HEAPS = 2  # with a heap per thread, each heap would keep its freed memory
+GC_THRESHOLD = 100_000  # new objects per collection; a page has thousands without cycles
 
 
 def before_imports() -> None:
-    """Choose the allocator of Arrow, and look for no garbage while modules are imported."""
-    # Arrow reads it when it is imported; each of its other allocators keeps some of what was freed
+    """Choose the allocator of Arrow, and disable garbage collection during imports."""
+    # Arrow reads this when it is imported; its other allocators keep some of the freed memory
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-    gc.disable()  # an import makes little that is not kept
+    gc.disable()  # an import creates little garbage
 
 
 def after_imports() -> None:
-    """Let threads share heaps, and look for cycles rarely, and not among what was imported."""
+    """Make threads share heaps, and collect garbage rarely and without imported objects."""
     _share_heaps()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
@@ -32,7 +32,7 @@ def after_imports() -> None:
 
 
 def _share_heaps() -> None:
-    """Only glibc has this setting; another C library is left alone."""
+    """Limit the heaps; only glibc has this option, so other C libraries are not changed."""
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).mallopt(M_ARENA_MAX, HEAPS)

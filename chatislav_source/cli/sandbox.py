@@ -1,4 +1,4 @@
-"""Serves the sandbox API until stopped, with made-up data."""
+"""Serves the sandbox API with generated data until stopped."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chatislav_source.sandbox.serve import serve
 
 
 def run_sandbox(port: int, switches: Iterable[str], **generated: Any) -> None:
-    """Serve a world, generated from the arguments of `World.generate`, on a port of loopback.
+    """Serve a world on a loopback port; `generated` are the arguments of `World.generate`.
 
     Raises:
         ConfigurationError: a switch is unknown or has an unusable value.
@@ -26,7 +26,7 @@ def run_sandbox(port: int, switches: Iterable[str], **generated: Any) -> None:
 
 
 def settings_of(switches: Iterable[str]) -> Settings:
-    """The settings that `NAME=JSON` texts change.
+    """The sandbox settings with the given `NAME=JSON` switches.
 
     Raises:
         ConfigurationError: a switch is unknown or has an unusable value.
@@ -40,7 +40,7 @@ def settings_of(switches: Iterable[str]) -> Settings:
 
 
 def _switch(text: str) -> tuple[str, Any]:
-    """A setting's name and its value: JSON, or else the text itself."""
+    """A setting's name and value; a value that is not JSON is used as text."""
     name, _, value = text.partition("=")
     try:
         return name, json.loads(value)

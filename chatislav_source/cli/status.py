@@ -1,4 +1,4 @@
-"""The status of each bot: loaded up to when, how far behind, rows, last error."""
+"""The status of each bot: time of the last complete sync, delay, rows and last error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from chatislav_source.streams.state import State
 class BotStatus:
     """One bot. `loaded_up_to` (UTC) is the start of the last complete sync, None if there is none.
 
-    `behind_seconds` is the time since then. `under_way` tells that a sync was interrupted.
+    `behind_seconds` is the time since then. `under_way` is true if a sync was interrupted.
     """
 
     bot_id: int
@@ -40,7 +40,7 @@ class BotStatus:
 
 
 def statuses(pipeline: dlt.Pipeline, now: datetime) -> list[BotStatus]:
-    """The status of every bot the pipeline knows, by id; reads the destination, changes nothing."""
+    """The status of every bot in the pipeline's state, by id; does not change the destination."""
     keep_to_destination(pipeline)
     pipeline.sync_destination()
     resources = pipeline.state.get("sources", {}).get("chatislav", {}).get("resources", {})
@@ -54,7 +54,7 @@ def statuses(pipeline: dlt.Pipeline, now: datetime) -> list[BotStatus]:
 
 
 def _counts(pipeline: dlt.Pipeline, table: str) -> dict[int, int]:
-    """Rows of a table by bot; empty if there is no such table."""
+    """The number of rows by bot; empty if the table does not exist."""
     with pipeline.sql_client() as client:
         name = client.make_qualified_table_name(table)
         try:

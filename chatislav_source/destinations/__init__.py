@@ -1,1 +1,1 @@
-"""Warehouses: how rows are written to each of them by dlt."""
+"""The destinations: how dlt writes rows into each kind of warehouse."""

@@ -1,4 +1,4 @@
-"""What is special about each kind of warehouse: one value for each, defaults for all others."""
+"""The adapters: the differences between destinations, with defaults for unknown ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chatislav_source.records.schema import Column, Table
 
 SqlClient = SqlClientBase[Any]
 Statements = Callable[[SqlClient, Table], list[str]]
-"""Gives the SQL statements that complete one table."""
+"""Returns the SQL statements that complete one table."""
 
 WITH_ADAPTER = ("duckdb", "postgres", "snowflake", "bigquery")
 """dlt's names of the destinations that have a module here."""
@@ -22,12 +22,12 @@ WITH_ADAPTER = ("duckdb", "postgres", "snowflake", "bigquery")
 
 @dataclass(frozen=True)
 class Adapter:
-    """A kind of warehouse; the defaults fit every destination of dlt.
+    """The properties of one kind of destination; the defaults fit every destination of dlt.
 
-    `file_format` is the one that loads every value without a change; None leaves it to dlt.
-    `catalog` has the statements that follow a load which made or changed a table, by what they
-    make. `can_append` says whether rows with new keys may be appended instead of merged.
-    `version_problem` says why a server is too old; None where it is not.
+    `file_format` is the format that loads every value unchanged; None is the choice of dlt.
+    `catalog` has, by the kind of object (such as comments), the statements that are run after a
+    load that created or changed a table. With `can_append` rows with new keys may be appended
+    instead of merged. `version_problem` returns why a server is too old, None if it is not.
     """
 
     file_format: str | None = None
@@ -39,10 +39,12 @@ class Adapter:
 
 
 def adapter_of(pipeline: SupportsPipeline | None) -> Adapter:
-    """The adapter of the destination that a pipeline loads into, whatever the user calls it."""
+    """The adapter for a pipeline's destination type; the default without a pipeline."""
     destination_type = pipeline.destination.destination_type if pipeline else ""
     name = destination_type.rpartition(".")[2]
     if name not in WITH_ADAPTER:
         return Adapter()
-    adapter: Adapter = import_module(f"{__package__}.{name}").ADAPTER  # its client is heavy
+    adapter: Adapter = import_module(
+        f"{__package__}.{name}"
+    ).ADAPTER  # imported late, as its client is large
     return adapter

@@ -1,4 +1,4 @@
-"""BigQuery: JSON lines, and tables that are partitioned and clustered."""
+"""BigQuery: loads JSON lines into partitioned and clustered tables."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from chatislav_source.destinations.dlt_internals import (
 from chatislav_source.destinations.jsonl import JSON_LINES
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Column, Table
 
-# The day by which analysts filter. A merge finds its rows by key in any partition, so the only
-# other concern is that few partitions are rewritten: those of the days that changed.
+# Analysts filter by this day. A merge finds rows by key in any partition, and rewrites only the
+# partitions of the days that changed.
 PARTITIONED_BY = {
     CONVERSATIONS.name: "created_at",
     MESSAGES.name: "created_at",
@@ -28,7 +28,7 @@ CLUSTERED_BY = {
 
 
 def table_hints(table: Table) -> dict[str, Any]:
-    """Description and clustering; dlt makes the descriptions of columns itself."""
+    """Description and clustering of a table; dlt writes the descriptions of columns."""
     return {
         TABLE_DESCRIPTION_HINT: table.description,
         CLUSTER_COLUMNS_HINT: CLUSTERED_BY[table.name],
@@ -36,7 +36,7 @@ def table_hints(table: Table) -> dict[str, Any]:
 
 
 def column_hints(table: Table, column: Column) -> dict[str, Any]:
-    """The mark of the column that the table is partitioned by."""
+    """The partition hint, for the column that the table is partitioned by."""
     return {PARTITION_HINT: True} if column.name == PARTITIONED_BY[table.name] else {}
 
 

@@ -1,7 +1,7 @@
-"""Comments and indexes, which dlt leaves out when it makes tables.
+"""Comments and indexes, which dlt does not create.
 
-dlt calls `LoadHook` after every load; it acts only when the load has made or changed tables. A
-failure here never fails the load: it is logged as a warning.
+dlt calls `LoadHook` after every load; it acts only if the load created or changed tables. A
+failure does not fail the load: it is logged as a warning.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ logger = logging.getLogger(__name__)
 
 
 class LoadHook:
-    """A tracking module of dlt, which calls it at every step of every pipeline."""
+    """A tracking module, which dlt calls at every step of every pipeline."""
 
     def on_start_trace(self, *_: Any) -> None:
-        """Nothing to do."""
+        """Do nothing; dlt requires this method."""
 
     def on_start_trace_step(self, *_: Any) -> None:
-        """Nothing to do."""
+        """Do nothing; dlt requires this method."""
 
     def on_end_trace(self, *_: Any) -> None:
-        """Nothing to do."""
+        """Do nothing; dlt requires this method."""
 
     def on_end_trace_step(
         self, trace: Any, step: Any, pipeline: Any, step_info: Any, send_state: bool
     ) -> None:
-        """Complete the tables that this load has made or changed."""
+        """Complete the tables that this load created or changed."""
         del trace, send_state
         if step.step == "load" and isinstance(step_info, LoadInfo):
             changed = changed_tables(pipeline, step_info)
@@ -43,9 +43,9 @@ class LoadHook:
 
 
 def changed_tables(pipeline: dlt.Pipeline, info: LoadInfo) -> list[Table]:
-    """The tables of this source that the load has made or given new columns.
+    """The tables of this source that the load created or extended by columns.
 
-    A table of the same name from another source has another description.
+    The description distinguishes them from tables of the same name from another source.
     """
     described = {
         (name, pipeline.schemas[package.schema_name].tables[name].get("description"))
@@ -56,35 +56,37 @@ def changed_tables(pipeline: dlt.Pipeline, info: LoadInfo) -> list[Table]:
 
 
 def complete_tables(pipeline: dlt.Pipeline, tables: list[Table]) -> None:
-    """Make the comments and the indexes of `tables`, as far as the warehouse has any.
+    """Create the comments and indexes of `tables` that the destination supports.
 
-    Both are tried: one can fail without the other.
+    If the comments fail, the indexes are still created.
     """
-    for what, statements_of in adapter_of(pipeline).catalog.items():
+    for kind, statements_of in adapter_of(pipeline).catalog.items():
         try:
             with pipeline.sql_client() as client:
                 for table in tables:
-                    with client.begin_transaction():  # a commit each would take four times as long
+                    with (
+                        client.begin_transaction()
+                    ):  # a commit per statement would take four times as long
                         for statement in statements_of(client, table):
                             client.execute_sql(statement)
         except Exception as error:
             names = ", ".join(table.name for table in tables)
             logger.warning(
-                "The %s of %s could not be made (%s). The rows are loaded all the same.",
-                what,
+                "The %s of %s could not be created (%s). The rows are loaded.",
+                kind,
                 names,
                 type(error).__name__,
             )
 
 
 def table_comment(client: SqlClient, table: Table) -> list[str]:
-    """A comment that says what one row is."""
+    """The statement for the comment on the table."""
     name = client.make_qualified_table_name(table.name)
     return [f"COMMENT ON TABLE {name} IS {_literal(table.description)}"]
 
 
 def comments(client: SqlClient, table: Table) -> list[str]:
-    """Comments on the table and on its columns, except those that dlt adds."""
+    """The statements for the comments on the table and on its own columns."""
     name = client.make_qualified_table_name(table.name)
     columns = [
         f"COMMENT ON COLUMN {name}.{client.escape_column_name(column.name)}"
@@ -95,16 +97,16 @@ def comments(client: SqlClient, table: Table) -> list[str]:
 
 
 def indexes(client: SqlClient, table: Table) -> list[str]:
-    """An index on the columns by which rows are merged; it is unique, except for messages.
+    """The statement for an index on the keys; it is unique, except for messages.
 
-    Two pipelines that load the same bot at once could otherwise store a conversation twice. With
-    the index one of the two loads fails, and succeeds when it is tried again.
+    Without it, two pipelines that load the same bot at once could store a conversation twice. With
+    it, one of the two loads fails, and succeeds when it is repeated.
     """
     unique = "" if table is MESSAGES else "UNIQUE "
     name = client.escape_column_name(f"{table.name}__by_key")
     columns = ", ".join(client.escape_column_name(key) for key in table.keys)
-    target = client.make_qualified_table_name(table.name)
-    return [f"CREATE {unique}INDEX IF NOT EXISTS {name} ON {target} ({columns})"]
+    table_name = client.make_qualified_table_name(table.name)
+    return [f"CREATE {unique}INDEX IF NOT EXISTS {name} ON {table_name} ({columns})"]
 
 
 def _literal(text: str) -> str:
@@ -112,7 +114,7 @@ def _literal(text: str) -> str:
 
 
 def install_load_hook() -> None:
-    """Have dlt call the hook after its loads from now on; once, however often this is called."""
+    """Register the hook with dlt; a repeated call has no effect."""
     add_tracking_module(_LOAD_HOOK)
 
 

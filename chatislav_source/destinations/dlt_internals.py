@@ -1,6 +1,6 @@
-"""The names of dlt that are not public: nothing else in the package uses any.
+"""The names of dlt that are not public; no other module uses such names.
 
-Each stands here because dlt 1.31 has no public name for it; the exact release is pinned for them.
+dlt 1.31 has no public equivalent for them, so the package pins the exact release of dlt.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ __all__ = [
 
 
 def configured_pipeline_name() -> str | None:
-    """The name of the pipeline for which dlt looks up a config value at the moment."""
+    """The name of the pipeline for which dlt is resolving a config value."""
     return Container()[ConfigSectionContext].pipeline_name
 
 
 def add_tracking_module(module: Any) -> None:
-    """Have dlt call `module` at the start and end of every step of every pipeline; once."""
+    """Register a module that dlt calls at the start and end of every step; only once."""
     if module not in trace.TRACKING_MODULES:
         trace.TRACKING_MODULES.append(module)
 
 
 def clear_table_hints(resource: DltResource) -> None:
-    """Remove the hints per table that an earlier load has left in a resource."""
+    """Remove the hints per table that an earlier load added to a resource."""
     resource._hints_variants.clear()

@@ -1,10 +1,10 @@
-"""DuckDB: what is appended instead of merged, the command line's memory limit, and its errors.
+"""DuckDB: the choice between append and merge, the memory limit of the command line, and errors.
 
-A merge takes longer than an append. A file is appended if its table holds none of its keys yet; the
-table itself is asked, and from then on this process keeps the database open, so that no other can
-write until the load has ended. An append that is repeated would store its rows twice, so a load
+A merge takes longer than an append. A file is appended if its table has none of its keys yet. A
+query of the table checks this; from then on this process keeps the database open, so that no other
+process can write until the load has ended. A repeated append would store its rows twice, so a load
 package that appends is marked in the pipeline's folder. If it is interrupted it is not repeated:
-its rows are read again, and merged, as the table holds their keys by then.
+its rows are read again, and merged, as the table has their keys by then.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from chatislav_source.records.schema import Table
 PARQUET: Literal["parquet"] = "parquet"
 ADAPTER = Adapter(file_format=PARQUET, catalog={"comments": comments}, can_append=True)
 
-APPEND_FROM_ROWS = 5_000  # rows of a table in one load; fewer are merged as quickly
+APPEND_FROM_ROWS = 5_000  # rows of a table in one load package; fewer are merged as fast
 APPEND_MARK = "chatislav_appends"
 
-# DuckDB loads 2,000 messages of 20 kB, and changes of them all, from 56 MB on with one thread, and
-# 200,000 conversations of 8 messages from 24 MB on; with two threads the former need 96 MB.
+# With one thread DuckDB needs 56 MB to load 2,000 messages of 20 kB and changes of all of them, and
+# 24 MB to load 200,000 conversations of 8 messages; with two threads the former needs 96 MB.
 MEMORY_MEGABYTES = 192
-MORE_MEMORY = 4  # times as much, after DuckDB has run out of memory
-THREADS = 1  # each needs memory of its own; by default there are as many as cores
-GIVEN_BACK_FROM = "2MB"  # that DuckDB frees at once; by its default, 512 MB, it keeps 10 MB more
-# dlt puts it off until the file is closed, and all would be written to the log first; DuckDB takes
-# a text for 16 bytes here, however long it is
+MORE_MEMORY = 4  # factor of the limit after DuckDB has run out of memory
+THREADS = 1  # each needs its own memory; the default is the number of cores
+FREE_MEMORY_FROM = "2MB"  # freed at once; with the default of 512 MB DuckDB keeps 10 MB more
+# By default dlt delays the checkpoint until the file is closed, and all rows are first written to
+# the log. DuckDB counts 16 bytes here for any text.
 CHECKPOINT_SOON = "SET GLOBAL checkpoint_threshold = '4MB'"
 
 LOCKED = re.compile('Could not set lock on file "([^"]*)"')
@@ -44,7 +44,7 @@ OUT_OF_MEMORY = re.compile(r"Out of Memory Error|B/[\d.]+ [KMGT]?i?B used\)")
 
 HELD = (
     "The DuckDB file {path} is held by another process; DuckDB allows one writer at a time. Close "
-    "the other program (a notebook or a DuckDB shell counts) and run again; nothing is lost."
+    "the other program (also a notebook or a DuckDB shell) and run again; nothing is lost."
 )
 NOT_DUCKDB = (
     "{path} is not a DuckDB database, or is damaged. Give another --database, or move it away."
@@ -52,9 +52,9 @@ NOT_DUCKDB = (
 
 
 class DispositionChooser:
-    """Chooses for each file of one load package whether it is appended or merged.
+    """Chooses for each file of a load package whether it is appended or merged.
 
-    Keeps a DuckDB file open from the first choice until it is closed.
+    Keeps a DuckDB file open from the first choice until `close`.
     """
 
     def __init__(self, pipeline: dlt.Pipeline) -> None:
@@ -63,13 +63,13 @@ class DispositionChooser:
         self._appended: dict[str, Table] = {}
 
     def close(self) -> None:
-        """Close the database; it is opened again when it is needed."""
+        """Close the database; the next choice opens it again."""
         if self._client is not None:
             self._client.close_connection()
             self._client = None
 
     def _open(self) -> SqlClient:
-        """The open database; dlt alone would close it after each job, which takes time."""
+        """The open database; dlt would close it after each job, which takes time."""
         if self._client is None:
             client = self._pipeline.sql_client()
             client.open_connection()
@@ -77,24 +77,24 @@ class DispositionChooser:
         return self._client
 
     def appends(self, table: Table, parquet: Path, count: int) -> bool:
-        """Whether the `count` rows of a file are appended; if so the pipeline is marked.
+        """Whether the `count` rows of a file are appended; if so, mark the pipeline.
 
-        Few rows are merged, so that dlt's schema of the table does not change for them.
+        Few rows are merged, so that the table's write disposition in dlt's schema does not change.
         """
         if not adapter_of(self._pipeline).can_append:
             return False
         client = self._open()
-        if count < APPEND_FROM_ROWS or _holds_any(client, table, parquet):
+        if count < APPEND_FROM_ROWS or _has_any_key(client, table, parquet):
             return False
         self._appended[table.name] = table
         _mark(self._pipeline).touch()
         return True
 
     def undo_appends(self) -> bool:
-        """Remove what the unfinished jobs of the package have appended; whether that was possible.
+        """Remove the rows that unfinished jobs of the package appended; returns whether it could.
 
         DuckDB can run out of memory after a commit, so a failed append may have stored its rows.
-        No table held their keys before, so nothing else is removed.
+        No table had their keys before, so no other row is removed.
         """
         try:
             for load_id in self._pipeline.list_normalized_load_packages():
@@ -108,18 +108,18 @@ class DispositionChooser:
         return True
 
 
-def _holds_any(client: SqlClient, table: Table, parquet: Path) -> bool:
-    """Whether the table has a key that is in the file."""
+def _has_any_key(client: SqlClient, table: Table, parquet: Path) -> bool:
+    """Whether the table has a key of the file."""
     name = client.make_qualified_table_name(table.name)
     keys = ", ".join(client.escape_column_name(key) for key in table.keys)
     query = f"SELECT 1 FROM {name} SEMI JOIN read_parquet(?) AS read USING ({keys}) LIMIT 1"  # noqa: S608 - no input
     try:
         return bool(client.execute_sql(query, str(parquet)))
     except DatabaseUndefinedRelation:
-        return False  # the load makes it
+        return False  # the load creates the table
     except DatabaseException as error:
         if is_out_of_memory(str(error)):
-            return True  # a merge is right in either case
+            return True  # a merge is correct in both cases
         raise
 
 
@@ -136,29 +136,29 @@ def _mark(pipeline: dlt.Pipeline) -> Path:
 
 
 def has_append_mark(pipeline: dlt.Pipeline) -> bool:
-    """Whether a load package that appends has not ended well."""
+    """Whether a load package that appends was interrupted or failed."""
     return _mark(pipeline).exists()
 
 
 def clear_append_mark(pipeline: dlt.Pipeline) -> None:
-    """Note that the load package has ended well."""
+    """Record that the load package was completed."""
     _mark(pipeline).unlink(missing_ok=True)
 
 
 class LimitedMemory(dict[str, Any]):
-    """The command line's settings of DuckDB: little memory, and no order of rows to keep."""
+    """The DuckDB settings of the command line: a memory limit, and no order of rows."""
 
     def __init__(self) -> None:
         super().__init__(
             threads=THREADS,
             preserve_insertion_order=False,
-            allocator_bulk_deallocation_flush_threshold=GIVEN_BACK_FROM,
+            allocator_bulk_deallocation_flush_threshold=FREE_MEMORY_FROM,
         )
         self.megabytes = MEMORY_MEGABYTES
 
     @property
     def megabytes(self) -> int:
-        """The memory limit."""
+        """The memory limit in megabytes."""
         return int(self["memory_limit"].removesuffix("MB"))
 
     @megabytes.setter
@@ -171,19 +171,19 @@ def limited_duckdb(path: Path) -> Any:
     credentials = DuckDbCredentials(
         str(path.absolute()), global_config=LimitedMemory(), statements=[CHECKPOINT_SOON]
     )
-    # statements beside each other would share the memory, and take as long
+    # parallel statements would share the memory limit, and not be faster
     return dlt.destinations.duckdb(credentials, loader_parallelism_strategy="sequential")
 
 
 def memory_limit(pipeline: dlt.Pipeline) -> LimitedMemory | None:
-    """The settings of a pipeline's DuckDB, if `limited_duckdb` made it; None: set by the user."""
+    """The settings of a pipeline's DuckDB, if made by `limited_duckdb`; None if by the user."""
     credentials = pipeline.destination.config_params.get("credentials")
     settings = getattr(credentials, "global_config", None)
     return settings if isinstance(settings, LimitedMemory) else None
 
 
 def raise_memory_limit(pipeline: dlt.Pipeline) -> None:
-    """Give DuckDB `MORE_MEMORY` for all that follows; a limit that the user has set stays."""
+    """Multiply DuckDB's memory limit by `MORE_MEMORY`, unless the user has set the limit."""
     settings = memory_limit(pipeline)
     if settings is not None:
         settings.megabytes *= MORE_MEMORY
@@ -192,29 +192,29 @@ def raise_memory_limit(pipeline: dlt.Pipeline) -> None:
 def is_out_of_memory(text: str) -> bool:
     """Whether the text of an error says that DuckDB reached its memory limit.
 
-    DuckDB has several kinds of errors for it, also one for a commit and one for a checkpoint; all
-    of them end in how much of the limit is used.
+    DuckDB has several errors for it, also for a commit and a checkpoint; each message ends with the
+    used share of the limit.
     """
     return bool(OUT_OF_MEMORY.search(text))
 
 
 def locked_error(text: str) -> PipelineLockedError | None:
-    """The error for a database that another process has open, if that is what the text says."""
+    """The error if the text of a DuckDB error says that another process has the file open."""
     locked = LOCKED.search(text)
     return PipelineLockedError(HELD.format(path=locked[1])) if locked else None
 
 
 def check_file(path: Path, dataset: str) -> None:
-    """See that a DuckDB file can be written, or made.
+    """Check that a DuckDB file can be written or created.
 
     Raises:
-        ConfigurationError: the file is not DuckDB, its folder is missing, or the dataset has the
-            file's name, which DuckDB cannot tell apart.
-        PipelineLockedError: another process holds it.
+        ConfigurationError: the file is not DuckDB, its folder is missing, or the dataset and the
+            file have the same name, which is ambiguous in DuckDB.
+        PipelineLockedError: another process has the file open.
     """
     if dataset.lower() == path.stem.lower():
         raise ConfigurationError(
-            f"A DuckDB file cannot have a dataset of its own name: {path.name} and {dataset}. "
+            f"A DuckDB file and its dataset cannot have the same name: {path.name} and {dataset}. "
             "Give another --database or --dataset."
         )
     if not path.parent.is_dir():

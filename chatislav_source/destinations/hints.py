@@ -1,4 +1,4 @@
-"""The hints that dlt gets for each table: columns, keys, write disposition."""
+"""The dlt hints of each table: columns, keys and write disposition."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ TO_PARENT: list[TTableReferenceInline] = [
 def hints_of(
     table: Table, adapter: Adapter, file_format: str | None = None, appends: bool = False
 ) -> Any:
-    """The name, columns, keys and write disposition of a table, as dlt takes them from a resource.
+    """The hints for a table: name, columns, keys and write disposition.
 
-    `file_format` None leaves the format to dlt; without `appends` the rows are merged.
+    `file_format` None is the choice of dlt; without `appends` the rows are merged.
     """
     is_child = table is MESSAGES
     return dlt.mark.make_hints(

@@ -1,4 +1,4 @@
-"""Arrow rows as JSON lines, in the form that Snowflake and BigQuery both read without loss."""
+"""Writes Arrow rows as JSON lines that Snowflake and BigQuery read without loss."""
 
 from __future__ import annotations
 
@@ -34,34 +34,30 @@ class JsonLinesFile:
         self._file.close()
 
     def parts(self, appends: bool) -> Iterator[tuple[Path, int]]:
-        """The one file with its number of rows; it is merged in any case."""
+        """The file with its number of rows; JSON lines are always merged."""
         del appends
         yield self.path, self.count
 
 
 def json_lines(table: Table, rows: pa.Table) -> bytes:
-    """One JSON object per row and line; nulls are left out.
+    """One line with a JSON object per row; nulls are left out.
 
-    A null that is written would become JSON's null in a Snowflake VARIANT, which is not SQL's.
-    JSON columns are written unchanged, to the digit. Timestamps are ISO in UTC with Z, dates ISO.
+    In a Snowflake VARIANT a written null would become a JSON null, which is not NULL of SQL.
+    JSON columns are written unchanged. Timestamps are ISO in UTC with Z, dates ISO.
     """
     names = [column.name for column in table.columns]
     values = [_values(rows[column.name], column.data_type) for column in table.columns]
     lines = [
-        orjson.dumps({name: value for name, value in zip(names, row, strict=True) if _is(value)})
+        orjson.dumps({n: value for n, value in zip(names, row, strict=True) if value is not None})
         for row in zip(*values, strict=True)
     ]
     return b"".join(line + b"\n" for line in lines)
 
 
-def _is(value: Any) -> bool:
-    return value is not None
-
-
 def _values(column: pa.ChunkedArray, data_type: DataType) -> list[Any]:
-    """The values of a column as orjson takes them."""
+    """The values of a column in types that orjson writes."""
     if data_type == "timestamp":
-        in_utc = column.cast(pa.timestamp("us"))  # without a zone none has to be looked up
+        in_utc = column.cast(pa.timestamp("us"))  # without a zone, as zone look-ups take time
         return list(pc.strftime(in_utc, format="%Y-%m-%dT%H:%M:%SZ").to_pylist())
     if data_type == "date":
         return list(column.cast(pa.string()).to_pylist())
@@ -74,5 +70,5 @@ def _values(column: pa.ChunkedArray, data_type: DataType) -> list[Any]:
 
 
 def _whole(value: int | None) -> int | str | None:
-    # BigQuery reads a greater number as a double, unless it is text
+    # BigQuery reads a larger number as a double, unless it is text
     return str(value) if value is not None and abs(value) > EXACT_IN_DOUBLE else value

@@ -1,4 +1,4 @@
-"""Snowflake: JSON lines, and comments on tables; dlt makes those on columns."""
+"""Snowflake: loads JSON lines; comments on tables, as dlt adds only those on columns."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A staging dataset for each pipeline, so that several may load into one dataset at once.
+"""A staging dataset per pipeline, so that several pipelines can load into one dataset at once.
 
-dlt merges by way of a staging dataset, by default one per dataset. Two pipelines that use it at the
-same time empty each other's tables between filling and merging, and lose rows without an error.
+dlt merges from a staging dataset, by default one per dataset. Two pipelines that use it at the same
+time truncate each other's tables between filling and merging, and lose rows without an error.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from chatislav_source.destinations.dlt_internals import configured_pipeline_name
 NAME = "chatislav staging"
 KEY = "staging_dataset_name_layout"
 SCHEMA = "chatislav"
-MAX_SUFFIX = 24  # characters; Postgres cuts names at 63, and the dataset's own comes before
+MAX_SUFFIX = 24  # characters; Postgres truncates names at 63, including the dataset's name
 
 
 def layout(pipeline_name: str) -> str:
-    """The name of the staging dataset, with `%s` for the dataset; no two pipelines have the same.
+    """The name of the staging dataset, unique per pipeline, with `%s` for the dataset.
 
-    dlt would rewrite other characters than these, and two names could become one that way.
+    dlt would replace other characters, so that two names could become equal.
     """
     suffix = re.sub("[^a-z0-9]+", "_", pipeline_name.lower()).strip("_")
     if suffix != pipeline_name or len(suffix) > MAX_SUFFIX:
@@ -39,31 +39,31 @@ def layout(pipeline_name: str) -> str:
 class PrivateStaging(ConfigProvider):
     """A dlt config provider of one key, for the pipelines that load this source.
 
-    It is the last of dlt's providers, so a value that the user has configured anywhere wins.
+    It is the last of dlt's providers, so a value that the user has configured has priority.
     """
 
     def __init__(self) -> None:
         self._pipelines: set[str] = set()
 
     def claim(self, pipeline: SupportsPipeline | None) -> None:
-        """Give this pipeline a staging dataset of its own from now on."""
+        """Use a separate staging dataset for this pipeline from now on."""
         if pipeline:
             self._pipelines.add(pipeline.pipeline_name)
 
     def get_value(
         self, key: str, hint: type[Any], pipeline_name: str | None, *sections: str
     ) -> tuple[Any, str]:
-        """The layout for the pipeline that is being configured, and the name of the key."""
+        """The layout for the pipeline that dlt is configuring, and the name of the key."""
         del hint
         # dlt looks up `<pipeline>.destination...` before `destination...`; a value for the first
-        # would win over what the user configured for the second
+        # would override one that the user configured for the second
         if key != KEY or pipeline_name or sections != ("destination",):
             return None, key
         configured = configured_pipeline_name()
         return (layout(configured) if configured and self._is_ours(configured) else None), key
 
     def _is_ours(self, pipeline_name: str) -> bool:
-        """Whether it loads this source, in this process or, left pending, in an earlier one."""
+        """Whether the pipeline loads this source, or has pending packages of it."""
         if pipeline_name in self._pipelines:
             return True
         pipeline = cast(dlt.Pipeline | None, current_pipeline())
@@ -75,22 +75,22 @@ class PrivateStaging(ConfigProvider):
 
     @property
     def name(self) -> str:
-        """The name that dlt's traces show."""
+        """The name in dlt's traces."""
         return NAME
 
     @property
     def supports_secrets(self) -> bool:
-        """No: it has none."""
+        """False, as it has no secrets."""
         return False
 
     @property
     def supports_sections(self) -> bool:
-        """Yes: its key is in the section `destination`."""
+        """True, as its key is in the section `destination`."""
         return True
 
 
 def private_staging() -> PrivateStaging:
-    """The provider, registered with dlt; again if dlt has built its providers anew."""
+    """The provider; registered with dlt again if dlt has recreated its providers."""
     with suppress(DuplicateConfigProviderException):
         dlt.config.register_provider(_PROVIDER)
     return _PROVIDER

@@ -1,4 +1,4 @@
-"""Where the rows go: a dlt pipeline for a destination, checked before anything is requested."""
+"""The pipeline configuration of the command line; checked before the first request."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from chatislav_source.destinations.duckdb import check_file, limited_duckdb
 from chatislav_source.errors import ConfigurationError
 
 UNKNOWN = (
-    "There is no destination {name!r}. Tried are duckdb, postgres, snowflake and bigquery; a name "
-    "of your own needs destination_type in [destination.{name}] of .dlt/config.toml."
+    "There is no destination {name!r}. Tested are duckdb, postgres, snowflake and bigquery; a "
+    "custom name needs destination_type in [destination.{name}] of .dlt/config.toml."
 )
 NOT_INSTALLED = "The client of {name} is not installed: pip install 'chatislav-source[{name}]'."
 NOT_CONFIGURED = (
-    "The credentials of {name} {problem}. They belong into [destination.{name}.credentials] of "
-    ".dlt/secrets.toml, or into the environment as DESTINATION__{upper}__CREDENTIALS..."
+    "The credentials of {name} {problem}. Set them in [destination.{name}.credentials] of "
+    ".dlt/secrets.toml, or in the environment as DESTINATION__{upper}__CREDENTIALS..."
 )
 
 
 @dataclass(frozen=True)
 class PipelineConfig:
-    """A destination by dlt's name; `database` is the file for DuckDB and unused elsewhere."""
+    """A destination by dlt's name; `database` is the DuckDB file, unused for the others."""
 
     destination: str
     database: Path
@@ -45,11 +45,11 @@ class PipelineConfig:
         return self.destination == "duckdb"
 
     def __str__(self) -> str:
-        place = f"{self.destination} {self.database}" if self.is_duckdb else self.destination
-        return f"{place}, dataset {self.dataset}"
+        text = f"{self.destination} {self.database}" if self.is_duckdb else self.destination
+        return f"{text}, dataset {self.dataset}"
 
     def pipeline(self) -> dlt.Pipeline:
-        """The dlt pipeline into this destination.
+        """The dlt pipeline for this destination.
 
         Raises:
             ConfigurationError: dlt knows no such destination.
@@ -66,7 +66,7 @@ class PipelineConfig:
             raise ConfigurationError(UNKNOWN.format(name=self.destination)) from None
 
     def check(self) -> None:
-        """See that the destination is known and configured; no server is asked.
+        """Check that the destination is known and configured; connects to no server.
 
         Raises:
             ConfigurationError: it is unknown, or its client or its credentials are missing; for
@@ -83,7 +83,7 @@ class PipelineConfig:
         except MissingDependencyException:
             raise ConfigurationError(NOT_INSTALLED.format(name=name)) from None
         except ConfigurationException as error:
-            # neither its text nor its causes are shown: they may hold what could not be parsed
+            # neither its text nor its causes are shown, as they may contain credentials
             problem = _problem(error)
             text = NOT_CONFIGURED.format(name=name, upper=name.upper(), problem=problem)
             raise ConfigurationError(text) from None

@@ -1,10 +1,10 @@
-"""Writes rows for the destination: as files that dlt imports, or as Arrow that dlt writes.
+"""Writes rows for the destination: as files that dlt imports, or as Arrow tables.
 
 Arrow has no JSON type, so dlt loads JSON into BigQuery and Snowflake as a quoted string (or, as
-parquet, not at all). dlt's JSON lines from dicts are no better: it takes some texts for its own
-marks and refuses large integers. So these two get JSON lines that are written here. DuckDB gets
-parquet that is written here without compression: it is read once, and compressing it takes longer
-than all other writing. Every other destination gets Arrow, and dlt writes the format it needs.
+parquet, not at all). dlt's own JSON lines from dicts are not exact either: dlt reads some texts as
+its type marks and rejects large integers. So this module writes JSON lines for these two. It writes
+uncompressed parquet for DuckDB: it is read once, and compression takes longer than all other
+writing. Every other destination gets Arrow, which dlt writes in the format it needs.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from chatislav_source.destinations.hints import hints_of
 from chatislav_source.destinations.jsonl import JSON_LINES, JsonLinesFile
 from chatislav_source.records.schema import DELETED, MESSAGES, Table
 
-ROW_FILES = "chatislav_files"  # folder in the pipeline's own; its files hold personal data
+ROW_FILES = "chatislav_files"  # folder in the pipeline's folder; its files contain personal data
 
 
 class TableWriter(ABC):
-    """Makes from Arrow tables what a resource yields; `file_format` None: dlt's choice."""
+    """Converts Arrow tables to items that a resource yields; `file_format` None: dlt's choice."""
 
     def __init__(self, adapter: Adapter, file_format: str | None) -> None:
         self._adapter = adapter
@@ -43,18 +43,18 @@ class TableWriter(ABC):
 
     @abstractmethod
     def write(self, table: Table, rows: pa.Table) -> Iterator[Any]:
-        """Take rows; yields what dlt can have at once."""
+        """Add rows; yields the items that are ready for dlt."""
 
     def flush(self) -> Iterator[Any]:
-        """Yield what is left after the last rows."""
+        """Yield the remaining items after the last rows."""
         yield from ()
 
     def close(self) -> None:  # noqa: B027 - a writer without files has nothing to close
-        """Close what is open; rows that were not yielded are lost."""
+        """Close the files; rows that were not yielded are lost."""
 
 
 class ArrowWriter(TableWriter):
-    """Gives the rows to dlt as they are."""
+    """Yields the Arrow rows to dlt unchanged."""
 
     def write(self, table: Table, rows: pa.Table) -> Iterator[Any]:
         if is_needed(table, rows):
@@ -63,7 +63,7 @@ class ArrowWriter(TableWriter):
 
 
 def is_needed(table: Table, rows: pa.Table) -> bool:
-    """Whether rows must be loaded; no rows must be too if the table does not exist yet."""
+    """Whether rows must be loaded; an empty batch creates a table that does not exist yet."""
     return bool(rows.num_rows) or table.name not in dlt.current.source_schema().tables
 
 
@@ -111,7 +111,7 @@ class FileWriter(TableWriter):
                     count,
                     file.table,
                 )
-                path.unlink()  # dlt has linked or copied it
+                path.unlink()  # dlt has a link or copy of it
 
     def _appends(self, file: JsonLinesFile | ParquetFile) -> bool:
         if self._dispositions is None or isinstance(file, JsonLinesFile):
@@ -124,22 +124,22 @@ class FileWriter(TableWriter):
 
 
 class ParquetFile:
-    """Rows of one table as parquet; each call of `write` makes a row group.
+    """Rows of one table as parquet; each call of `write` adds a row group.
 
-    Rows that only clear a conversation's messages go into a file of their own.
+    Rows that only remove a conversation's messages are written into a separate file.
     """
 
     def __init__(self, path: Path, table: Table) -> None:
         self.path, self.table, self.count = path, table, 0
         self._writer = _parquet_writer(path, table)
-        self._clearing = table.arrow_schema.empty_table()
+        self._removals = table.arrow_schema.empty_table()
 
     def write(self, rows: pa.Table) -> None:
         """Add rows."""
         if self.table is MESSAGES:
-            clears = pc.is_valid(rows[DELETED])
-            self._clearing = pa.concat_tables([self._clearing, rows.filter(clears)])
-            rows = rows.filter(pc.invert(clears)) if self._clearing.num_rows else rows
+            is_removal = pc.is_valid(rows[DELETED])
+            self._removals = pa.concat_tables([self._removals, rows.filter(is_removal)])
+            rows = rows.filter(pc.invert(is_removal)) if self._removals.num_rows else rows
         self.count += rows.num_rows
         self._writer.write_table(rows)
 
@@ -148,13 +148,13 @@ class ParquetFile:
         self._writer.close()
 
     def parts(self, appends: bool) -> Iterator[tuple[Path, int]]:
-        """The files with their numbers of rows; rows that clear are left out of an append."""
+        """The files with their numbers of rows; an append has no rows that remove messages."""
         yield self.path, self.count
-        if self._clearing.num_rows and not appends:
-            path = self.path.with_stem(f"{self.path.stem}.clearing")
+        if self._removals.num_rows and not appends:
+            path = self.path.with_stem(f"{self.path.stem}.removals")
             with _parquet_writer(path, self.table) as writer:
-                writer.write_table(self._clearing)
-            yield path, self._clearing.num_rows
+                writer.write_table(self._removals)
+            yield path, self._removals.num_rows
 
 
 def _parquet_writer(path: Path, table: Table) -> pq.ParquetWriter:
@@ -165,7 +165,7 @@ def _parquet_writer(path: Path, table: Table) -> pq.ParquetWriter:
 
 @contextmanager
 def open_writer(dispositions: DispositionChooser | None) -> Iterator[TableWriter]:
-    """The writer for the destination of the running pipeline; to be entered by a resource.
+    """The writer for the destination of the running pipeline; a resource enters it.
 
     With `dispositions` rows may be appended: the caller must not repeat an interrupted append.
     """
@@ -180,7 +180,7 @@ def open_writer(dispositions: DispositionChooser | None) -> Iterator[TableWriter
     if file_format not in (JSON_LINES, PARQUET):
         yield ArrowWriter(adapter, file_format)
         return
-    # an imported file goes to the table that the resource names, so it names it per file
+    # an imported file is loaded into the resource's table, so the resource has a name per file
     resource.apply_hints(table_name=_table_name)
     with _empty_folder(Path(pipeline.working_dir, ROW_FILES, resource.name)) as folder:
         files = FileWriter(adapter, file_format, folder, dispositions)
@@ -188,12 +188,12 @@ def open_writer(dispositions: DispositionChooser | None) -> Iterator[TableWriter
             yield files
         finally:
             files.close()
-            _clear_earlier_load(resource)  # outside of a load its table has a name, no function
+            _clear_earlier_load(resource)  # outside of a load its table name must be constant
 
 
 @contextmanager
 def _empty_folder(folder: Path) -> Iterator[Path]:
-    shutil.rmtree(folder, ignore_errors=True)  # of a load that was killed
+    shutil.rmtree(folder, ignore_errors=True)  # of a killed load
     folder.mkdir(parents=True)
     try:
         yield folder
@@ -202,7 +202,7 @@ def _empty_folder(folder: Path) -> Iterator[Path]:
 
 
 def _is_extracting() -> bool:
-    """Whether a pipeline runs the resource; else somebody only iterates over it."""
+    """Whether a pipeline runs the resource; otherwise a caller only iterates over it."""
     try:
         dlt.current.load_package_state()
     except CurrentLoadPackageStateNotAvailable:
@@ -211,14 +211,14 @@ def _is_extracting() -> bool:
 
 
 def _file_format(adapter: Adapter, resource: DltResource) -> str | None:
-    """The adapter's format; None if the user asked for another one, or if there is none."""
-    best = adapter.file_format
-    asked = resource.compute_table_schema().get("file_format")
-    return best if asked in (None, "preferred", best) else None
+    """The adapter's format; None if it has none, or if the user configured another one."""
+    exact = adapter.file_format
+    configured = resource.compute_table_schema().get("file_format")
+    return exact if configured in (None, "preferred", exact) else None
 
 
 def _clear_earlier_load(resource: DltResource) -> None:
-    """Remove what a load, perhaps into another destination, has left in a source object."""
+    """Remove the hints that an earlier load, maybe into another destination, has added."""
     clear_table_hints(resource)
     if resource.has_dynamic_table_name:
         resource.apply_hints(table_name="")

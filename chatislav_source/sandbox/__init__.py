@@ -1,7 +1,7 @@
-"""A local Chatislav API with made-up data, for demos and tests: no key, no network.
+"""A local Chatislav API with generated data, for demos and tests without key and network.
 
-It follows the vendor's documentation strictly. Where the documentation is silent, a setting chooses
-the behaviour.
+It follows the vendor's documentation strictly. A setting chooses each behaviour that is not
+documented.
 """
 
 from chatislav_source.sandbox.server.answer import Answer

@@ -1,4 +1,4 @@
-"""Serves a sandbox until the process gets a signal."""
+"""Serves a sandbox until the process receives a signal."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def serve(
     port: int = 0,
     announce: Callable[[str], None] = print,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; `announce` gets the base URL once requests are accepted.
+    """Serve until SIGTERM or SIGINT; call `announce` with the base URL once the server listens.
 
-    `port` 0 lets the system choose. Only for the main thread, which receives the signals.
+    With `port` 0 the system chooses a port. Only for the main thread, which receives the signals.
 
     Raises:
         OSError: the port is taken.
@@ -31,11 +31,11 @@ def serve(
         stopping.set()
 
     signals = (signal.SIGTERM, signal.SIGINT)
-    before = [signal.signal(number, stop) for number in signals]
+    previous = [signal.signal(number, stop) for number in signals]
     try:
         with Sandbox(world, settings, port=port) as sandbox:
             announce(sandbox.base_url)
             stopping.wait()
     finally:
-        for number, handler in zip(signals, before, strict=True):
+        for number, handler in zip(signals, previous, strict=True):
             signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""Every setting of the sandbox: what the API's documentation leaves open, and faults."""
+"""The settings of the sandbox: behaviours that are not documented, and faults."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ FAULT_KINDS = (
     "502_html",
     "503",
     "503_retry_after",
-    "reset",  # the connection is reset before an answer
+    "reset",  # the connection is reset without a response
     "truncated",  # Content-Length is larger than the body, then the connection closes
     "invalid_json",
     "empty_body",
     "html_200",
-    "wrong_shape",  # valid JSON of another structure, in rotation
-    "slow",  # `slow_seconds`, then a good answer
-    "hang",  # `hang_seconds`, then the connection closes without an answer
+    "wrong_shape",  # valid JSON of several other structures, in rotation
+    "slow",  # a correct response after `slow_seconds`
+    "hang",  # the connection closes without a response after `hang_seconds`
 )
 
 
 @dataclass
 class Settings:
-    """How the sandbox behaves; fields can be assigned while it serves, `prerender` before that.
+    """The behaviour of the sandbox; fields can be changed while it serves, except `prerender`.
 
     Times are seconds, probabilities 0 to 1, statuses HTTP statuses. Assigning an unknown name
     raises AttributeError, a value that is not allowed ValueError.
@@ -43,7 +43,7 @@ class Settings:
 
     # Which date `from` and `to` filter on: lastActivity or createdAt.
     date_filter: Literal["activity", "created"] = "activity"
-    # Whether a date-time `to` includes that very instant; a date-only `to` includes its whole day.
+    # Whether a date-time `to` includes that instant; a date-only `to` includes its whole day.
     datetime_to_inclusive: bool = True
     # Order of conversations over all pages; "shuffled" is always the same, "random" never.
     page_order: Literal[
@@ -57,82 +57,82 @@ class Settings:
     ] = "newest_activity"
     # What a page token holds: a number of rows, the last row's sort key, or a frozen list of ids.
     page_token: Literal["offset", "keyset", "snapshot"] = "offset"  # noqa: S105 - not a password
-    # Times a page token may be used; None: without limit.
+    # Maximum number of uses of a page token; None: without limit.
     token_max_uses: int | None = None
-    # A page token is refused once this many more requests of any kind have come; None: never.
+    # Number of later requests of any kind after which a page token is refused; None: never.
     token_max_requests: int | None = None
     # Seconds after which a page token is refused; None: never, 0: always.
     token_max_age_seconds: float | None = None
-    # Whether a page token is refused with other filters than those it was made for.
+    # Whether a page token is refused with other filters than those it was issued for.
     token_bound_to_filters: bool = True
-    # Whether a page token is refused with another `limit` than the one it was made for.
+    # Whether a page token is refused with another `limit` than the one it was issued for.
     token_bound_to_limit: bool = False
-    # Status for a page token that is expired, used up or bound to something else.
+    # Status for a page token that is expired, used up or bound to another request.
     expired_token_status: int = 400
 
-    # Pages after this one repeat the token they were asked with, hasMore true; None: off.
+    # Pages after this one repeat the page token of their request, hasMore true; None: off.
     token_repeats: int | None = None
     # hasMore true, nextCursor null.
     token_missing: bool = False
-    # hasMore true, nextCursor not there.
+    # hasMore true, without nextCursor.
     token_absent: bool = False
-    # hasMore false, nextCursor set nevertheless.
+    # hasMore false, with nextCursor.
     token_when_done: bool = False
-    # The last page with rows says hasMore true; an empty page with hasMore false follows.
+    # The last page with rows has hasMore true; an empty page with hasMore false follows.
     empty_last_page: bool = False
-    # Every second page is empty, hasMore true, with a good token.
+    # Every second page is empty, hasMore true, with a valid page token.
     empty_middle_pages: bool = False
-    # Every page after the first is empty, hasMore true, with a new token, without end.
+    # Every page after the first is empty, hasMore true, with a new page token, endlessly.
     endless_empty_pages: bool = False
-    # Pages hold fewer than `limit` conversations though more follow.
+    # Pages have fewer than `limit` conversations although more pages follow.
     short_pages: bool = False
-    # Pages begin with the last row of the page before (not with `limit` 1, which would never end).
+    # Pages begin with the last row of the previous page (not with `limit` 1, which would not end).
     overlapping_pages: bool = False
 
-    # How dates are written: without zone, with Z, with an offset, with microseconds, or all mixed.
+    # Form of timestamps: without zone, with Z, with an offset, with microseconds, or all mixed.
     timestamps: Literal["naive", "z", "offset", "microseconds", "mixed"] = "naive"
     # IANA zone of dates without offset, in rows and in the date filters.
     naive_timezone: str = "UTC"
     # Undocumented fields in the rows; see `extra_fields.py`.
     extra_fields: Literal["none", "new", "changing_types", "colliding"] = "none"
-    # What `messages` of every conversation is.
+    # The value of `messages` in every conversation.
     messages_mode: Literal["full", "null", "absent", "empty"] = "full"
 
-    # Fault kind -> probability per request; tried in random order, a request meets one at most.
+    # Fault kind -> probability per request; drawn in random order, at most one per request.
     faults: dict[str, float] = field(default_factory=dict)
     # Seed of the faults.
     fault_seed: int = 1
-    # Bots whose requests meet faults; None: all.
+    # Bots whose requests have faults; None: all.
     fault_bots: set[int] | None = None
-    # Paths, as "/analytics", whose requests meet faults; None: all.
+    # Paths, as "/analytics", whose requests have faults; None: all.
     fault_paths: set[str] | None = None
     # Seconds in the Retry-After header.
     retry_after_seconds: float = 1.0
-    # Seconds that a "slow" answer takes longer.
+    # Delay of a "slow" response in seconds.
     slow_seconds: float = 0.5
     # Seconds after which a "hang" closes the connection; ends at once when the sandbox stops.
     hang_seconds: float = 60.0
-    # Seconds before every answer.
+    # Delay of every response in seconds.
     latency_seconds: float = 0.0
 
-    # Requests per second that are let through on average; None: all.
+    # Average number of requests per second that are accepted; None: all.
     rate_limit_per_second: float | None = None
-    # Requests that are let through at once after a quiet time.
+    # Number of requests that are accepted at once after a pause.
     rate_limit_burst: int = 1
-    # Whether a request over the limit is told Retry-After.
+    # Whether the response to a request over the limit has Retry-After.
     rate_limit_retry_after: bool = False
     # Status of a request over the limit.
     rate_limit_status: Literal[429, 503] = 429
-    # Greatest `limit` of /conversations that works; None: 100.
+    # Largest `limit` of /conversations without a fault; None: 100.
     largest_good_limit: int | None = None
-    # What happens with a greater one.
+    # The fault of a larger `limit`.
     largest_good_limit_fault: Literal["500", "hang", "slow"] = "500"
 
     # API keys that are refused.
     revoked_keys: set[str] = field(default_factory=set)
     # From the request with this number on every key is refused; None: never.
     revoke_all_after_requests: int | None = None
-    # Keys that `revoke_all_after_requests` spares.
+    # Keys that `revoke_all_after_requests` does not revoke.
     still_valid_keys: set[str] = field(default_factory=set)
     # Whether API Access is enabled for the workspace.
     api_access_enabled: bool = True
@@ -144,27 +144,27 @@ class Settings:
     bot_status_paths: set[str] | None = None
     # Status for a bot that does not exist.
     unknown_bot_status: int = 404
-    # What analytics echo wrongly; None: nothing.
+    # The field that /analytics echoes incorrectly; None: none.
     analytics_echo_wrong: Literal["from", "to", "bot_id"] | None = None
 
-    # Mutation kind -> probability that it happens to the bot after each answer of /conversations.
+    # Mutation kind -> probability of the change in the bot after each response of /conversations.
     churn: dict[str, float] = field(default_factory=dict)
     # Seed of the churn.
     churn_seed: int = 1
-    # Most mutations in total; None: without limit.
+    # Maximum number of mutations in total; None: without limit.
     churn_limit: int | None = None
-    # Seconds that the sandbox's clock is ahead for what changes now; may be negative.
+    # Offset of the sandbox's clock for new changes, in seconds; may be negative.
     clock_offset_seconds: float = 0.0
     # Whether all conversations are rendered before the start, about 2 kB each, for benchmarks.
     prerender: bool = False
-    # Requests that are kept for `requests`, the latest ones; counters go on without limit.
+    # Number of latest requests that are kept for `requests`; counters have no limit.
     max_request_log: int = 100_000
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Check and assign; JSON lists become sets, and text keys numbers, where those belong."""
+        """Check and assign; converts JSON lists to sets and text keys to numbers as declared."""
         hints = _hints()
         if name not in hints:
-            raise AttributeError(f"no setting is named {name!r}; there are: {', '.join(hints)}")
+            raise AttributeError(f"no setting is named {name!r}; settings are: {', '.join(hints)}")
         try:
             checked = _conform(hints[name], value)
             _check(name, checked)
@@ -186,7 +186,7 @@ class Settings:
             setattr(self, name, getattr(trial, name))
 
     def shape(self) -> Shape:
-        """The form in which rows are written."""
+        """The configured form of the rows."""
         return shape_of(self.timestamps, self.naive_timezone, self.extra_fields, self.messages_mode)
 
     def as_dict(self) -> dict[str, Any]:
@@ -250,7 +250,7 @@ def _check(name: str, value: Any) -> None:
 def _check_probabilities(probabilities: dict[str, float], kinds: tuple[str, ...]) -> None:
     for kind, probability in probabilities.items():
         if kind not in kinds:
-            raise ValueError(f"no kind is named {kind!r}; there are: {', '.join(kinds)}")
+            raise ValueError(f"no kind is named {kind!r}; kinds are: {', '.join(kinds)}")
         if not 0 <= probability <= 1:
             raise ValueError("a probability is from 0 to 1")
 

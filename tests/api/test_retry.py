@@ -108,10 +108,10 @@ def test_a_wait_that_is_too_long_is_said_and_nothing_more_is_sent(
     api.configure(faults={"429_retry_after": 1.0}, retry_after_seconds=86_400)
 
     with pytest.raises(
-        RetriesExhaustedError, match="failed 1 time, last: the API asks to wait 86400 s"
+        RetriesExhaustedError, match="failed 1 time, last: the API requires a wait of 86400 s"
     ):
         post(client)
-    with pytest.raises(RetriesExhaustedError, match="asks to wait"):
+    with pytest.raises(RetriesExhaustedError, match="requires a wait"):
         post(client, bot_id=102)
 
     assert api.count() == 1
@@ -164,7 +164,7 @@ def test_a_server_that_hangs_is_given_up(
     monkeypatch.setattr("chatislav_source.api.transport.READ_TIMEOUT_SECONDS", 0.2)
     api.configure(faults={"hang": 1.0})
 
-    with pytest.raises(RetriesExhaustedError, match=r"no answer \(ReadTimeout\)") as raised:
+    with pytest.raises(RetriesExhaustedError, match=r"no response \(ReadTimeout\)") as raised:
         post(new_client(api), tries=2)
 
     assert raised.value.size_may_be_why
@@ -176,7 +176,7 @@ def test_a_server_that_is_not_there_is_said(
     client = new_client(api)
     api.stop()
 
-    with pytest.raises(RetriesExhaustedError, match=r"no answer \(ConnectError\)"):
+    with pytest.raises(RetriesExhaustedError, match=r"no response \(ConnectError\)"):
         post(client, tries=2)
 
 

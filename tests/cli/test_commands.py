@@ -139,7 +139,9 @@ def test_a_refused_key_is_status_2_with_the_four_causes(chatislav: Chatislav, ap
         ),
         pytest.param(["--bot-id", "1", "--timezone", "Belgrade"], "IANA time zone", id="zone"),
         pytest.param(
-            ["--bot-id", "1", "--database", "chatislav.duckdb"], "its own name", id="same name"
+            ["--bot-id", "1", "--database", "chatislav.duckdb"],
+            "cannot have the same name",
+            id="same name",
         ),
         pytest.param(["--bot-id", "1", "--nonsense"], "No such option", id="unknown option"),
     ],

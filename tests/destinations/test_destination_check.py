@@ -151,7 +151,7 @@ def test_a_user_who_may_not_make_schemas_is_told_so(
     problem = check_destination(target(tmp_path)).problem
 
     assert problem
-    assert "datasets chat and chat_staging_checked cannot be made" in problem
+    assert "datasets chat and chat_staging_checked cannot be created" in problem
     assert "permission denied" in problem
     assert PASSWORD not in problem
 
@@ -169,7 +169,7 @@ def test_a_user_who_may_not_make_tables_is_told_so(
     problem = check_destination(target(tmp_path, dataset="theirs")).problem
 
     assert problem
-    assert "no table could be made, filled, read and dropped in theirs" in problem
+    assert "a table could not be created, filled, read and dropped in theirs" in problem
 
 
 def test_an_old_postgres_is_refused_for_want_of_merge(

@@ -1,1 +1,1 @@
-"""The two documented endpoints: a request checked, the answer built."""
+"""The two documented endpoints: checks requests and builds responses."""

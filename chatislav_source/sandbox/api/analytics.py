@@ -1,4 +1,4 @@
-"""The /analytics endpoint: a checked query in, totals of the conversations that began in it out."""
+"""The /analytics endpoint: totals of the conversations that were created in a range."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ VOICE_MINUTE_CREDITS = 1.5
 
 
 def answer(query: AnalyticsQuery, bot: Bot, settings: Settings) -> bytes:
-    """The JSON of the totals; the world must be locked."""
+    """The JSON body with the totals; the caller must hold the lock of the world."""
     totals = bot.cached(query)
     if totals is None:
         totals = totals_of(_records(query, bot), bot.is_voice)
@@ -39,7 +39,7 @@ def answer(query: AnalyticsQuery, bot: Bot, settings: Settings) -> bytes:
 
 
 def totals_of(records: Sequence[Record], is_voice: bool) -> Row:
-    """The `analytics` object for these conversations; credits are invented, by message counts."""
+    """The `analytics` object for these conversations; credits are computed from message counts."""
     return {
         "isVoiceBot": is_voice,
         "conversations": _conversations(records),
@@ -50,10 +50,10 @@ def totals_of(records: Sequence[Record], is_voice: bool) -> Row:
 
 
 def _records(query: AnalyticsQuery, bot: Bot) -> list[Record]:
-    began = bot.between("created", query.start, query.end)
+    created = bot.between("created", query.start, query.end)
     if query.channel == "all":
-        return began
-    return [record for record in began if record.channel == query.channel]
+        return created
+    return [record for record in created if record.channel == query.channel]
 
 
 def _echo(query: AnalyticsQuery, settings: Settings) -> Row:
@@ -141,6 +141,6 @@ def _seconds(record: Record) -> float:
 
 
 def _number(value: float) -> Any:
-    """A number as JSON of the API has it: two decimals, none if it is whole."""
+    """A number in the form of the API: two decimals, none if it is whole."""
     rounded = round(value, 2)
     return int(rounded) if rounded == int(rounded) else rounded

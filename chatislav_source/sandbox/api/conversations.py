@@ -1,4 +1,4 @@
-"""The /conversations endpoint: a checked query in, the bytes of one page out."""
+"""The /conversations endpoint: builds the JSON of one page for a checked query."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from chatislav_source.sandbox.world.records import GUARDRAIL, Record
 
 @dataclass(frozen=True)
 class Page:
-    """One page: rows `first` to before `last` of `rows`, and whether rows follow."""
+    """One page: the rows from `first` (included) to `last` (excluded) of `rows`."""
 
     rows: Sequence[Record]
     first: int
@@ -36,7 +36,7 @@ class Page:
 
 
 class ConversationsEndpoint:
-    """Builds pages of conversations; the world must be locked during `answer`."""
+    """Builds pages of conversations; the caller of `answer` must hold the lock of the world."""
 
     def __init__(self, settings: Settings, cache: RenderCache) -> None:
         self._settings = settings
@@ -75,7 +75,7 @@ class ConversationsEndpoint:
             return first
         size = _short_size(limit, number) if settings.short_pages else limit
         if settings.overlapping_pages and first > 0 and size > 1:
-            size -= 1  # room for the row that is repeated
+            size -= 1  # for the repeated row
         return min(first + size, len(rows))
 
     def _bodies(self, page: Page, bot: Bot) -> list[bytes]:
@@ -83,7 +83,7 @@ class ConversationsEndpoint:
         new = page.last - page.first
         overlaps = settings.overlapping_pages and page.first > 0 and 0 < new < page.limit
         first = page.first - 1 if overlaps else page.first
-        # A frozen list may hold rows that were replaced or removed since.
+        # A snapshot may have rows that were replaced or removed later.
         current = (bot.records.get(row.session_id) for row in page.rows[first : page.last])
         return [self._cache.render(row, bot.id, shape) for row in current if row is not None]
 
@@ -101,7 +101,7 @@ class ConversationsEndpoint:
         self, query: ConversationsQuery, page: Page, request_number: int
     ) -> dict[str, Any]:
         settings = self._settings
-        more = page.more or self._pretends_more(page)
+        more = page.more or self._claims_more(page)
         pagination: dict[str, Any] = {"limit": query.limit, "nextCursor": None, "hasMore": more}
         if more and settings.token_absent:
             del pagination["nextCursor"]
@@ -111,7 +111,7 @@ class ConversationsEndpoint:
             pagination["nextCursor"] = self._next_token(query, page, request_number)
         return pagination
 
-    def _pretends_more(self, page: Page) -> bool:
+    def _claims_more(self, page: Page) -> bool:
         settings = self._settings
         return (
             settings.endless_empty_pages
@@ -149,7 +149,7 @@ class ConversationsEndpoint:
 
 
 def _short_size(limit: int, page: int) -> int:
-    """Rows of a page that is shorter than its limit, at least one."""
+    """The number of rows of a page that is shorter than its limit, at least one."""
     return max(1, limit - 1 - page % 7)
 
 
@@ -160,11 +160,11 @@ def _matches(record: Record, query: ConversationsQuery, bot_id: int) -> bool:
         and query.human_takeover in (None, record.takeover)
         and query.guardrail_flagged in (None, bool(record.flags & GUARDRAIL))
         and query.session_id in (None, record.session_id)
-        and (query.search is None or _says(record, query.search, bot_id))
+        and (query.search is None or _contains(record, query.search, bot_id))
     )
 
 
-def _says(record: Record, search: str, bot_id: int) -> bool:
+def _contains(record: Record, search: str, bot_id: int) -> bool:
     """Whether a message contains `search`; case does not matter."""
     wanted = search.casefold()
     messages = row_of(record, bot_id).get("messages") or []

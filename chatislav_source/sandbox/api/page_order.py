@@ -1,4 +1,4 @@
-"""Orders of conversations over all pages. Pure."""
+"""Sort orders of conversations over all pages. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RecordKey = Callable[[Record], SortKey]
 
 
 def order_key(order: str, salt: int = 0) -> RecordKey:
-    """The sort key of an order; each `salt` gives another "random" order."""
+    """The sort key of an order; each `salt` results in another "random" order."""
     if order == "random":
         return lambda record: (crc32(f"{salt}{text_number(record.session_id)}".encode()), "")
     return _ORDERS[order]

@@ -1,4 +1,4 @@
-"""Page tokens: opaque text with a checksum, refused by number of uses, age and binding."""
+"""Page tokens: opaque text with a checksum; limited in uses and age, and bound to a query."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from chatislav_source.sandbox.settings import Settings
 from chatislav_source.sandbox.world.records import Record, text_number
 
 CHECKSUM_BYTES = 4
-MAX_SNAPSHOTS = 1_000  # frozen lists; the oldest is dropped, and its tokens expire with it
-MAX_COUNTED_TOKENS = 100_000  # tokens whose uses are remembered
+MAX_SNAPSHOTS = 1_000  # the oldest snapshot is dropped, and its tokens expire
+MAX_COUNTED_TOKENS = 100_000  # tokens whose uses are counted
 
 
 class BadTokenError(Exception):
-    """A page token that this sandbox did not issue, or that was damaged."""
+    """The page token was not issued by this sandbox, or is damaged."""
 
 
 @dataclass(frozen=True)
 class PageToken:
-    """The position of the next page, and what the token is bound to.
+    """The position of the next page, and the request that the token is bound to.
 
     `position` is a number of rows (offset and snapshot), `key` the sort key of the last row
-    (keyset), `snapshot` the number of a frozen list; `issued_at` is in seconds of the Unix clock.
+    (keyset), `snapshot` the number of a snapshot; `issued_at` is in seconds of the Unix clock.
     """
 
     kind: str
@@ -59,7 +59,7 @@ class PageToken:
 
 
 def decode(text: str) -> PageToken:
-    """Read a token back.
+    """Parse a token.
 
     Raises:
         BadTokenError: it is malformed or its checksum is wrong.
@@ -76,7 +76,7 @@ def decode(text: str) -> PageToken:
 
 
 class PageTokens:
-    """Issues page tokens and refuses those that the settings no longer allow; not thread-safe."""
+    """Issues and checks page tokens by the settings; not thread-safe."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -98,8 +98,8 @@ class PageTokens:
         """The token of a request, None if it has none.
 
         Raises:
-            RequestError: the token is malformed (400), or expired, used up or bound to something
-                else (the configured status).
+            RequestError: the token is malformed (400), or expired, used up or bound to another
+                request (the configured status).
         """
         if query.cursor is None:
             return None
@@ -113,7 +113,7 @@ class PageTokens:
         return token
 
     def freeze(self, rows: Sequence[Record]) -> int:
-        """Keep `rows` in their present order; gives the number of the frozen list."""
+        """Store `rows` in their current order; returns the number of the snapshot."""
         number = next(self._serials)
         self._snapshots[number] = rows
         if len(self._snapshots) > MAX_SNAPSHOTS:
@@ -121,7 +121,7 @@ class PageTokens:
         return number
 
     def snapshot(self, number: int) -> Sequence[Record]:
-        """The frozen list with that number."""
+        """The snapshot with that number."""
         return self._snapshots[number]
 
     def _problem(
@@ -143,11 +143,11 @@ class PageTokens:
         return self._count_use(token)
 
     def _count_use(self, token: PageToken) -> str | None:
-        most = self._settings.token_max_uses
-        if most is None:
+        max_uses = self._settings.token_max_uses
+        if max_uses is None:
             return None
-        if self._uses[token.serial] >= most:
-            return "was used already"
+        if self._uses[token.serial] >= max_uses:
+            return "was already used"
         if len(self._uses) >= MAX_COUNTED_TOKENS:
             self._uses.clear()
         self._uses[token.serial] += 1

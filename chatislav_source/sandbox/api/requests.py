@@ -1,4 +1,4 @@
-"""Checks requests strictly against the documentation. Pure: a JSON object in, a query out."""
+"""Checks requests strictly against the documentation, and converts them to queries. Pure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d
 
 
 class RequestError(Exception):
-    """A request to refuse: the status, and the reason for the JSON body."""
+    """The request is refused; has the HTTP status, and the reason for the JSON body."""
 
     def __init__(self, status: int, message: str) -> None:
         self.status = status
@@ -59,7 +59,7 @@ class ConversationsQuery:
 class AnalyticsQuery:
     """A checked request for analytics; `start` included, `end` excluded, microseconds.
 
-    `first` and `last` are `from` and `to` as received, to be echoed.
+    `first` and `last` are `from` and `to` as received; the response echoes them.
     """
 
     bot_id: int
@@ -118,18 +118,18 @@ def analytics_query(body: Row, to_inclusive: bool = True) -> AnalyticsQuery:
 
 
 class _Fields:
-    """The fields of a request; notes which names were read, to refuse all others."""
+    """The fields of a request; records the names that were read, to refuse all others."""
 
     def __init__(self, body: Row) -> None:
         self._body = body
         self._known: set[str] = set()
 
-    def _get(self, name: str, fits: Callable[[Any], bool], kind: str) -> Any:
+    def _get(self, name: str, is_valid: Callable[[Any], bool], kind: str) -> Any:
         self._known.add(name)
         if name not in self._body:
             return None
         value = self._body[name]
-        if not fits(value):
+        if not is_valid(value):
             raise RequestError(400, f"{name} must be {kind}")
         return value
 
@@ -139,10 +139,10 @@ class _Fields:
             raise RequestError(400, "bot_id is required")
         return int(value)
 
-    def text(self, name: str, longest: int | None = None) -> str | None:
+    def text(self, name: str, max_length: int | None = None) -> str | None:
         value: str | None = self._get(name, lambda given: isinstance(given, str), "a string")
-        if value is not None and longest is not None and len(value) > longest:
-            raise RequestError(400, f"{name} must have at most {longest} characters")
+        if value is not None and max_length is not None and len(value) > max_length:
+            raise RequestError(400, f"{name} must have at most {max_length} characters")
         return value
 
     def choice(self, name: str, allowed: tuple[str, ...]) -> str:

@@ -1,1 +1,1 @@
-"""Conversations as JSON, in the form that the settings choose."""
+"""Renders conversations as JSON in the configured form."""

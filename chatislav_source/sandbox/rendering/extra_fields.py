@@ -1,4 +1,4 @@
-"""Undocumented fields, to test that a client neither loses them nor fails on them."""
+"""Undocumented fields, to test that a client loads them without an error."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ COLLIDING_FIELDS: Row = {
 
 
 def with_extra_fields(row: Row, kind: str) -> Row:
-    """The conversation with the undocumented fields that `Settings.extra_fields` = `kind` adds."""
+    """The conversation with undocumented fields; `kind` is `Settings.extra_fields`."""
     if kind == "none":
         return row
     number = text_number(str(row.get("sessionId")))
@@ -50,7 +50,7 @@ def with_extra_fields(row: Row, kind: str) -> Row:
 
 
 def analytics_with_extra_fields(analytics: Row, kind: str, number: int) -> Row:
-    """The `analytics` object with undocumented fields in itself and in each of its groups."""
+    """The `analytics` object with undocumented fields at its top level and in each group."""
     if kind == "none":
         return analytics
     groups = {

@@ -1,4 +1,4 @@
-"""Values to JSON bytes."""
+"""Encodes values as JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import orjson
 
 
 def json_bytes(value: object) -> bytes:
-    """`value` as JSON, also where orjson refuses: lone surrogates and numbers beyond 64 bits.
+    """`value` as JSON, also with lone surrogates and numbers above 64 bits, which orjson rejects.
 
     A naive datetime is written without zone, an aware UTC one with Z.
     """
@@ -20,7 +20,7 @@ def json_bytes(value: object) -> bytes:
 
 
 def _text_of(value: object) -> str:
-    """What orjson writes for a datetime, which the json module does not know."""
+    """The text that orjson writes for a datetime, which the json module does not support."""
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     raise TypeError(f"{type(value).__name__} is not JSON")

@@ -1,4 +1,4 @@
-"""Conversations to JSON bytes, with dates in the configured form. Pure."""
+"""Renders conversations as JSON, with timestamps in the configured form. Pure."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ OFFSETS = tuple(timezone(timedelta(minutes=minutes)) for minutes in (120, -300, 
 
 
 def render_record(record: Record, bot_id: int, shape: Shape) -> bytes:
-    """One conversation as JSON: datetimes in the form of `shape`, strings unchanged."""
+    """One conversation as JSON; datetimes have the form of `shape`, strings are unchanged."""
     if record.row is None and shape.timestamps == "naive" and shape.naive_timezone == "UTC":
-        # The common case, made fast: dates are naive from the start, so that orjson writes them.
+        # A fast path for the default: datetimes are generated naive, so that orjson writes them.
         return _finished(generated_row(record, bot_id, NAIVE_EPOCH), shape)
     row = row_of(record, bot_id)
     write = _writer(shape.timestamps, shape.naive_timezone)
@@ -53,7 +53,7 @@ def _apply_messages_mode(row: Row, mode: str) -> None:
 
 @lru_cache
 def _writer(timestamps: str, zone_name: str) -> Callable[[datetime], str]:
-    """The function that writes a UTC instant; whole seconds get no fraction unless configured."""
+    """The function that formats a UTC instant; without a fraction for whole seconds by default."""
     zone = ZoneInfo(zone_name)
 
     def naive(value: datetime) -> str:

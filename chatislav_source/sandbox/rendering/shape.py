@@ -1,4 +1,4 @@
-"""The form in which rows are written."""
+"""The form of rendered rows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import lru_cache
 
 @dataclass(frozen=True)
 class Shape:
-    """How rows are written; names and values are those of `Settings`."""
+    """The form of rendered rows; names and values are those of `Settings`."""
 
     timestamps: str
     naive_timezone: str
@@ -18,9 +18,9 @@ class Shape:
 
 @lru_cache
 def shape_of(timestamps: str, naive_timezone: str, extra_fields: str, messages_mode: str) -> Shape:
-    """The one `Shape` object for these values, so that the render cache compares by identity."""
+    """The only `Shape` object with these values, so that the cache can compare by identity."""
     return Shape(timestamps, naive_timezone, extra_fields, messages_mode)
 
 
 TRUTH = shape_of("z", "UTC", "none", "full")
-"""The form without anything undocumented: all fields, dates in UTC with Z."""
+"""The form without undocumented behaviour: all fields, timestamps in UTC with Z."""

@@ -1,1 +1,1 @@
-"""The HTTP server: documented endpoints, faults, and control from another process."""
+"""The HTTP server: documented endpoints, faults, and control endpoints."""

@@ -1,4 +1,4 @@
-"""An HTTP answer before it is sent."""
+"""The HTTP response of the sandbox, before it is sent."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ JSON = "application/json"
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer; `cut` resets the connection instead of sending it.
+    """An HTTP response; with `cut` the connection is reset without a response.
 
     `body` may be an object or list, sent as JSON. `path`, as "/analytics", restricts a scripted
-    answer to requests of that path.
+    response to requests of that path.
     """
 
     status: int = 200
@@ -30,7 +30,7 @@ class Answer:
 
 
 def error(status: int, message: str, **headers: str) -> Answer:
-    """A JSON error; the body is invented, as the API's error bodies are not documented."""
+    """A JSON error; its body is an assumption, as error bodies are not documented."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Answer(status, {"error": message}, named)
 

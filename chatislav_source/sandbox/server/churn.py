@@ -1,4 +1,4 @@
-"""Changes of the data between two answers, as in a workspace in use."""
+"""Random changes of the data between responses, as in a workspace in use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chatislav_source.sandbox.world.world import World
 
 
 class Churn:
-    """Changes a bot by the probabilities in the settings; the world must be locked."""
+    """Changes a bot with configured probabilities; the caller must hold the lock of the world."""
 
     def __init__(self, world: World, settings: Settings) -> None:
         self._world = world

@@ -1,4 +1,4 @@
-"""The sandbox's own endpoints, to configure and observe it from another process; no key needed."""
+"""The sandbox's control endpoints, for settings and request logs; they need no key."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from chatislav_source.sandbox.world.mutations import MUTATION_KINDS
 from chatislav_source.sandbox.world.world import World
 
 CONTROL_PATH = "/sandbox/"
-LAST_REQUESTS = 100  # shown of the log
+LAST_REQUESTS = 100  # of the log that are returned
 CONVERSATIONS = "conversations/"  # followed by a bot id
 
 
 class Control:
-    """Answers requests under `CONTROL_PATH`."""
+    """Handles requests under `CONTROL_PATH`."""
 
     def __init__(self, world: World, settings: Settings, log: RequestLog) -> None:
         self._world = world
@@ -37,7 +37,7 @@ class Control:
         }
 
     def answer(self, method: str, path: str, body: bytes) -> Answer:
-        """The answer to a request; 400 or 404 with the reason if it is wrong."""
+        """The response to a request; 400 or 404 with the reason if the request is wrong."""
         name = path.removeprefix(CONTROL_PATH)
         try:
             if method == "GET" and name.startswith(CONVERSATIONS):
@@ -52,7 +52,7 @@ class Control:
             return error(400, str(problem))
 
     def _conversations(self, bot_id: int) -> bytes:
-        """All conversations of a bot as a JSON list, oldest first, dates in UTC with Z."""
+        """All conversations of a bot as a JSON list, oldest first, timestamps in UTC with Z."""
         with self._world.lock:
             ordered = self._world.bots[bot_id].ordered("created")
             return b"[%b]" % b",".join(render_record(each, bot_id, TRUTH) for each in ordered)
@@ -77,7 +77,7 @@ class Control:
         return self._log.summary(LAST_REQUESTS)
 
     def _mutate(self, order: Any) -> Any:
-        """Change the world `count` times; gives the session ids that were changed."""
+        """Change the world `count` times; returns the session ids that were changed."""
         if not isinstance(order, dict) or order.get("kind") not in MUTATION_KINDS:
             raise ValueError(f"kind must be one of {', '.join(MUTATION_KINDS)}")
         random = Random(order.get("seed", 1))  # noqa: S311 - repeatable test data

@@ -1,4 +1,4 @@
-"""Answers to accepted requests of the documented endpoints, from the world."""
+"""Handles accepted requests of the documented endpoints."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PATHS = (CONVERSATIONS_PATH, ANALYTICS_PATH)
 
 
 class Endpoints:
-    """Answers requests from the world, which it locks meanwhile."""
+    """Handles requests with data from the world, while it holds the lock of the world."""
 
     def __init__(self, world: World, settings: Settings) -> None:
         self._world = world
@@ -40,22 +40,22 @@ class Endpoints:
                 self._cache.render_all(ordered, bot.id, shape)
 
     def answer(self, path: str, body: Row, request_number: int) -> bytes:
-        """The JSON that answers a request of one of `PATHS`.
+        """The JSON body of the response to a request of one of `PATHS`.
 
         Raises:
             RequestError: the body, its page token or its bot is refused.
         """
         if path == ANALYTICS_PATH:
-            return self._answer_analytics(body)
-        return self._answer_conversations(body, request_number)
+            return self._analytics_body(body)
+        return self._conversations_body(body, request_number)
 
-    def _answer_analytics(self, body: Row) -> bytes:
+    def _analytics_body(self, body: Row) -> bytes:
         query = analytics_query(body, self._settings.datetime_to_inclusive)
         with self._world.lock:
             bot = self._bot(query.bot_id, ANALYTICS_PATH)
             return analytics.answer(query, bot, self._settings)
 
-    def _answer_conversations(self, body: Row, request_number: int) -> bytes:
+    def _conversations_body(self, body: Row, request_number: int) -> bytes:
         settings = self._settings
         query = conversations_query(body, settings.naive_timezone, settings.datetime_to_inclusive)
         with self._world.lock:
@@ -68,7 +68,7 @@ class Endpoints:
         status = self._settings.bot_status.get(bot_id)
         paths = self._settings.bot_status_paths
         if status is not None and (paths is None or path in paths):
-            raise RequestError(status, "this bot does not answer")
+            raise RequestError(status, "the bot is not available")
         if bot_id not in self._world.bots:
             raise RequestError(self._settings.unknown_bot_status, "no such bot")
         return self._world.bots[bot_id]

@@ -1,4 +1,4 @@
-"""Faults: which one a request meets, and the answer that it gives."""
+"""Faults: chooses the fault of a request, and builds its response."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WRONG_SHAPES: tuple[object, ...] = (
 
 
 class Faults:
-    """Draws the fault of each request; thread-safe."""
+    """Chooses the fault of each request at random; thread-safe."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -37,7 +37,7 @@ class Faults:
         self._shapes = count()
 
     def draw(self, path: str, bot_id: int | None) -> str | None:
-        """The kind of fault that a request meets; None if it meets none."""
+        """The kind of fault for a request; None for no fault."""
         settings = self._settings
         if settings.fault_paths is not None and path not in settings.fault_paths:
             return None
@@ -54,14 +54,14 @@ class Faults:
             return next((k for k in kinds if self._random.random() < probabilities[k]), None)
 
     def of_limit(self, limit: object) -> str | None:
-        """The kind of fault that a request with this page size meets; None if it meets none."""
+        """The kind of fault for a request with this page size; None for no fault."""
         largest = self._settings.largest_good_limit
         if largest is None or not isinstance(limit, int) or limit <= largest:
             return None
         return self._settings.largest_good_limit_fault
 
     def answer(self, kind: str) -> Answer | None:
-        """The answer to a request with that fault; None if the fault is not in the answer."""
+        """The response with that fault; None if the fault does not replace the response."""
         make = _ANSWERS.get(kind)
         if kind == "wrong_shape":
             with self._lock:

@@ -1,4 +1,4 @@
-"""The HTTP server: reads a request, calls `respond`, sends an answer in one piece."""
+"""The HTTP server: reads a request, calls `respond`, and sends the response at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chatislav_source.sandbox.server.answer import JSON, Answer
 
 MAX_BODY_BYTES = 1024 * 1024  # of a request
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER that makes close() send RST
-MISSING_BYTES = 1_000  # by which a truncated answer is shorter than its Content-Length
+MISSING_BYTES = 1_000  # difference of Content-Length and the length of a truncated response
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Connection(BaseHTTPRequestHandler):
     def handle(self) -> None:
         try:
             super().handle()
-        except OSError:  # the client has gone, or the sandbox stops
+        except OSError:  # the client has disconnected, or the sandbox stops
             self.close_connection = True
 
     def serve(self) -> None:
@@ -66,22 +66,22 @@ class Connection(BaseHTTPRequestHandler):
         return self.rfile.read(int(length))
 
     def send(self, answer: Answer) -> None:
-        """Send a whole answer."""
+        """Send a complete response."""
         self.request.sendall(self._bytes(answer, len(answer.content)))
 
     def send_truncated(self, answer: Answer) -> None:
-        """Send half of an answer, shorter than its Content-Length, then close."""
+        """Send half of a response, shorter than its Content-Length, then close."""
         half = answer.content[: len(answer.content) // 2]
         self.close_connection = True
         self.request.sendall(self._bytes(answer, len(half) + MISSING_BYTES, half))
 
     def reset(self) -> None:
-        """Reset the connection without an answer."""
+        """Reset the connection without a response."""
         self.close_connection = True
         self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
 
     def close(self) -> None:
-        """Close the connection with a FIN, without an answer."""
+        """Close the connection with a FIN, without a response."""
         self.close_connection = True
 
     def stays_for(self, seconds: float) -> bool:
@@ -109,7 +109,7 @@ class Connection(BaseHTTPRequestHandler):
         return head + (answer.content if content is None else content)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - name is http.server's
-        """Write nothing: the request log has it."""
+        """Write no log, as requests are in the request log."""
 
 
 def _reason(status: int) -> str:
@@ -120,7 +120,7 @@ def _reason(status: int) -> str:
 
 
 class Server(ThreadingHTTPServer):
-    """Listens on loopback only; keeps its connections, to close them when it stops."""
+    """Listens on loopback only; registers its connections, to close them when it stops."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -132,7 +132,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), Connection)
 
     def server_bind(self) -> None:
-        # http.server would look up the host's name here, which may ask a name server.
+        # http.server would look up the host's name here, maybe over the network.
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
@@ -154,14 +154,14 @@ class Server(ThreadingHTTPServer):
                 del self._connections[current_thread()]
 
     def shutdown_request(self, request: Any) -> None:
-        # With a FIN before the RST the client would see an orderly end.
+        # After a FIN the client would not see the RST.
         if request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(RESET)) == RESET:
             self.close_request(request)
         else:
             super().shutdown_request(request)
 
     def close_connections(self, seconds: float) -> None:
-        """Close every connection; wait up to that many seconds for the thread of each."""
+        """Close every connection; wait at most `seconds` for each of their threads."""
         with self._connections_lock:
             connections = dict(self._connections)
         for connection in connections.values():

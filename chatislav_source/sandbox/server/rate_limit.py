@@ -1,4 +1,4 @@
-"""The rate limit that the settings choose."""
+"""The configured rate limit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chatislav_source.sandbox.settings import Settings
 
 
 class RateLimit:
-    """A token bucket that refills with time; thread-safe."""
+    """A token bucket; thread-safe."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
@@ -21,7 +21,7 @@ class RateLimit:
         self._left = 0.0
 
     def admits(self) -> bool:
-        """Whether one more request may pass now; it is counted if so."""
+        """Whether a request is within the limit; if so, count it."""
         rate, burst = self._settings.rate_limit_per_second, self._settings.rate_limit_burst
         if rate is None:
             return True
@@ -36,7 +36,7 @@ class RateLimit:
             return True
 
     def refusal(self) -> Answer:
-        """The answer to a request over the limit."""
+        """The response to a request over the limit."""
         headers = {}
         if self._settings.rate_limit_retry_after:
             headers["Retry_After"] = retry_after_text(self._settings.retry_after_seconds)

@@ -15,9 +15,9 @@ KEY_PREFIX_LENGTH = 14  # characters, as shown in the table of keys on the vendo
 
 @dataclass(slots=True)
 class RequestRecord:
-    """One request as received, and how it was answered.
+    """One request as received, and the result.
 
-    `status` is None if the connection was cut without a whole answer; `started_at` is in seconds of
+    `status` is None if there was no complete response; `started_at` is in seconds of
     the monotonic clock; `in_flight` counts the open requests when it started, itself included.
     """
 
@@ -33,7 +33,7 @@ class RequestRecord:
 
 
 class RequestLog:
-    """Counts and keeps requests; thread-safe."""
+    """Counts requests and stores the latest ones; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -42,7 +42,7 @@ class RequestLog:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all counts and records; numbers go on, so that page tokens still age."""
+        """Remove all counts and records; request numbers continue, so that page tokens expire."""
         with self._lock:
             self.records: deque[RequestRecord] = deque()
             self.max_in_flight = self._in_flight
@@ -51,7 +51,7 @@ class RequestLog:
             self._faults: Counter[str] = Counter()
 
     def start(
-        self, path: str, body: Row | None, key: str | None, most_records: int
+        self, path: str, body: Row | None, key: str | None, max_records: int
     ) -> RequestRecord:
         """Record a request that has just been read."""
         bot_id = body.get("bot_id") if body else None
@@ -64,7 +64,7 @@ class RequestLog:
             self.max_in_flight = max(self.max_in_flight, self._in_flight)
             self._counts[path, bot] += 1
             self.records.append(record)
-            while len(self.records) > most_records:
+            while len(self.records) > max_records:
                 self.records.popleft()
         return record
 
@@ -77,7 +77,7 @@ class RequestLog:
                 self._faults[record.fault] += 1
 
     def count(self, path: str | None = None, bot_id: int | None = None) -> int:
-        """Requests so far, of one path or one bot if given."""
+        """The number of requests so far, of one path or one bot if given."""
         with self._lock:
             return sum(
                 number

@@ -1,4 +1,4 @@
-"""Responds to each request: with data, a refusal, a scripted answer or a fault."""
+"""Responds to each request with data, an error, a scripted response or a fault."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KEY_HEADER = "X-API-Key"
 
 
 class Responder:
-    """Responds to requests from many threads; `api_keys` may be changed meanwhile."""
+    """Responds to requests; thread-safe; `api_keys` may be changed at any time."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Responder:
         self._rate_limit = RateLimit(settings)
 
     def respond(self, incoming: Incoming) -> None:
-        """Answer a request, or end its connection."""
+        """Send the response to a request, or close its connection."""
         path = incoming.path.partition("?")[0]
         if path.startswith(CONTROL_PATH):
             incoming.connection.send(self._control.answer(incoming.method, path, incoming.body))
@@ -58,14 +58,14 @@ class Responder:
         try:
             deliver = self._delivery(incoming, path, body, record)
         finally:
-            # Before the client can have the answer, else its next request would seem to overlap.
+            # Before the response is sent, else the next request would be counted as overlapping.
             self._log.end(record)
         deliver()
 
     def _delivery(
         self, incoming: Incoming, path: str, body: Row | None, record: RequestRecord
     ) -> Callable[[], None]:
-        """Wait as long as the settings say; give the function that ends the request."""
+        """Wait for the configured time; return the function that completes the request."""
         connection, settings = incoming.connection, self._settings
         if settings.latency_seconds and not connection.stays_for(settings.latency_seconds):
             return connection.close
@@ -107,7 +107,7 @@ class Responder:
             return error(refusal.status, str(refusal))
 
     def _check(self, incoming: Incoming, path: str, record: RequestRecord) -> None:
-        """Refuse a request that is wrong whatever its body is."""
+        """Check everything but the body of the request."""
         if not path.startswith(API_PATH) or record.path not in PATHS:
             raise RequestError(404, "no such endpoint")
         if incoming.method != "POST":
@@ -143,7 +143,7 @@ def _json_object(content: bytes) -> Row | None:
         value = orjson.loads(content)
     except orjson.JSONDecodeError:
         try:
-            value = json.loads(content)  # knows lone surrogates and huge numbers
+            value = json.loads(content)  # supports lone surrogates and huge numbers
         except ValueError:
             return None
     return value if isinstance(value, dict) else None

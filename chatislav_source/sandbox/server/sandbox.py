@@ -17,14 +17,14 @@ from chatislav_source.sandbox.settings import Settings
 from chatislav_source.sandbox.world.world import World
 
 SANDBOX_KEY = "chsk_live_sandbox"
-STOP_SECONDS = 5.0  # to wait for each open connection when stopping
-POLL_SECONDS = 0.02  # between two checks of the listening thread whether it should stop
+STOP_SECONDS = 5.0  # wait for each open connection when stopping
+POLL_SECONDS = 0.02  # interval at which the listening thread checks for a stop
 
 
 class Sandbox:
     """Serves `world` as the Chatislav API at `base_url`, on 127.0.0.1 only.
 
-    `port` 0 lets the system choose. `settings` may be changed while it serves.
+    With `port` 0 the system chooses a port. `settings` may be changed while it serves.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Sandbox:
         if self.settings.prerender:
             self._endpoints.prerender()
         self._server = Server(self._port, self._responder.respond)
-        self._port = self._server.server_port  # the same again if it is stopped and started
+        self._port = self._server.server_port  # the same port after a restart
         self._thread = Thread(
             target=self._server.serve_forever,
             args=(POLL_SECONDS,),
@@ -84,7 +84,7 @@ class Sandbox:
         return self
 
     def stop(self) -> None:
-        """Stop listening and close every connection, also those that hang."""
+        """Stop listening and close every connection, also those with a "hang" fault."""
         server, self._server = self._server, None
         if server is None:
             return
@@ -107,7 +107,7 @@ class Sandbox:
 
     @property
     def max_in_flight(self) -> int:
-        """The largest number of requests that were open at once."""
+        """The maximum number of requests in flight."""
         return self.log.max_in_flight
 
     def count(self, path: str | None = None, bot_id: int | None = None) -> int:
@@ -115,7 +115,7 @@ class Sandbox:
         return self.log.count(path, bot_id)
 
     def reset_counts(self) -> None:
-        """Forget all requests so far."""
+        """Remove all requests from the log."""
         self.log.reset()
 
     def configure(self, **changes: Any) -> None:
@@ -128,5 +128,5 @@ class Sandbox:
         self.settings.configure(**changes)
 
     def answer_next(self, *answers: Answer) -> None:
-        """Queue scripted answers; each is given once, to the next request of its path."""
+        """Queue scripted responses; each is sent once, to the next request of its path."""
         self._scripted.extend(answers)

@@ -1,1 +1,1 @@
-"""The conversations that the sandbox serves: made up from a seed, and changed by tests."""
+"""The data that the sandbox serves: generated from a seed, and changed by tests."""

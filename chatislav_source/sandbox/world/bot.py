@@ -11,11 +11,11 @@ from chatislav_source.sandbox.world.records import Record
 
 DateField = Literal["created", "activity"]
 
-MAX_CACHED_ANSWERS = 512  # lists and analytics; a sync requests the same window page after page
+MAX_CACHED_RESULTS = 512  # lists and analytics; a sync requests many pages of one window
 
 
 class Bot:
-    """Records by session id, with an index by either date from its first use; not thread-safe."""
+    """Records by session id; an index by each date is built on its first use; not thread-safe."""
 
     def __init__(self, bot_id: int, is_voice: bool = False) -> None:
         self.id = bot_id
@@ -33,17 +33,17 @@ class Bot:
             ordered.insert(bisect_left(ordered, key(record), key=key), record)
 
     def remove(self, session_id: str) -> None:
-        """Drop a record.
+        """Remove a record.
 
         Raises:
-            KeyError: there is none with this session id.
+            KeyError: there is no record with this session id.
         """
         if session_id not in self.records:
             raise KeyError(session_id)
         self._forget(session_id)
 
     def between(self, field: DateField, start: int | None, end: int | None) -> list[Record]:
-        """Records whose date is from `start` to before `end` (microseconds), oldest first."""
+        """Records from `start` (included) to `end` (excluded) in microseconds, oldest first."""
         ordered = self.ordered(field)
         date = attrgetter(field)
         first = 0 if start is None else bisect_left(ordered, start, key=date)
@@ -51,20 +51,20 @@ class Bot:
         return ordered[first:last]
 
     def ordered(self, field: DateField) -> list[Record]:
-        """All records, oldest first; the index itself, do not modify it."""
+        """All records, oldest first; not a copy, do not modify it."""
         if field not in self._sorted:
             self._sorted[field] = sorted(self.records.values(), key=_key(field))
         return self._sorted[field]
 
     def cached(self, key: Hashable) -> Any:
-        """The answer kept under `key` since the last change; None if there is none."""
+        """The result cached under `key` since the last change; None if there is none."""
         return self._cache.get(key)
 
-    def keep(self, key: Hashable, answer: Any) -> None:
-        """Cache `answer` until the next change of this bot."""
-        if len(self._cache) >= MAX_CACHED_ANSWERS:
+    def keep(self, key: Hashable, result: Any) -> None:
+        """Cache `result` until the next change of this bot."""
+        if len(self._cache) >= MAX_CACHED_RESULTS:
             self._cache.pop(next(iter(self._cache)))
-        self._cache[key] = answer
+        self._cache[key] = result
 
     def _forget(self, session_id: str) -> None:
         self._cache.clear()

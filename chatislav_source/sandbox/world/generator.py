@@ -1,7 +1,7 @@
-"""Generates conversations: records at once, the row of a record only when it is needed.
+"""Generates conversations: records in advance, the row of a record on demand.
 
 A row is a function of its record, so a million conversations take a few hundred bytes each.
-Each choice is made by some bits of the record's 64-bit `seed`; comments give the frequencies.
+Bits of the record's 64-bit `seed` determine each value; comments state the frequencies.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ SENTIMENTS = ("positive", "neutral", "negative", "neutral")
 
 @dataclass(frozen=True)
 class Plan:
-    """Number of conversations to generate between two instants (microseconds, `end` excluded).
+    """The number of conversations to generate from `start` to `end` (microseconds, excluded).
 
-    `messages` is the number in each conversation; None gives 0 to 40, mostly 2 to 12.
+    `messages` is the number in each conversation; None: 0 to 40, mostly 2 to 12.
     """
 
     start: int
@@ -84,7 +84,7 @@ def _gap(seed: int) -> int:
 def _duration(seed: int, count: int) -> int:
     if count < 2:
         return 0
-    late = seed >> 46 & 15  # one in 16 goes on up to 5 days later
+    late = seed >> 46 & 15  # one in 16 continues up to 5 days later
     return (count - 1) * _gap(seed) + (0 if late else (seed >> 4) % (5 * 86_400) * SECOND)
 
 
@@ -106,7 +106,7 @@ def row_of(record: Record, bot_id: int) -> Row:
 
 
 def generated_row(record: Record, bot_id: int, epoch: datetime) -> Row:
-    """The row generated from the seed; its datetimes have the zone of `epoch`, or none like it."""
+    """The row generated from the seed; its datetimes have the zone of `epoch`, if any."""
     seed = record.seed
     language = phrases.LANGUAGES[seed >> 8 & 15]
     comments = phrases.FEEDBACK_COMMENTS[language]
@@ -150,7 +150,7 @@ def fresh_row(bot_id: int, moment: datetime) -> Row:
 
 
 def _summary(seed: int) -> Row | None:
-    if not seed >> 40 & 7:  # one in 8 has none yet
+    if not seed >> 40 & 7:  # one in 8 has no summary yet
         return None
     status = RESOLUTIONS[seed >> 18 & 15] or "unclear"
     return {"sentiment": SENTIMENTS[seed >> 41 & 3], "resolution_status": status}
@@ -174,7 +174,7 @@ def _contact(record: Record) -> Row:
 
 
 def _messages(record: Record, language: str, epoch: datetime) -> list[Row]:
-    said = (phrases.USER_PHRASES[language], phrases.AGENT_PHRASES[language])
+    phrases_by_role = (phrases.USER_PHRASES[language], phrases.AGENT_PHRASES[language])
     tail, state = record.session_id[8:28], record.seed
     last, takeover_at = record.messages - 1, _takeover_at(record)
     created = epoch + timedelta(microseconds=record.created)
@@ -186,7 +186,7 @@ def _messages(record: Record, language: str, epoch: datetime) -> list[Row]:
         state = (state * 6364136223846793005 + 1442695040888963407) & MASK
         if index == last:
             created = epoch + timedelta(microseconds=record.activity)
-        words = said[index & 1]
+        words = phrases_by_role[index & 1]
         text = words[(state >> 33) % len(words)].replace("#", str(state >> 44))
         rows.append(
             {
@@ -202,5 +202,5 @@ def _messages(record: Record, language: str, epoch: datetime) -> list[Row]:
 
 
 def _takeover_at(record: Record) -> int:
-    """Index of the last answer, which a human gives if there was a takeover; else -1."""
+    """Index of the last reply, which an operator writes if there was a takeover; else -1."""
     return record.messages // 2 * 2 - 1 if record.takeover else -1

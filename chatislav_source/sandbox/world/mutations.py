@@ -1,4 +1,4 @@
-"""Random changes of one conversation, as they happen while a client reads. Pure."""
+"""Random changes of one conversation, as they occur while a client reads. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Mutation = Callable[[Row, Random, datetime], Row]
 
 
 def choose_record(kind: str, ordered: Sequence[Record], random: Random) -> Record | None:
-    """A random record that a change of this kind applies to; None if none was found."""
+    """A random record that a change of this kind can apply to; None if none was found."""
     for _ in range(MAX_TRIES if ordered else 0):
         record = random.choice(ordered)
         if record.messages or kind != "remove_message":
@@ -29,7 +29,7 @@ def random_session_id(random: Random) -> str:
 
 
 def with_message(row: Row, moment: datetime, content: str, role: str) -> Row:
-    """The conversation with one more message at `moment`, which is its last activity then."""
+    """The conversation with one more message, and `moment` as its last activity."""
     messages = list(row.get("messages") or [])
     number = to_microseconds(moment) % 2**32
     message_id = f"{row['sessionId'][:23]}-{len(messages):04x}{number:08x}"
@@ -84,6 +84,6 @@ MUTATIONS: dict[str, Mutation] = {
     "summary": _summary,
     "remove_message": _remove_message,
 }
-"""Changes that leave the conversation in place: row, random source and present to a new row."""
+"""Changes of an existing conversation: functions of row, random source and current time."""
 
 MUTATION_KINDS = ("new_conversation", *MUTATIONS, "remove_conversation")

@@ -1,4 +1,4 @@
-"""Texts and frequencies of the generated conversations; `#` in a text is replaced by a number."""
+"""Texts and frequencies of the generated conversations; a number replaces `#` in a text."""
 
 USER_PHRASES: dict[str, tuple[str, ...]] = {
     "latin": (

@@ -1,4 +1,4 @@
-"""The record of a conversation: what is needed to find, order and count it."""
+"""The record of a conversation: the values that filter, sort and count it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Row = dict[str, Any]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
-# Bits of `Record.flags`: what the analytics count and no field of the row tells directly.
+# Bits of `Record.flags`: values that the analytics count and that are not fields of the row.
 GUARDRAIL = 1
 COMMENTED = 2
 TOOL_ASSISTED = 4
@@ -23,7 +23,7 @@ RATED_HELPFUL = 32
 
 @dataclass(slots=True, eq=False)
 class Record:
-    """One conversation; `row` is None while it is as generated and can be made again from `seed`.
+    """One conversation; `row` is None until a change, as `seed` can generate it again.
 
     `created` and `activity` are microseconds since 1970-01-01 UTC. `body` is the cached JSON, and
     `body_shape` identifies the form it was rendered in; None if nothing is cached.
@@ -47,7 +47,7 @@ class Record:
 
 
 def text_number(text: str) -> int:
-    """A number below 2^32 that is the same for the same text in every process."""
+    """A number below 2^32; the same for the same text in every process."""
     return zlib.crc32(text.encode("utf-8", "surrogatepass"))
 
 
@@ -57,12 +57,12 @@ def to_microseconds(instant: datetime) -> int:
 
 
 def as_utc(value: datetime) -> datetime:
-    """`value` in UTC; one without zone is taken to be UTC already."""
+    """`value` in UTC; without a zone it is read as UTC."""
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def instant_in(value: object) -> int | None:
-    """Microseconds of a date in a row, or None if it is not readable as one."""
+    """Microseconds of a date in a row, or None if it cannot be parsed."""
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
@@ -72,10 +72,10 @@ def instant_in(value: object) -> int | None:
 
 
 def record_of(row: Row, guardrail_flagged: bool, now: int) -> Record:
-    """The record that keeps `row`, which is not copied.
+    """The record of `row`, which is not copied.
 
     A date that is missing or unreadable is replaced by the other one, then by `now` (microseconds),
-    so that date filters find malformed rows too.
+    so that date filters also find malformed rows.
     """
     created = instant_in(row.get("createdAt"))
     activity = instant_in(row.get("lastActivity"))

@@ -1,4 +1,4 @@
-"""The data behind the sandbox API: bots, their conversations, and every way to change them."""
+"""The data of the sandbox API: bots, their conversations, and methods to change them."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ Clock = Callable[[], datetime]
 
 
 class World:
-    """Bots and conversations behind the sandbox API; every method is thread-safe.
+    """Bots and conversations of the sandbox API; every method is thread-safe.
 
-    Rows are the API's JSON objects with datetimes as dates: naive ones given are taken as UTC,
-    those returned are aware UTC.
+    Rows are the API's JSON objects with datetimes: naive datetimes in arguments are read as UTC,
+    returned datetimes are aware UTC.
     """
 
     def __init__(self, now: datetime | Clock | None = None) -> None:
@@ -61,9 +61,9 @@ class World:
     ) -> World:
         """Generate `conversations` per bot, over the `days` UTC days that end with `last_day`.
 
-        `last_day` None is today by the clock (`now`), in UTC. If it is today, nothing lies in the
+        `last_day` None is today by the clock (`now`), in UTC. If it is today, no date is in the
         future, so rows depend on the time of the call; give a past day for the same rows each time.
-        Of several bots the last is a voice bot. `messages` None gives 0 to 40 each, mostly 2 to 12.
+        Of several bots the last is a voice bot. `messages` None: 0 to 40 each, mostly 2 to 12.
         Dates are whole seconds unless `microseconds`.
         """
         world = cls(now)
@@ -88,7 +88,7 @@ class World:
 
     @property
     def now(self) -> Clock:
-        """The sandbox's clock; assign a function, or an instant at which the clock stands still."""
+        """The sandbox's clock; assign a function, or an instant for a constant time."""
         return self._now
 
     @now.setter
@@ -100,7 +100,7 @@ class World:
             self._now = now
 
     def server_time(self) -> datetime:
-        """The date of a change made now: the clock plus its offset, in whole seconds by default."""
+        """The time of a change made now: the clock plus its offset, in whole seconds by default."""
         moment = as_utc(self.now()) + timedelta(seconds=self.clock_offset())
         return moment if self.microseconds else moment.replace(microsecond=0)
 
@@ -122,8 +122,8 @@ class World:
     def put(self, bot_id: int, conversation: Row, guardrail_flagged: bool = False) -> None:
         """Insert a conversation as given, or replace the one with its `sessionId`.
 
-        Anything JSON can hold is served as given, lone surrogates and huge numbers too. An unknown
-        bot is added.
+        Any JSON value is served as given, also lone surrogates and huge numbers. An unknown bot is
+        added.
         """
         row = deepcopy(conversation)
         for part in [row, *(row.get("messages") or [])]:
@@ -137,7 +137,7 @@ class World:
     def add_message(
         self, bot_id: int, session_id: str, content: str = "Još nešto…", role: str = "user"
     ) -> None:
-        """Append a message now, which moves `lastActivity`."""
+        """Append a message now, which updates `lastActivity`."""
         with self.lock:
             row = self.conversation(bot_id, session_id)
             self._replace(bot_id, with_message(row, self.server_time(), content, role))
@@ -151,7 +151,7 @@ class World:
             return str(row["sessionId"])
 
     def change(self, bot_id: int, session_id: str, touch: bool = False, **fields: Any) -> None:
-        """Set fields of a conversation; `lastActivity` moves to now only with `touch`."""
+        """Set fields of a conversation; only with `touch` `lastActivity` is set to now."""
         with self.lock:
             moved = {"lastActivity": self.server_time()} if touch else {}
             self._replace(bot_id, self.conversation(bot_id, session_id) | fields | moved)
@@ -174,9 +174,9 @@ class World:
             self.bots[bot_id].remove(session_id)
 
     def mutate(self, kind: str, random: Random, bot_id: int | None = None) -> str | None:
-        """Make a random change of a kind of `MUTATION_KINDS`; give the session id it was made to.
+        """Make a random change of a kind of `MUTATION_KINDS`; returns the changed session id.
 
-        `bot_id` None chooses a random bot. The answer is None if no conversation was fit.
+        `bot_id` None chooses a random bot. Returns None if no conversation can be changed so.
 
         Raises:
             KeyError: there is no such bot or kind.
