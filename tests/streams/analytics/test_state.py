@@ -55,7 +55,7 @@ def test_a_backfill_stores_its_days_in_series_of_its_own() -> None:
     }
 
 
-def test_a_state_holds_the_fields_that_are_described_and_no_others() -> None:
+def test_a_state_has_exactly_the_described_fields() -> None:
     state = run(fresh(123, API), TODAY, set()).state
 
     assert set(state) == {"version", "bot_id", "api", *FORMAT.fields}
