@@ -1,4 +1,4 @@
-"""Chatislav into your warehouse by Airflow, one mapped task per bot: copy this file to your dags.
+"""Load Chatislav into your warehouse with Airflow: copy this file to your dags.
 
 A scheduled run loads what is new since the last one. A run by hand or by `airflow backfill` reads
 its data interval again, or the days given when it is triggered, each month of a bot as a task.
@@ -34,7 +34,7 @@ from airflow.sdk.exceptions import (
 )
 
 SCHEDULE = "@daily"
-DESTINATION = "postgres"  # any of dlt's where several tasks can write at once, so not a DuckDB file
+DESTINATION = "postgres"  # any dlt destination with concurrent writers, so not a DuckDB file
 DATASET = "chatislav"
 TASKS_AT_ONCE = 4  # of all runs together ...
 REQUESTS_PER_TASK = 2  # ... so the API never sees more than 8 requests in flight
@@ -53,7 +53,7 @@ logger = logging.getLogger(__name__)
 @dag(
     schedule=CronDataIntervalTimetable(SCHEDULE, timezone="UTC"),
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
-    catchup=False,  # not needed: the first run after a pause loads all that came meanwhile
+    catchup=False,  # not needed: the first run after a pause loads everything since the last run
     max_active_runs=1,
     params={name: Param(None, type=["null", "string"], format="date") for name in RANGE},
     tags=["chatislav"],
@@ -66,7 +66,7 @@ def chatislav():
 
     @task
     def ranges(dag_run, params) -> list[list[str] | None]:
-        """The months to read again, as first and last day; one None means: what is new."""
+        """The months of a backfill, as first and last day; a single None for an incremental run."""
         days = days_to_read(dag_run, params)
         return months(*days) if days else [None]
 
@@ -80,7 +80,7 @@ def chatislav():
         map_index_template="{{ unit }}",
     )
     def load(bot_id: int, days: list[str] | None, *, outlet_events) -> dict:
-        """Sync one bot, or read some days of it again; the summary is the task's return value."""
+        """Sync one bot, or backfill some days of it; returns a summary."""
         context = get_current_context()
         context["unit"] = " ".join(["bot", str(bot_id), *(days or [])])
         wait_for_other_runs(context["ti"])
@@ -99,7 +99,7 @@ def chatislav():
 
 
 def days_to_read(dag_run, params) -> tuple[date, date] | None:
-    """First and last day of a backfill, both included; None if the run goes on from the last."""
+    """First and last day of a backfill, both included; None for an incremental run."""
     if params["start_date"]:
         last_day = params["end_date"] or params["start_date"]
         return date.fromisoformat(params["start_date"]), date.fromisoformat(last_day)
@@ -110,7 +110,7 @@ def days_to_read(dag_run, params) -> tuple[date, date] | None:
 
 
 def months(first_day: date, last_day: date) -> list[list[str]]:
-    """The days cut at the ends of months: the units that workers take."""
+    """The range of days split by month; each part becomes one task."""
     parts = []
     while first_day <= last_day:
         next_month = (first_day.replace(day=1) + timedelta(days=32)).replace(day=1)
@@ -121,7 +121,7 @@ def months(first_day: date, last_day: date) -> list[list[str]]:
 
 
 def wait_for_other_runs(ti) -> None:
-    """Come back later while a run of another type loads: `max_active_runs` does not count those.
+    """Reschedule while a run of another type loads, which `max_active_runs` does not count.
 
     Two tasks that load the same conversation at the same moment would both insert it.
     """
@@ -131,14 +131,14 @@ def wait_for_other_runs(ti) -> None:
         return ti.get_ti_count(dag_id=ti.dag_id, task_ids=[ti.task_id], states=states, **of)
 
     if running() > running(run_ids=[ti.run_id]):
-        wait = TURN * random.uniform(0.5, 1.5)  # noqa: S311 - so that two do not meet again
+        wait = TURN * random.uniform(0.5, 1.5)  # noqa: S311 - so that two runs do not collide again
         raise AirflowRescheduleException(datetime.now(UTC) + wait)
 
 
 def run_sync(bot_id: int, days: list[str] | None):
-    """Load with a pipeline of its own, and so its own state and staging dataset.
+    """Load with a separate pipeline, and so a separate state and staging dataset.
 
-    The folder is thrown away: dlt restores the state from the destination.
+    The folder is temporary: dlt restores the state from the destination.
     """
     dlt = configured_dlt()
     from chatislav_source import AuthenticationError, ConfigurationError, sync
@@ -159,16 +159,16 @@ def run_sync(bot_id: int, days: list[str] | None):
                 **credentials(),
             )
         except (ConfigurationError, AuthenticationError) as error:
-            raise AirflowFailException(str(error)) from None  # trying again would not help
+            raise AirflowFailException(str(error)) from None  # a retry would not help
 
 
 def configured_dlt():
-    """The module, with what the variable `dlt_secrets_toml` says among its secrets.
+    """The dlt module, with the variable `dlt_secrets_toml` added to its secrets.
 
-    Left to itself, dlt asks Airflow for some 800 variables, one for each setting it can think of.
+    By default dlt requests some 800 variables from Airflow, one for each possible setting.
     """
     os.environ["PROVIDERS__ENABLE_AIRFLOW_SECRETS"] = "false"
-    import dlt  # not at the top of the file: Airflow reads that again and again
+    import dlt  # not at the top of the file, which Airflow parses often
 
     secrets = tomllib.loads(Variable.get("dlt_secrets_toml", default=""))
     for section, values in secrets.items():
@@ -177,7 +177,7 @@ def configured_dlt():
 
 
 def credentials() -> dict[str, str | None]:
-    """Key and base URL of the connection; nothing without it, then dlt looks for them."""
+    """Key and base URL of the connection; empty without one, so that dlt's config is used."""
     try:
         connection = Connection.get("chatislav_default")
     except AirflowNotFoundException:
@@ -186,7 +186,7 @@ def credentials() -> dict[str, str | None]:
 
 
 def summarized(report) -> dict:
-    """Rows by table, up to when the bot is loaded, and how far behind that is."""
+    """Rows by table, the time up to which the bot is loaded, and the delay."""
     conversations, analytics = report.resources
     watermark = conversations.state["watermark"]
     behind = datetime.now(UTC) - datetime.fromisoformat(watermark) if watermark else None

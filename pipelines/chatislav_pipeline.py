@@ -12,7 +12,7 @@ from chatislav_source import sync
 
 
 def main() -> int:
-    """Sync until caught up; the exit status is 1 if something could not be loaded."""
+    """Load new and changed rows; returns exit status 1 if some data could not be loaded."""
     pipeline = dlt.pipeline(
         "chatislav_sync",
         destination=dlt.destinations.duckdb("warehouse.duckdb"),

@@ -1,7 +1,7 @@
-"""Chatislav into your warehouse by Dagster: three tables as assets, partitioned by bot and day.
+"""Load Chatislav into your warehouse with Dagster: three assets, partitioned by bot and day.
 
-The partition of today loads all that is new since the last run; the schedule asks for it, for each
-bot. An earlier day reads just that day again: launch a backfill of the days you want.
+The partition of today loads everything new since the last run; the schedule runs it for each bot.
+The partition of an earlier day reads only that day again: launch a backfill of these days.
 
 Bots, key and warehouse come from dlt's config: SOURCES__CHATISLAV__BOT_IDS='[123, 456]',
 SOURCES__CHATISLAV__API_KEY and DESTINATION__POSTGRES__CREDENTIALS, or .dlt/*.toml.
@@ -21,18 +21,18 @@ from chatislav_source import TABLES, chatislav
 
 SCHEDULE = "0 * * * *"
 FIRST_DAY = "2026-01-01"
-DESTINATION = "postgres"  # any of dlt's; into a DuckDB file only one run can write at a time
+DESTINATION = "postgres"  # any dlt destination; a DuckDB file allows one writer at a time
 DATASET = "chatislav"
 POOL = "chatislav"  # one run at a time: see dagster.yaml
 FIRST_RETRY_SECONDS = 60  # doubled each time
 
 BOTS = dg.StaticPartitionsDefinition([str(bot) for bot in dlt.config["sources.chatislav.bot_ids"]])
-DAYS = dg.DailyPartitionsDefinition(FIRST_DAY, end_offset=1)  # with the day that is not over yet
+DAYS = dg.DailyPartitionsDefinition(FIRST_DAY, end_offset=1)  # including today
 BY_BOT_AND_DAY = dg.MultiPartitionsDefinition({"bot": BOTS, "day": DAYS})
 
 
 def asset_spec(table: Any) -> dg.AssetSpec:
-    """The asset of a table, with what its columns mean."""
+    """The asset of a table, with the descriptions of its columns."""
     columns = [
         dg.TableColumn(
             column.name,
@@ -59,7 +59,7 @@ SPECS = {table.name: asset_spec(table) for table in TABLES}
 
 
 class TablesAsAssets(DagsterDltTranslator):
-    """Which asset a dlt resource fills."""
+    """Maps each dlt resource to its asset."""
 
     def get_asset_spec(self, data: DltResourceTranslatorData) -> dg.AssetSpec:
         """The asset of the table that has the resource's name."""
@@ -90,11 +90,11 @@ COMPARED = """
 def chatislav_tables(
     context: dg.AssetExecutionContext, dlt_runner: DagsterDltResource
 ) -> Iterator[dg.MaterializeResult]:
-    """All that is new of one bot, or some days of it again, in one load: complete, or nothing."""
+    """Load everything new of one bot, or some of its days again, in one atomic load."""
     bot, days = bot_and_days(context.partition_keys)
     with TemporaryDirectory() as folder:
-        # A pipeline for each bot, and so its own state and staging dataset. The folder is thrown
-        # away: dlt restores the state from the destination.
+        # A separate pipeline per bot, and so a separate state and staging dataset. The folder is
+        # temporary: dlt restores the state from the destination.
         pipeline = dlt.pipeline(
             f"chatislav_{bot}", destination=DESTINATION, dataset_name=DATASET, pipelines_dir=folder
         )
@@ -113,7 +113,7 @@ def chatislav_tables(
 
 
 def bot_and_days(keys: Sequence[str]) -> tuple[int, dict[str, str]]:
-    """The bot, and the dates that make it a backfill; none for today, which goes on from the state.
+    """The bot, and the dates of a backfill; without dates for today, which is an incremental load.
 
     A run has one bot: Dagster cuts a backfill into ranges of days.
     """
@@ -129,7 +129,7 @@ def bot_and_days(keys: Sequence[str]) -> tuple[int, dict[str, str]]:
     asset=SPECS["conversations"].key, additional_deps=[SPECS["analytics"].key], pool=POOL
 )
 def agrees_with_analytics() -> dg.AssetCheckResult:
-    """Each day that will not change any more has as many conversations as the API counts."""
+    """Check that each final day has as many conversations as the API counts."""
     rows = dlt.dataset(DESTINATION, DATASET)(COMPARED).fetchall()
     different = [row for row in rows if row[2] != row[3]]
     return dg.AssetCheckResult(
@@ -144,7 +144,7 @@ chatislav_job = dg.define_asset_job("chatislav_job", dg.AssetSelection.groups("c
 
 @dg.schedule(cron_schedule=SCHEDULE, job=chatislav_job)
 def what_is_new(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
-    """A run for each bot, so that one that fails leaves the others alone."""
+    """One run per bot, so that a failure does not affect the other bots."""
     today = datetime.now(UTC).date().isoformat()
     for bot in BOTS.get_partition_keys():
         yield dg.RunRequest(

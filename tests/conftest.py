@@ -1,4 +1,4 @@
-"""What all tests share: dlt kept away from the user's own files, and a small made-up workspace."""
+"""Fixtures of all tests: dlt without the user's own files, and a small generated workspace."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from chatislav_source.sandbox import Sandbox, World
 
-# how long an example takes says nothing on a machine that others use too
+# the duration of an example has no meaning on a shared machine
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 
@@ -22,7 +22,7 @@ TODAY = datetime.now(UTC).date()
 
 @pytest.fixture(autouse=True)
 def _own_dlt_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """dlt finds neither configuration nor pipelines of whoever runs the tests."""
+    """dlt uses no configuration or pipelines of the user who runs the tests."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
@@ -43,7 +43,7 @@ def api(world: World) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def new_pipeline(tmp_path: Path) -> Callable[..., dlt.Pipeline]:
-    """Makes a pipeline into one DuckDB file; the same name is the same pipeline."""
+    """Creates pipelines into one DuckDB file; the same name is the same pipeline."""
 
     def make(name: str = "chatislav_sync", dataset: str = "chatislav") -> dlt.Pipeline:
         return dlt.pipeline(

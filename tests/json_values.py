@@ -1,4 +1,4 @@
-"""Any value that JSON can hold, for hypothesis, and what is in it."""
+"""A hypothesis strategy for any JSON value, and functions that list its parts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 
 def as_json_reads(text: str) -> str:
-    """`text` with two halves of a surrogate pair made the one sign that they are in JSON."""
+    """`text` with each surrogate pair replaced by its character, as JSON decodes it."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
@@ -25,7 +25,7 @@ ANY_JSON = st.recursive(
 
 
 def leaves(value: Any) -> list[Any]:
-    """The values that hold no others, in order."""
+    """The scalar values, in order."""
     if isinstance(value, dict):
         return [leaf for item in value.values() for leaf in leaves(item)]
     if isinstance(value, list):
@@ -34,7 +34,7 @@ def leaves(value: Any) -> list[Any]:
 
 
 def signs(value: Any) -> str:
-    """All texts in a value, its names too, as one."""
+    """All texts in a value, also its names, concatenated."""
     if isinstance(value, dict):
         return "".join(key + signs(item) for key, item in value.items())
     if isinstance(value, list):

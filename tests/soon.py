@@ -1,4 +1,4 @@
-"""Waits for what other threads do."""
+"""Waits for an effect of other threads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 def soon(is_true: Callable[[], bool]) -> bool:
-    """Whether something happens in other threads within some seconds."""
+    """Whether a condition becomes true within some seconds."""
     deadline = time.monotonic() + 10
     pause = threading.Event()
     while not is_true() and time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""An error says what happened, what it means and what to do, and keeps the facts as attributes."""
+"""Errors: the message says what happened and what to do, attributes have the facts."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_facts_are_attributes() -> None:
     assert (LoadFailedError("load", "X").step, LoadFailedError("load", "X").kind) == ("load", "X")
 
 
-def test_every_error_is_of_one_family_and_at_the_front_door() -> None:
+def test_every_error_is_a_chatislav_error_and_public() -> None:
     family = {ChatislavError, *ChatislavError.__subclasses__()} - {chatislav_source.ChatislavError}
 
     assert {error.__name__ for error in family} <= set(chatislav_source.__all__)

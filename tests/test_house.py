@@ -1,4 +1,4 @@
-"""The package keeps its structure: which room may import which, no circle, short files."""
+"""The structure of the package: allowed imports, no import cycles, short files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "source": {"runner", "extract"},
     "cli": {"source", "runner", "extract", "streams", "destinations", "records", "api", "sandbox"},
 }
-"""The rooms that each room may import, besides `config` and `errors`, which all may."""
+"""The rooms that each room may import; all may import `config` and `errors`."""
 
 ALONE_IN: dict[str, set[str]] = {
     "click": {"cli"},
@@ -70,7 +70,7 @@ MODULES = {module_of(path): path for path in FILES}
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Full names of what a file imports, wherever in it."""
+    """The full names of all imports of a file, also within functions."""
     base = path.parent.relative_to(PACKAGE.parent).parts
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
@@ -83,13 +83,13 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def own_imports(module: str) -> set[str]:
-    """Modules of the package that a module imports, itself left out."""
+    """The other modules of the package that a module imports."""
     found = {full.removeprefix(f"{NAME}.") for full in imports(MODULES[module])}
     return {name for name in found if name in MODULES and name != module}
 
 
 def libraries(module: str) -> set[str]:
-    """What a module imports from outside the package."""
+    """The imports of a module from outside the package."""
     return {full.partition(".")[0] for full in imports(MODULES[module])} - {NAME}
 
 
@@ -108,26 +108,26 @@ def test_every_module_is_in_a_room() -> None:
     assert rooms == {"", "__main__", "sandbox", *GROUND, *MAY_IMPORT}
 
 
-def test_the_ground_imports_no_room() -> None:
+def test_config_and_errors_import_no_room() -> None:
     used = {room_of(name) for module in GROUND for name in own_imports(module)}
 
     assert used <= GROUND | {""}
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if room_of(name) == "sandbox"])
-def test_the_sandbox_stands_on_its_own(module: str) -> None:
+def test_the_sandbox_imports_nothing_else_of_the_package(module: str) -> None:
     assert {room_of(name) for name in own_imports(module)} <= {"sandbox", ""}
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
-    # a package is imported before its modules, so an import of it alone is no edge back
+    # a package is imported before its modules, so an import of the package is no cycle
     graph = {module: own_imports(module) - parents(module) for module in MODULES}
 
-    list(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
+    list(TopologicalSorter(graph).static_order())  # raises CycleError, which names the cycle
 
 
 def parents(module: str) -> set[str]:
-    """The packages that hold a module."""
+    """The packages that contain a module."""
     parts = module.split(".")
     return {".".join(parts[:count]) for count in range(len(parts))}
 
@@ -173,7 +173,7 @@ def test_names_of_dlt_that_are_not_public_stand_in_one_file() -> None:
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if room_of(name) in PURE])
-def test_pure_code_looks_at_no_clock_and_starts_no_thread(module: str) -> None:
+def test_pure_code_reads_no_clock_and_starts_no_thread(module: str) -> None:
     text = MODULES[module].read_text("utf-8")
 
     unwanted = {"time", "threading", "random", "socket", "os", "pathlib", "dlt", "httpx"}
@@ -221,7 +221,7 @@ def test_functions_are_short() -> None:
 
 
 def lines_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """Lines of the body, without the signature and the docstring."""
+    """The number of lines of the body, without the signature and the docstring."""
     first = function.body[0]
     has_words = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
     body = function.body[1:] if has_words else function.body

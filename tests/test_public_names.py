@@ -1,4 +1,4 @@
-"""The front door of the package: its names, and that they are imported when they are used."""
+"""The public names of the package, which are imported when they are used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documentation's commands, Python and SQL are run, and its tables compared with the code."""
+"""Runs the commands, Python and SQL of the documentation, and compares its tables with the code."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def section(page: str, title: str) -> str:
 
 
 def sessions(page: str) -> list[tuple[str, list[str]]]:
-    """Each command of the console blocks with the lines it is said to print."""
+    """Each command of the console blocks with its documented output."""
     found: list[tuple[str, list[str]]] = []
     for line in "".join(blocks("console", PAGES[page])).splitlines():
         if line.startswith("$ "):
@@ -65,19 +65,19 @@ def sessions(page: str) -> list[tuple[str, list[str]]]:
 
 
 def own_python(page: str) -> list[str]:
-    """The Python of a page, without what is for an orchestrator, which is run there."""
+    """The Python blocks of a page, without those for an orchestrator."""
     return [code for code in blocks("python", PAGES[page]) if "from chatislav_source" in code]
 
 
 def shape(lines: list[str]) -> Counter[str]:
-    """Lines without what depends on the day: numbers are 0, blanks are one."""
+    """The lines with each number as 0 and single blanks, as numbers depend on the day."""
     plain = (re.sub(r"\d[\d,.:-]*", "0", " ".join(line.split())) for line in lines)
     return Counter(line for line in plain if line)
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Callable[[str], str]]:
-    """Runs a command of a page beside a sandbox, and gives what it printed."""
+    """Runs a command of a page with a sandbox, and returns its output."""
     today = datetime.now(UTC).date()
     world = World.generate(bot_ids=(101, 102, 103), last_day=today)
 

@@ -1,4 +1,4 @@
-"""The dlt source: what lands in DuckDB, and that it behaves as any dlt source does."""
+"""The dlt source: the rows in DuckDB, and the behaviour of a standard dlt source."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ DUCKDB_TYPES = {
 
 
 def source(api: Sandbox, **given: Any) -> Any:
-    """The source of bot 101 over ten days, or of what is given."""
+    """The source for bot 101 and ten days, with other arguments if given."""
     defaults = {"bot_ids": [101], "api_key": SANDBOX_KEY, "start_date": days_ago(9)}
     return chatislav(**defaults | {"base_url": api.base_url} | given)
 
 
 def query(pipeline: dlt.Pipeline, sql: str) -> list[tuple[Any, ...]]:
-    """The rows of a query; `conversations` and the like are found without their schema."""
+    """The rows of a query; table names need no schema."""
     with pipeline.sql_client() as client:
         return list(client.execute_sql(sql) or [])
 
@@ -118,7 +118,7 @@ def test_messages_are_replaced_as_a_set(api: Sandbox, world: World, pipeline: dl
         pytest.param("absent", 2, id="an absent list leaves them"),
     ],
 )
-def test_unknown_messages_are_not_taken_for_none(
+def test_unknown_messages_do_not_remove_messages(
     api: Sandbox, world: World, pipeline: dlt.Pipeline, messages: Any, stored_after: int
 ) -> None:
     item = world.conversations(101)[0]
@@ -224,7 +224,7 @@ def test_none_is_the_same_as_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (config.timezone, config.max_concurrency) == ("Europe/Belgrade", 8)
 
 
-def test_the_section_of_a_pipeline_goes_before_that_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_section_of_a_pipeline_has_priority(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCES__CHATISLAV__API_KEY", "of all")
     monkeypatch.setenv("NIGHTLY__SOURCES__CHATISLAV__API_KEY", "nightly")
 

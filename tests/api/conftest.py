@@ -1,4 +1,4 @@
-"""A sandbox, clients of it, and servers for the transport; without proxies and without waiting."""
+"""Fixtures: a sandbox, clients, and servers for the transport; without proxies and waiting."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def api(shared_world: World) -> Iterator[Sandbox]:
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tries follow each other at once, and threads that wait look at the clock all the time."""
+    """Retry without a wait, and make waiting threads check the clock often."""
     monkeypatch.setattr("chatislav_source.api.client.FIRST_WAIT_SECONDS", 0.0)
     monkeypatch.setattr("chatislav_source.api.client.LONGEST_WAIT_SECONDS", 0.0)
     monkeypatch.setattr(rate_limiter, "LONGEST_NAP_SECONDS", 0.001)
@@ -47,7 +47,7 @@ def limiter() -> RecordingRateLimiter:
 def new_client(
     limiter: RecordingRateLimiter,
 ) -> Iterator[Callable[..., Any]]:
-    """Makes clients, which are closed at the end."""
+    """Creates clients, and closes them after the test."""
     made = []
 
     def make(api: Sandbox, *keys: str) -> ChatislavClient:
@@ -66,7 +66,7 @@ def client(api: Sandbox, new_client: Callable[..., ChatislavClient]) -> Chatisla
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[httpx.Request]:
-    """Fills with every request as it is sent."""
+    """The list of all requests that the transport sends."""
     kept: list[httpx.Request] = []
     send = Transport.handle_request
 
@@ -99,7 +99,7 @@ def proxy() -> Iterator[Peer]:
 
 @pytest.fixture
 def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Peer]:
-    """A server with a certificate of an authority that the environment names."""
+    """A server whose certificate authority is configured in the environment."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)

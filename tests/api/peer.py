@@ -1,4 +1,4 @@
-"""Servers of one test: a plain one that is also a proxy, and one that sends given bytes."""
+"""Test servers: one that is also a proxy, and one that sends given bytes."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from chatislav_source.api.transport import Transport
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Says what it was asked for; as a proxy it forwards, but makes no tunnel."""
+    """Records requests; as a proxy it forwards requests, but opens no tunnel."""
 
     protocol_version = "HTTP/1.1"
-    asked: ClassVar[list[tuple[str, str, str | None]]]
-    answers: ClassVar[threading.Event]
+    received: ClassVar[list[tuple[str, str, str | None]]]
+    may_respond: ClassVar[threading.Event]
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.asked.append(("POST", self.path, self.headers["Proxy-Authorization"]))
-        self.answers.wait(20)
+        self.received.append(("POST", self.path, self.headers["Proxy-Authorization"]))
+        self.may_respond.wait(20)
         self.answer(200, forwarded(self.path, body) if "://" in self.path else body)
 
     def do_CONNECT(self) -> None:
-        self.asked.append(("CONNECT", self.path, self.headers["Proxy-Authorization"]))
+        self.received.append(("CONNECT", self.path, self.headers["Proxy-Authorization"]))
         self.answer(403, b"")
 
     def answer(self, status: int, body: bytes) -> None:
@@ -41,7 +41,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - name is http.server's
-        """Stay silent."""
+        """Write no log."""
 
 
 def forwarded(url: str, body: bytes) -> bytes:
@@ -52,15 +52,17 @@ def forwarded(url: str, body: bytes) -> bytes:
 
 
 class Peer:
-    """A server, what it was asked for, and whether it answers."""
+    """A server, the requests it received, and an event that lets it respond."""
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
-        self.asked: list[tuple[str, str, str | None]] = []
-        self.answers = threading.Event()
-        self.answers.set()
-        handler = type("Here", (Handler,), {"asked": self.asked, "answers": self.answers})
+        self.received: list[tuple[str, str, str | None]] = []
+        self.may_respond = threading.Event()
+        self.may_respond.set()
+        handler = type(
+            "Here", (Handler,), {"received": self.received, "may_respond": self.may_respond}
+        )
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.server.handle_error = lambda *_: None  # type: ignore[method-assign] # who was cut
+        self.server.handle_error = lambda *_: None  # type: ignore[method-assign] # disconnected clients
         if context:
             self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         scheme = "https" if context else "http"
@@ -69,14 +71,14 @@ class Peer:
 
 @contextmanager
 def serving(context: ssl.SSLContext | None = None) -> Iterator[Peer]:
-    """A server that runs meanwhile."""
+    """A server that runs within the block."""
     peer = Peer(context)
     thread = threading.Thread(target=peer.server.serve_forever, args=(0.02,))
     thread.start()
     try:
         yield peer
     finally:
-        peer.answers.set()
+        peer.may_respond.set()
         peer.server.shutdown()
         thread.join()
         peer.server.server_close()
@@ -88,7 +90,7 @@ def new_request(url: httpx.URL) -> httpx.Request:
 
 
 def post(url: httpx.URL) -> bytes:
-    """What a request with the body "zdravo" gets."""
+    """The body of the response to a request with the body "zdravo"."""
     transport = Transport(url)
     try:
         return transport.handle_request(new_request(url.join("/upit"))).read()
@@ -96,17 +98,17 @@ def post(url: httpx.URL) -> bytes:
         transport.close()
 
 
-def how_it_ends(transport: Transport, url: httpx.URL) -> type[BaseException]:
-    """What a request raises."""
+def error_of(transport: Transport, url: httpx.URL) -> type[BaseException]:
+    """The type of the error that a request raises."""
     with pytest.raises(httpx.RequestError) as raised:
         transport.handle_request(new_request(url))
     return raised.type
 
 
 @contextmanager
-def answering(*answers: bytes) -> Iterator[httpx.URL]:
-    """A server that gives these bytes to one request each, on as many connections as are made."""
-    left = list(answers)
+def serving_bytes(*responses: bytes) -> Iterator[httpx.URL]:
+    """A server that sends one of these byte strings per request, on any number of connections."""
+    left = list(responses)
     listening = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -114,7 +116,7 @@ def answering(*answers: bytes) -> Iterator[httpx.URL]:
             with suppress(OSError):
                 connection, _ = listening.accept()
                 with connection:
-                    while left and was_asked(connection):
+                    while left and received_request(connection):
                         connection.sendall(left.pop(0))
 
     thread = threading.Thread(target=serve, daemon=True)
@@ -127,8 +129,8 @@ def answering(*answers: bytes) -> Iterator[httpx.URL]:
     thread.join(10)
 
 
-def was_asked(connection: socket.socket) -> bool:
-    """Whether a whole request came, not the end of the connection."""
+def received_request(connection: socket.socket) -> bool:
+    """Whether a complete request was received, not the end of the connection."""
     request = b""
     while not request.endswith(b"zdravo"):
         part = connection.recv(65536)

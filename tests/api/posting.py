@@ -1,4 +1,4 @@
-"""Requests of the client's tests: what they ask for, and how their answers are parsed."""
+"""The request of the client's tests, and the parser of its response."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OTHER_KEY = "chsk_live_the_other_key"
 
 
 class Clock:
-    """Goes on by a quarter of a second whenever it is looked at."""
+    """A clock that advances by a quarter of a second at each call."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -29,7 +29,7 @@ class Clock:
 
 
 class RecordingRateLimiter(RateLimiter):
-    """Records when each request began."""
+    """Records the start time of each request."""
 
     def __init__(self) -> None:
         super().__init__(8, Clock())
@@ -58,12 +58,12 @@ def parse(body: bytes) -> dict[str, Any]:
 def post(
     client: ChatislavClient, path: str = PATH, tries: int = 8, **query: Any
 ) -> ApiResponse[dict[str, Any]]:
-    """One request, of a page if nothing else is said."""
+    """Send one request, by default for a page."""
     return client.post(path, QUERY | query, LABEL, parse, tries=tries)
 
 
-def how_it_ends(client: ChatislavClient, tries: int = 1) -> type[BaseException]:
-    """What a request raises that is tried so often."""
-    with pytest.raises(BaseException) as raised:  # noqa: PT011 - which, is the question
+def error_of(client: ChatislavClient, tries: int = 1) -> type[BaseException]:
+    """The type of the error that a request with so many tries raises."""
+    with pytest.raises(BaseException) as raised:  # noqa: PT011 - the type is the result
         post(client, tries=tries)
     return raised.type

@@ -15,20 +15,20 @@ WORKERS = 8
 
 
 class Server(Protocol):
-    """Says whether a request that arrives is let through; `at_once` counts it and the others."""
+    """Decides whether a request is accepted; `at_once` is the number of concurrent requests."""
 
     def admits(self, now: float, at_once: int) -> bool: ...
 
 
-class Free:
-    """Takes everything."""
+class Unlimited:
+    """Accepts every request."""
 
     def admits(self, now: float, at_once: int) -> bool:
         return now >= 0 and at_once > 0
 
 
 class Bucket:
-    """So many requests per second on average, a burst of them at once."""
+    """A token bucket: accepts `rate` requests per second, and a burst."""
 
     def __init__(self, rate: float, burst: int) -> None:
         self.rate, self.burst, self.left, self.at = rate, burst, float(burst), 0.0
@@ -44,7 +44,7 @@ class Bucket:
 
 
 class FixedWindow:
-    """So many requests in each window of the clock."""
+    """Accepts a number of requests in each fixed window of the clock."""
 
     def __init__(self, most: int, seconds: float) -> None:
         self.most, self.seconds, self.window, self.count = most, seconds, -1, 0
@@ -57,8 +57,8 @@ class FixedWindow:
         return self.count <= self.most
 
 
-class FewAtOnce:
-    """So many requests in flight."""
+class ConcurrencyLimited:
+    """Accepts a number of concurrent requests."""
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -67,18 +67,18 @@ class FewAtOnce:
         return now >= 0 and at_once <= self.most
 
 
-class Moody:
-    """Refuses by chance, however fast it is asked."""
+class RandomlyThrottled:
+    """Throttles requests at random, at any rate."""
 
     def __init__(self, share: float) -> None:
-        self.share, self.random = share, random.Random(5)  # noqa: S311 - made-up bad luck
+        self.share, self.random = share, random.Random(5)  # noqa: S311 - test data
 
     def admits(self, now: float, at_once: int) -> bool:
         return now >= 0 and at_once > 0 and self.random.random() >= self.share
 
 
 class Changing:
-    """Another server from a moment on."""
+    """Replaces one server by another one at a time."""
 
     def __init__(self, before: Server, after: Server, at: float) -> None:
         self.before, self.after, self.at = before, after, at
@@ -97,11 +97,11 @@ class Simulation:
     limit: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit(WORKERS, 0.0))
     answers: list[tuple[float, bool]] = field(default_factory=list)
     sent: list[float] = field(default_factory=list)
-    most_in_flight: int = 0
+    max_in_flight_seen: int = 0
 
     def run(self, seconds: float) -> Simulation:
-        """Go on until the simulated clock is at `seconds`."""
-        self._random = random.Random(3)  # noqa: S311 - made-up delays
+        """Run until the simulated clock is at `seconds`."""
+        self._random = random.Random(3)  # noqa: S311 - test data
         self._events: list[tuple[float, int, str, int, float]] = []
         self._numbers = iter(range(10**9))
         self._idle = list(range(WORKERS))
@@ -120,7 +120,7 @@ class Simulation:
         heapq.heappush(self._events, (moment, next(self._numbers), what, worker, began))
 
     def _wake(self, *_: float) -> None:
-        """Nothing happened: it is only time to look again."""
+        """Do nothing; the event makes workers check the limit again."""
 
     def _ready(self, _: float, worker: int, __: float) -> None:
         self._idle.append(worker)
@@ -161,17 +161,17 @@ class Simulation:
             self.limit.on_start(now)
             self.sent.append(now)
             self._in_flight += 1
-            self.most_in_flight = max(self.most_in_flight, self._in_flight)
+            self.max_in_flight_seen = max(self.max_in_flight_seen, self._in_flight)
             way = self.latency / 2 * self._random.uniform(0.9, 1.1)
             self._at(now + way, "arrive", self._idle.pop(0), now)
 
-    def good_per_second(self, since: float, until: float) -> float:
-        """Good answers, on average."""
+    def successes_per_second(self, since: float, until: float) -> float:
+        """The average rate of successful requests."""
         return sum(good for moment, good in self.answers if since <= moment < until) / (
             until - since
         )
 
-    def refused_share(self, since: float, until: float) -> float:
-        """Refused requests of all."""
+    def throttled_share(self, since: float, until: float) -> float:
+        """The share of throttled requests."""
         outcomes = [good for moment, good in self.answers if since <= moment < until]
         return outcomes.count(False) / len(outcomes)

@@ -1,4 +1,4 @@
-"""A client that is cancelled: threads that wait for it are released, and nothing is sent."""
+"""Cancelling a client releases its waiting threads, and nothing more is sent."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import pytest
 from chatislav_source.api.client import ChatislavClient
 from chatislav_source.api.rate_limiter import Cancelled
 from chatislav_source.sandbox import Sandbox
-from tests.api.posting import how_it_ends
+from tests.api.posting import error_of
 from tests.soon import soon
 
 
-def test_cancelling_releases_threads_that_wait_for_an_answer(
+def test_cancelling_releases_threads_that_wait_for_a_response(
     api: Sandbox, client: ChatislavClient
 ) -> None:
     api.configure(faults={"hang": 1.0})
     ended: list[type[BaseException]] = []
-    threads = [threading.Thread(target=lambda: ended.append(how_it_ends(client))) for _ in range(2)]
+    threads = [threading.Thread(target=lambda: ended.append(error_of(client))) for _ in range(2)]
     for thread in threads:
         thread.start()
     assert soon(lambda: api.max_in_flight == 2)
@@ -40,7 +40,7 @@ def test_cancelling_releases_threads_that_wait_between_tries(
     monkeypatch.setattr("chatislav_source.api.client.LONGEST_WAIT_SECONDS", 10_000.0)
     api.configure(faults={"500": 1.0})
     ended: list[type[BaseException]] = []
-    thread = threading.Thread(target=lambda: ended.append(how_it_ends(client, tries=8)))
+    thread = threading.Thread(target=lambda: ended.append(error_of(client, tries=8)))
     thread.start()
     assert soon(lambda: api.count() == 1)
 
@@ -53,5 +53,5 @@ def test_cancelling_releases_threads_that_wait_between_tries(
 def test_after_cancelling_nothing_is_sent(api: Sandbox, client: ChatislavClient) -> None:
     client.cancel()
 
-    assert how_it_ends(client) is Cancelled
+    assert error_of(client) is Cancelled
     assert api.count() == 0

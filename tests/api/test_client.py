@@ -22,7 +22,9 @@ from chatislav_source.sandbox import SANDBOX_KEY, Answer, Sandbox
 from tests.api.posting import LABEL, PATH, QUERY, RecordingRateLimiter, parse, post
 
 
-def test_a_good_answer_has_the_object_and_what_it_cost(client: ChatislavClient) -> None:
+def test_a_response_has_the_parsed_value_and_the_cost_of_the_request(
+    client: ChatislavClient,
+) -> None:
     before = datetime.now(UTC)
 
     answer = post(client)
@@ -33,7 +35,7 @@ def test_a_good_answer_has_the_object_and_what_it_cost(client: ChatislavClient) 
     assert before <= answer.read_at <= datetime.now(UTC)
 
 
-def test_the_body_is_sent_as_it_is_with_the_key_in_its_header(
+def test_the_query_is_sent_unchanged_with_the_key_in_a_header(
     api: Sandbox, client: ChatislavClient
 ) -> None:
     post(client)
@@ -73,7 +75,9 @@ def test_a_response_is_freed_without_the_garbage_collector(
     responses: list[weakref.ref[httpx.Response]] = []
     send = client._transport.handle_request
     monkeypatch.setattr(
-        client._transport, "handle_request", lambda request: noted(send(request), responses)
+        client._transport,
+        "handle_request",
+        lambda request: weakly_referenced(send(request), responses),
     )
     gc.disable()
     try:
@@ -85,8 +89,10 @@ def test_a_response_is_freed_without_the_garbage_collector(
     assert left == [None]
 
 
-def noted(response: httpx.Response, responses: list[weakref.ref[httpx.Response]]) -> httpx.Response:
-    """The response, of which nothing but a weak reference is kept."""
+def weakly_referenced(
+    response: httpx.Response, responses: list[weakref.ref[httpx.Response]]
+) -> httpx.Response:
+    """The response, to which only a weak reference is kept."""
     responses.append(weakref.ref(response))
     return response
 
@@ -103,7 +109,9 @@ def test_one_connection_serves_many_requests(
     assert caplog.text.count("receive_response_headers.complete") == 5
 
 
-def test_a_body_that_is_no_object_is_unexpected(api: Sandbox, client: ChatislavClient) -> None:
+def test_a_body_that_is_not_an_object_is_an_unexpected_response(
+    api: Sandbox, client: ChatislavClient
+) -> None:
     api.answer_next(Answer(body=[]))
 
     with pytest.raises(UnexpectedResponseError, match="not an object"):
@@ -111,7 +119,7 @@ def test_a_body_that_is_no_object_is_unexpected(api: Sandbox, client: ChatislavC
 
 
 @pytest.mark.parametrize("status", [400, 402, 404, 405, 409, 410, 413, 422])
-def test_a_refused_request_is_not_repeated(
+def test_a_rejected_request_is_not_retried(
     api: Sandbox, client: ChatislavClient, status: int
 ) -> None:
     api.answer_next(Answer(status, {"error": "no \n such   bot"}))
@@ -123,7 +131,7 @@ def test_a_refused_request_is_not_repeated(
     assert api.count(PATH) == 1
 
 
-def test_a_long_refusal_is_cut(api: Sandbox, client: ChatislavClient) -> None:
+def test_a_long_error_text_is_truncated(api: Sandbox, client: ChatislavClient) -> None:
     api.answer_next(Answer(400, b"x" * 100_000, {"Content-Type": "text/html"}))
 
     with pytest.raises(RequestRejectedError) as raised:
@@ -132,7 +140,9 @@ def test_a_long_refusal_is_cut(api: Sandbox, client: ChatislavClient) -> None:
     assert len(str(raised.value)) < 600
 
 
-def test_a_redirect_to_no_address_is_a_rejection(api: Sandbox, client: ChatislavClient) -> None:
+def test_a_redirect_to_an_invalid_address_is_a_rejection(
+    api: Sandbox, client: ChatislavClient
+) -> None:
     api.answer_next(Answer(302, b"", {"Location": "https://[x"}))
 
     with pytest.raises(RequestRejectedError, match="invalid address"):
@@ -140,7 +150,7 @@ def test_a_redirect_to_no_address_is_a_rejection(api: Sandbox, client: Chatislav
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_not_followed_and_says_what_is_wrong(
+def test_a_redirect_is_not_followed_and_its_error_names_base_url(
     api: Sandbox, client: ChatislavClient, status: int
 ) -> None:
     elsewhere = {"Location": "https://elsewhere.example/login?next=secret"}
@@ -154,16 +164,14 @@ def test_a_redirect_is_not_followed_and_says_what_is_wrong(
     assert api.count() == 1
 
 
-def test_a_compressed_answer_is_read(api: Sandbox, client: ChatislavClient) -> None:
+def test_a_compressed_response_is_decompressed(api: Sandbox, client: ChatislavClient) -> None:
     body = gzip.compress(b'{"conversations": [], "pagination": {"hasMore": false}}')
     api.answer_next(Answer(200, body, {"Content-Encoding": "gzip"}))
 
     assert post(client).value["conversations"] == []
 
 
-def test_lone_surrogates_are_read_and_marked_for_cleaning(
-    api: Sandbox, client: ChatislavClient
-) -> None:
+def test_lone_surrogates_are_decoded_and_flagged(api: Sandbox, client: ChatislavClient) -> None:
     api.answer_next(
         Answer(200, b'{"conversations": [{"x": "\\ud800"}], "pagination": {"hasMore": false}}')
     )
@@ -175,14 +183,14 @@ def test_lone_surrogates_are_read_and_marked_for_cleaning(
     assert value["conversations"] == [{"x": "\ud800"}]
 
 
-def test_the_value_is_what_parse_makes_of_the_body(client: ChatislavClient) -> None:
+def test_the_value_is_the_result_of_parse(client: ChatislavClient) -> None:
     answer = client.post(PATH, QUERY, LABEL, bytes)
 
     assert len(answer.value) == answer.size
     assert len(parse(answer.value)["conversations"]) == 2
 
 
-def test_an_error_of_parse_that_is_not_about_the_body_is_raised_at_once(
+def test_another_error_of_parse_is_raised_without_a_retry(
     api: Sandbox, client: ChatislavClient
 ) -> None:
     def broken(body: bytes) -> None:
@@ -194,7 +202,7 @@ def test_an_error_of_parse_that_is_not_about_the_body_is_raised_at_once(
     assert api.count() == 1
 
 
-def test_an_address_that_is_none_is_a_matter_of_configuration(
+def test_an_invalid_base_url_is_a_configuration_error(
     limiter: RecordingRateLimiter,
 ) -> None:
     with pytest.raises(ConfigurationError, match="base_url"):

@@ -1,4 +1,4 @@
-"""API keys: when another one is used, and that none is ever shown."""
+"""API keys: when the client changes to the other key, and that no key is shown."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_refused_key_is_not_tried_again(
     assert api.count() == 1
 
 
-def test_the_other_key_takes_over_and_is_used_from_then_on(
+def test_the_other_key_replaces_a_refused_key(
     api: Sandbox, new_client: Callable[..., ChatislavClient]
 ) -> None:
     api.configure(revoked_keys={SANDBOX_KEY})
@@ -43,7 +43,7 @@ def test_the_other_key_takes_over_and_is_used_from_then_on(
     assert all(len(answer.value["conversations"]) == 2 for answer in answers)
 
 
-def test_the_first_key_is_found_again_when_the_other_is_revoked(
+def test_the_first_key_is_used_again_when_the_other_is_revoked(
     api: Sandbox, new_client: Callable[..., ChatislavClient]
 ) -> None:
     client = new_client(api, SANDBOX_KEY, OTHER_KEY)
@@ -56,7 +56,7 @@ def test_the_first_key_is_found_again_when_the_other_is_revoked(
     assert [request.status for request in api.requests] == [401, 200, 401, 200]
 
 
-def test_both_keys_refused_is_said_after_one_try_each(
+def test_two_refused_keys_are_an_error_after_one_try_each(
     api: Sandbox, new_client: Callable[..., ChatislavClient]
 ) -> None:
     api.configure(revoked_keys={SANDBOX_KEY, OTHER_KEY})
@@ -67,7 +67,7 @@ def test_both_keys_refused_is_said_after_one_try_each(
     assert api.count() == 2
 
 
-def test_keys_are_changed_while_many_threads_are_asking(
+def test_keys_are_changed_while_many_threads_send_requests(
     api: Sandbox, new_client: Callable[..., ChatislavClient]
 ) -> None:
     client = new_client(api, SANDBOX_KEY, OTHER_KEY)
@@ -94,8 +94,8 @@ def test_keys_are_changed_while_many_threads_are_asking(
     assert api.count() == 72 + refused
 
 
-def everything_said_of(error: BaseException) -> str:
-    """The error with its traceback, its causes and what hangs on it."""
+def text_of_error(error: BaseException) -> str:
+    """The text of the error, its traceback, its causes and its attributes."""
     shown = "".join(traceback.format_exception(error))
     return shown + repr(error) + repr(vars(error))
 
@@ -104,7 +104,9 @@ def everything_said_of(error: BaseException) -> str:
     "answer",
     [
         pytest.param(Answer(400, {"error": f"key {SANDBOX_KEY} may not"}), id="in the text"),
-        pytest.param(Answer(400, b" " * 780 + SANDBOX_KEY.encode()), id="far behind"),
+        pytest.param(
+            Answer(400, b" " * 780 + SANDBOX_KEY.encode()), id="at the end of a long text"
+        ),
         pytest.param(Answer(401, {"error": SANDBOX_KEY}), id="refused"),
         pytest.param(
             Answer(302, b"", {"Location": f"https://{SANDBOX_KEY}.example/?k={SANDBOX_KEY}"}),
@@ -116,7 +118,7 @@ def everything_said_of(error: BaseException) -> str:
         pytest.param(Answer(cut=True), id="reset"),
     ],
 )
-def test_a_key_that_is_echoed_is_nowhere_to_be_seen(
+def test_an_echoed_key_is_in_no_error_or_log(
     api: Sandbox, client: ChatislavClient, caplog: pytest.LogCaptureFixture, answer: Answer
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -127,13 +129,13 @@ def test_a_key_that_is_echoed_is_nowhere_to_be_seen(
     with pytest.raises(ChatislavError) as raised:
         post(client, tries=2)
 
-    assert SANDBOX_KEY not in everything_said_of(raised.value)
+    assert SANDBOX_KEY not in text_of_error(raised.value)
     assert SANDBOX_KEY not in caplog.text
     assert len(caplog.records) >= 2
     assert "httpcore.http11" in {record.name for record in caplog.records}
 
 
-def test_the_key_and_the_words_are_in_no_log_and_no_repr_of_a_good_answer(
+def test_the_key_and_the_rows_are_in_no_log_and_no_repr_of_a_response(
     client: ChatislavClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

@@ -1,4 +1,4 @@
-"""Answers that are not good HTTP: each is an error that is retried, and never a crash."""
+"""Responses that are not valid HTTP: each is an error that is retried."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from chatislav_source.api.transport import Transport
-from tests.api.peer import answering, how_it_ends, new_request
+from tests.api.peer import error_of, new_request, serving_bytes
 
 ODD_ANSWERS = {
     "a change of protocol": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n",
@@ -26,24 +26,24 @@ ENDS_BY = {"no end of the headers": httpx.ReadTimeout}
 
 
 @pytest.mark.parametrize("name", ODD_ANSWERS)
-def test_an_answer_that_is_no_good_http_is_an_error_and_its_connection_is_left(
+def test_invalid_http_is_an_error_and_its_connection_is_not_reused(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chatislav_source.api.transport.READ_TIMEOUT_SECONDS", 0.5)
     good = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nda"
-    with answering(ODD_ANSWERS[name], good) as url:
+    with serving_bytes(ODD_ANSWERS[name], good) as url:
         transport = Transport(url)
 
-        assert how_it_ends(transport, url) is ENDS_BY.get(name, httpx.RemoteProtocolError)
+        assert error_of(transport, url) is ENDS_BY.get(name, httpx.RemoteProtocolError)
         response = transport.handle_request(new_request(url))
         transport.close()
 
     assert response.read() == b"da"
 
 
-def test_headers_are_read_as_they_came() -> None:
+def test_headers_are_read_unchanged() -> None:
     header = "X-A: привет".encode()
-    with answering(b"HTTP/1.1 200 OK\r\n" + header + b"\r\nContent-Length: 2\r\n\r\nda") as url:
+    with serving_bytes(b"HTTP/1.1 200 OK\r\n" + header + b"\r\nContent-Length: 2\r\n\r\nda") as url:
         transport = Transport(url)
         response = transport.handle_request(new_request(url))
         transport.close()
@@ -51,10 +51,10 @@ def test_headers_are_read_as_they_came() -> None:
     assert response.headers.raw[0] == (b"X-A", "привет".encode())
 
 
-def test_the_answer_after_an_interim_one_is_taken() -> None:
+def test_an_interim_response_is_skipped() -> None:
     interim = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
     good = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nda"
-    with answering(interim + good) as url:
+    with serving_bytes(interim + good) as url:
         transport = Transport(url)
         response = transport.handle_request(new_request(url))
         transport.close()

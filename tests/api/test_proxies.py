@@ -1,4 +1,4 @@
-"""Proxies that the environment names: which requests go through them, and what they are told."""
+"""Proxies of the environment: which requests they receive, and with which credentials."""
 
 from __future__ import annotations
 
@@ -25,49 +25,51 @@ def test_a_proxy_of_the_environment_forwards_the_request(
     monkeypatch.setenv(name, proxy_url(proxy))
 
     assert post(peer.url) == b"zdravo"
-    assert proxy.asked == [("POST", str(peer.url.join("/upit")), None)]
-    assert peer.asked == [("POST", "/upit", None)]
+    assert proxy.received == [("POST", str(peer.url.join("/upit")), None)]
+    assert peer.received == [("POST", "/upit", None)]
 
 
-def test_a_proxy_gets_the_login_that_its_address_has(
+def test_the_credentials_in_a_proxy_url_are_sent_to_the_proxy(
     peer: Peer, proxy: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", proxy_url(proxy, "ana:lozin%3A%D0%BA%D0%B0@"))
 
     post(peer.url)
 
-    assert [login for *_, login in proxy.asked] == [LOGIN]
-    assert [login for *_, login in peer.asked] == [None]
+    assert [login for *_, login in proxy.received] == [LOGIN]
+    assert [login for *_, login in peer.received] == [None]
 
 
-def test_a_proxy_needs_no_scheme(peer: Peer, proxy: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_url_may_have_no_scheme(
+    peer: Peer, proxy: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("http_proxy", proxy_url(proxy).removeprefix("http://"))
 
     assert post(peer.url) == b"zdravo"
-    assert len(proxy.asked) == 1
+    assert len(proxy.received) == 1
 
 
-def test_a_server_that_needs_no_proxy_is_asked_directly(
+def test_a_host_in_no_proxy_is_requested_directly(
     peer: Peer, proxy: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", proxy_url(proxy))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
     assert post(peer.url) == b"zdravo"
-    assert proxy.asked == []
+    assert proxy.received == []
 
 
-def test_a_port_that_needs_no_proxy_is_asked_directly(
+def test_a_port_in_no_proxy_is_requested_directly(
     peer: Peer, proxy: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", proxy_url(proxy))
     monkeypatch.setenv("no_proxy", f"127.0.0.1:{peer.url.port}")
 
     assert post(peer.url) == b"zdravo"
-    assert proxy.asked == []
+    assert proxy.received == []
 
 
-def test_with_tls_a_proxy_is_asked_for_a_tunnel_and_never_for_what_goes_through(
+def test_with_tls_a_proxy_gets_a_connect_request_only(
     secure: Peer, proxy: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("https_proxy", proxy_url(proxy, "ana:lozin%3A%D0%BA%D0%B0@"))
@@ -75,8 +77,8 @@ def test_with_tls_a_proxy_is_asked_for_a_tunnel_and_never_for_what_goes_through(
     with pytest.raises(httpx.ProxyError):
         post(secure.url)
 
-    assert proxy.asked == [("CONNECT", f"127.0.0.1:{secure.url.port}", LOGIN)]
-    assert secure.asked == []
+    assert proxy.received == [("CONNECT", f"127.0.0.1:{secure.url.port}", LOGIN)]
+    assert secure.received == []
 
 
 @pytest.mark.parametrize(
@@ -88,7 +90,7 @@ def test_with_tls_a_proxy_is_asked_for_a_tunnel_and_never_for_what_goes_through(
         "http://",
     ],
 )
-def test_a_proxy_that_cannot_be_used_is_said_without_its_login(
+def test_the_error_for_an_unusable_proxy_has_no_credentials(
     peer: Peer, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", address)

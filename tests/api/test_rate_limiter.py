@@ -1,4 +1,4 @@
-"""The limiter that all threads of a run go through, with a clock that only the test moves."""
+"""The rate limiter with several threads, and a clock that the test controls."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.soon import soon
 
 
 class Clock:
-    """Goes on by `step` seconds whenever it is looked at."""
+    """A clock that advances by `step` seconds at each call."""
 
     def __init__(self, step: float = 0.0) -> None:
         self.now, self.step = 0.0, step
@@ -31,21 +31,21 @@ class Clock:
 
 
 def in_threads(count: int, work: Callable[[], None]) -> list[threading.Thread]:
-    """Threads that have begun to work."""
+    """Start threads that call `work`."""
     threads = [threading.Thread(target=work, daemon=True) for _ in range(count)]
     for thread in threads:
         thread.start()
     return threads
 
 
-def test_the_time_a_turn_began_is_given() -> None:
+def test_acquire_returns_the_start_time() -> None:
     limiter = RateLimiter(8, Clock(step=1.0))
 
     with limiter.acquire() as began:
         assert began == 2.0
 
 
-def test_there_are_never_more_in_flight_than_most() -> None:
+def test_the_requests_in_flight_never_exceed_the_limit() -> None:
     limiter = RateLimiter(3, Clock(step=0.01))
     counting = threading.Lock()
     inside, seen = [0], [0]
@@ -66,7 +66,7 @@ def test_there_are_never_more_in_flight_than_most() -> None:
     assert 1 <= seen[0] <= 3
 
 
-def test_who_came_first_goes_first_also_before_whoever_had_the_last_turn() -> None:
+def test_waiting_threads_start_in_order_of_arrival() -> None:
     limiter = RateLimiter(1, Clock())
     order: list[str] = []
 
@@ -86,17 +86,17 @@ def test_who_came_first_goes_first_also_before_whoever_had_the_last_turn() -> No
     assert order == ["first", "second", "again"]
 
 
-def test_a_turn_is_given_back_when_a_request_fails() -> None:
+def test_a_failed_request_is_released() -> None:
     limiter = RateLimiter(1, Clock())
 
     with pytest.raises(RuntimeError), limiter.acquire():
-        raise RuntimeError("no answer")
+        raise RuntimeError("no response")
 
     with limiter.acquire():
         pass
 
 
-def test_retry_after_holds_back_the_requests_of_all_threads() -> None:
+def test_retry_after_delays_the_requests_of_all_threads() -> None:
     limiter = RateLimiter(8, Clock(step=0.5))
     turns = []
 
@@ -112,7 +112,9 @@ def test_retry_after_holds_back_the_requests_of_all_threads() -> None:
     assert min(turns) >= 30.0
 
 
-def test_all_that_there_is_room_for_go_when_a_pause_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_waiting_requests_within_the_limit_start_when_a_pause_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(rate_limiter, "LONGEST_NAP_SECONDS", 20.0)
     limiter = RateLimiter(2)
     limiter._limit.paused_until = time.monotonic() + 0.1
@@ -129,7 +131,9 @@ def test_all_that_there_is_room_for_go_when_a_pause_ends(monkeypatch: pytest.Mon
     assert sorted(met) == [0, 1]
 
 
-def test_whoever_waits_goes_as_soon_as_a_turn_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_waiting_request_starts_when_another_one_finishes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(rate_limiter, "LONGEST_NAP_SECONDS", 1000.0)
     limiter = RateLimiter(1)
     went: list[float] = []
@@ -147,7 +151,7 @@ def test_whoever_waits_goes_as_soon_as_a_turn_ends(monkeypatch: pytest.MonkeyPat
     assert len(went) == 3
 
 
-def test_a_wait_that_is_too_long_is_not_waited_for() -> None:
+def test_a_too_long_retry_after_is_an_error_without_waiting() -> None:
     limiter = RateLimiter(8, Clock())
 
     limiter.on_throttle(0.0, retry_after=LONGEST_RETRY_AFTER_SECONDS + 60)
@@ -156,7 +160,7 @@ def test_a_wait_that_is_too_long_is_not_waited_for() -> None:
         pass
 
 
-def test_the_longest_wait_that_is_waited_for_ends() -> None:
+def test_the_longest_allowed_retry_after_is_waited_for() -> None:
     limiter = RateLimiter(8, Clock(step=10.0))
 
     limiter.on_throttle(0.0, retry_after=LONGEST_RETRY_AFTER_SECONDS)
@@ -185,7 +189,7 @@ def test_cancel_releases_every_thread_that_waits(monkeypatch: pytest.MonkeyPatch
     assert ended == [True] * 4
 
 
-def test_after_cancel_no_thread_gets_a_turn() -> None:
+def test_after_cancel_no_request_starts() -> None:
     limiter = RateLimiter(8, Clock())
 
     limiter.cancel()

@@ -1,4 +1,4 @@
-"""What is tried again, how often and when, and which errors come of it."""
+"""Retries: which failures are retried, how often and when, and the final errors."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ PASSING_FAULTS = [kind for kind in FAULT_KINDS if kind not in ("slow", "hang")]
         ([300, 301, 304, 400, 402, 404, 405, 409, 410, 413, 418, 422, 499], Action.REJECT),
     ],
 )
-def test_a_status_says_what_to_do(statuses: list[int], action: Action) -> None:
+def test_each_status_has_an_action(statuses: list[int], action: Action) -> None:
     assert {action_for(status) for status in statuses} == {action}
 
 
 @pytest.mark.parametrize("kind", PASSING_FAULTS)
-def test_a_fault_that_passes_is_repeated_until_it_has(
+def test_a_temporary_fault_is_retried_until_success(
     api: Sandbox, client: ChatislavClient, kind: str
 ) -> None:
     api.configure(faults={kind: 0.5}, retry_after_seconds=1, fault_seed=3)
@@ -53,7 +53,7 @@ def test_a_fault_that_passes_is_repeated_until_it_has(
 
 
 @pytest.mark.parametrize("kind", [kind for kind in PASSING_FAULTS if kind != "wrong_shape"])
-def test_a_fault_that_stays_is_given_up_after_the_budget(
+def test_a_permanent_fault_fails_after_the_last_try(
     api: Sandbox, client: ChatislavClient, kind: str
 ) -> None:
     api.configure(faults={kind: 1.0}, retry_after_seconds=1)
@@ -67,7 +67,7 @@ def test_a_fault_that_stays_is_given_up_after_the_budget(
 
 
 @pytest.mark.parametrize(("last", "tries"), [("500", 2), ("429", 5), ("wrong_shape", 5)])
-def test_only_what_a_smaller_page_may_cure_is_given_up_early(
+def test_fewer_tries_apply_only_where_a_smaller_page_may_help(
     api: Sandbox, client: ChatislavClient, last: str, tries: int
 ) -> None:
     api.configure(faults={last: 1.0})
@@ -78,7 +78,7 @@ def test_only_what_a_smaller_page_may_cure_is_given_up_early(
     assert api.count(PATH) == tries
 
 
-def test_a_shape_that_stays_wrong_is_said_with_what_is_wrong(
+def test_a_permanent_wrong_shape_is_an_error_that_names_the_problem(
     api: Sandbox, client: ChatislavClient
 ) -> None:
     api.answer_next(*[Answer(body={"conversations": None})] * 3)
@@ -102,7 +102,7 @@ def test_retry_after_is_waited_for(
     assert limiter.turns[1] - limiter.turns[0] >= 38.0
 
 
-def test_a_wait_that_is_too_long_is_said_and_nothing_more_is_sent(
+def test_a_too_long_retry_after_is_an_error_and_nothing_more_is_sent(
     api: Sandbox, client: ChatislavClient
 ) -> None:
     api.configure(faults={"429_retry_after": 1.0}, retry_after_seconds=86_400)
@@ -152,13 +152,13 @@ def test_retry_after_is_seconds_or_a_date_by_the_clock_of_the_api(
 
 
 @given(st.text(st.characters(codec="ascii", exclude_categories=["Cc"])))
-def test_no_retry_after_breaks_the_client(text: str) -> None:
+def test_any_retry_after_is_parsed_without_an_error(text: str) -> None:
     seconds = retry_after(httpx.Headers({"Retry-After": text}), NOW)
 
     assert seconds is None or seconds >= 0
 
 
-def test_a_server_that_hangs_is_given_up(
+def test_a_server_that_hangs_is_an_error(
     api: Sandbox, monkeypatch: pytest.MonkeyPatch, new_client: Callable[..., ChatislavClient]
 ) -> None:
     monkeypatch.setattr("chatislav_source.api.transport.READ_TIMEOUT_SECONDS", 0.2)
@@ -170,7 +170,7 @@ def test_a_server_that_hangs_is_given_up(
     assert raised.value.size_may_be_why
 
 
-def test_a_server_that_is_not_there_is_said(
+def test_an_unreachable_server_is_an_error(
     api: Sandbox, new_client: Callable[..., ChatislavClient]
 ) -> None:
     client = new_client(api)
@@ -185,16 +185,17 @@ def test_a_server_that_is_not_there_is_said(
     [
         pytest.param(Answer(200, b"no gzip", {"Content-Encoding": "gzip"}), id="not compressed"),
         pytest.param(
-            Answer(200, gzip.compress(b"{}" * 99)[:40], {"Content-Encoding": "gzip"}), id="cut"
+            Answer(200, gzip.compress(b"{}" * 99)[:40], {"Content-Encoding": "gzip"}),
+            id="truncated gzip",
         ),
         pytest.param(Answer(204), id="no content"),
         pytest.param(Answer(200, b"NaN"), id="NaN"),
-        pytest.param(Answer(200, b"[" * 100_000), id="nested without end"),
-        pytest.param(Answer(206, b'{"conver'), id="a part"),
-        pytest.param(Answer(599, b"?"), id="a status that nobody knows"),
+        pytest.param(Answer(200, b"[" * 100_000), id="nested too deep"),
+        pytest.param(Answer(206, b'{"conver'), id="partial content"),
+        pytest.param(Answer(599, b"?"), id="unknown status"),
     ],
 )
-def test_an_answer_nobody_can_read_is_asked_for_again(
+def test_an_unreadable_response_is_retried(
     api: Sandbox, client: ChatislavClient, answer: Answer
 ) -> None:
     api.answer_next(answer)

@@ -1,4 +1,4 @@
-"""The transport over real sockets: TLS, and connections that are kept, dropped or ended."""
+"""The transport over real sockets: TLS, and connections that are reused, dropped or closed."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import pytest
 
 from chatislav_source.api import transport as module
 from chatislav_source.api.transport import SocketRegistry, Transport
-from tests.api.peer import Peer, answering, how_it_ends, new_request, post
+from tests.api.peer import Peer, error_of, new_request, post, serving_bytes
 from tests.soon import soon
 
 
 def test_a_request_goes_to_the_server(peer: Peer) -> None:
     assert post(peer.url) == b"zdravo"
-    assert peer.asked == [("POST", "/upit", None)]
+    assert peer.received == [("POST", "/upit", None)]
 
 
-def test_tls_is_spoken_with_a_server_whose_certificate_is_good(secure: Peer) -> None:
+def test_tls_works_with_a_valid_certificate(secure: Peer) -> None:
     assert post(secure.url) == b"zdravo"
 
 
-def test_nothing_is_sent_to_a_server_whose_certificate_nobody_knows(
+def test_nothing_is_sent_to_a_server_with_an_untrusted_certificate(
     secure: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
@@ -32,27 +32,27 @@ def test_nothing_is_sent_to_a_server_whose_certificate_nobody_knows(
     with pytest.raises(httpx.ConnectError):
         post(secure.url)
 
-    assert secure.asked == []
+    assert secure.received == []
 
 
-def test_nothing_is_sent_to_a_server_of_another_name(secure: Peer) -> None:
+def test_nothing_is_sent_to_a_server_with_a_certificate_for_another_name(secure: Peer) -> None:
     with pytest.raises(httpx.ConnectError):
         post(secure.url.copy_with(host="localhost"))
 
-    assert secure.asked == []
+    assert secure.received == []
 
 
 @pytest.mark.parametrize("kind", ["peer", "secure"])
-def test_a_read_that_waits_for_an_answer_is_ended_by_abort(
+def test_abort_ends_a_read_that_waits_for_a_response(
     kind: str, request: pytest.FixtureRequest
 ) -> None:
     server: Peer = request.getfixturevalue(kind)
-    server.answers.clear()
+    server.may_respond.clear()
     transport = Transport(server.url)
     ended: list[type[BaseException]] = []
-    thread = threading.Thread(target=lambda: ended.append(how_it_ends(transport, server.url)))
+    thread = threading.Thread(target=lambda: ended.append(error_of(transport, server.url)))
     thread.start()
-    assert soon(lambda: len(server.asked) == 1)
+    assert soon(lambda: len(server.received) == 1)
 
     transport.abort()
     thread.join(10)
@@ -67,18 +67,18 @@ def test_after_abort_nothing_is_sent(kind: str, request: pytest.FixtureRequest) 
     transport = Transport(server.url)
     transport.abort()
 
-    assert issubclass(how_it_ends(transport, server.url), httpx.RequestError)
+    assert issubclass(error_of(transport, server.url), httpx.RequestError)
 
     transport.close()
-    assert server.asked == []
+    assert server.received == []
 
 
 def test_after_it_is_closed_nothing_is_sent(peer: Peer) -> None:
     transport = Transport(peer.url)
     transport.close()
 
-    assert issubclass(how_it_ends(transport, peer.url), httpx.RequestError)
-    assert peer.asked == []
+    assert issubclass(error_of(transport, peer.url), httpx.RequestError)
+    assert peer.received == []
 
 
 def test_a_socket_that_is_registered_after_the_others_were_shut_down_is_shut_down_too() -> None:
@@ -93,7 +93,7 @@ def test_a_socket_that_is_registered_after_the_others_were_shut_down_is_shut_dow
         assert theirs.recv(1) == b""
 
 
-def test_sockets_that_were_closed_are_passed_over() -> None:
+def test_closed_sockets_are_ignored() -> None:
     sockets = SocketRegistry()
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -110,7 +110,7 @@ def test_sockets_that_were_closed_are_passed_over() -> None:
     ("idle_seconds", "connections"),
     [pytest.param(99.0, 1, id="not long enough"), pytest.param(-1.0, 3, id="too long")],
 )
-def test_a_connection_that_was_idle_too_long_is_not_used_again(
+def test_a_connection_that_was_idle_too_long_is_not_reused(
     peer: Peer,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -129,12 +129,12 @@ def test_a_connection_that_was_idle_too_long_is_not_used_again(
     assert caplog.text.count("close.complete") == connections
 
 
-def test_a_connection_that_the_server_closed_while_idle_is_not_used_again(
+def test_a_connection_that_the_server_closed_while_idle_is_not_reused(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="httpcore")
     good = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nda"
-    with answering(good, good) as url:
+    with serving_bytes(good, good) as url:
         transport = Transport(url)
 
         bodies = [transport.handle_request(new_request(url)).read() for _ in range(2)]

@@ -1,4 +1,4 @@
-"""The same work done by others: the floor, and dlt's own rest_api source.
+"""Programs to compare with: the floor, and dlt's own rest_api source.
 
 `python -m tests.benchmarks.contenders NAME BASE_URL` works in the current folder.
 """

@@ -1,4 +1,4 @@
-"""Requests in flight: what eight at once gain over one after another, at 50 ms each."""
+"""Concurrency: the gain of eight requests in flight over one, at 50 ms each."""
 
 from __future__ import annotations
 

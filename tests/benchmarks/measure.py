@@ -46,7 +46,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the result: what was done, what it took, and the ratio to its yardstick."""
+    """A line of the result: the case, its measurements, and the ratio to its reference."""
 
     what: str
     value: str
@@ -61,7 +61,7 @@ def scratch() -> Iterator[str]:
 
 
 def contender(name: str, api: Served) -> list[str]:
-    """The command of one of the others."""
+    """The command of one of the programs in `contenders`."""
     return [sys.executable, "-m", "tests.benchmarks.contenders", name, api.base_url]
 
 
@@ -113,7 +113,7 @@ class Served:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a process needs to sync from it."""
+        """The environment variables of a process that syncs from it."""
         return {
             "SOURCES__CHATISLAV__BASE_URL": self.base_url,
             "SOURCES__CHATISLAV__API_KEY": SANDBOX_KEY,
@@ -121,7 +121,7 @@ class Served:
         }
 
     def configure(self, **settings: Any) -> None:
-        """Switch the sandbox."""
+        """Change settings of the sandbox."""
         httpx.patch(f"{self._control}/settings", json=settings, timeout=60).raise_for_status()
 
     def mutate(self, kind: str, count: int) -> None:

@@ -1,4 +1,4 @@
-"""A second sync right after the first, one in which 1 % changed, and instant help."""
+"""A second sync right after the first, a sync after 1 % changed, and `--help`."""
 
 from __future__ import annotations
 

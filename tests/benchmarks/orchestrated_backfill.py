@@ -1,8 +1,8 @@
 """A year of five bots, cut by month and bot into tasks for several worker processes.
 
 That is what an orchestrator with several machines does; here its workers are processes on one, and
-up before the clock starts, as its are. The server is slow and each process may ask it twice at
-once, so that waiting is what takes the time.
+up before the clock starts, as its are. The server is slow and each process may send two requests
+at once, so that waiting is what takes the time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A server that allows ten requests a second: how close, and how many are refused."""
+"""A server that allows ten requests a second: the rate used, and the throttled requests."""
 
 from __future__ import annotations
 

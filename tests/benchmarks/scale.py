@@ -1,4 +1,4 @@
-"""What a conversation costs from a thousand to a million of them: time, requests, memory, state."""
+"""The cost per conversation, from a thousand to a million: time, requests, memory, state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line: what is printed where, and the exit status."""
+"""The commands: their output and exit status."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.conftest import days_ago
 
 @dataclass
 class Ended:
-    """How a command ended."""
+    """The exit status and output of a command."""
 
     status: int
     out: str
@@ -40,7 +40,7 @@ Chatislav = Callable[..., Ended]
 def chatislav(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Chatislav]:
-    """Runs the command in this process, and gives its logger back as it was."""
+    """Runs the command in this process, and restores the logger afterwards."""
     log = logging.getLogger("chatislav_source")
     before = (log.handlers, log.propagate, log.level)
 
@@ -68,14 +68,14 @@ def _configured(api: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def count(table: str, database: str = "warehouse.duckdb") -> int:
-    """Rows of a table."""
+    """The number of rows of a table."""
     with duckdb.connect(database) as connection:
         row = connection.execute(f"SELECT count(*) FROM chatislav.{table}").fetchone()
     assert row
     return int(row[0])
 
 
-def test_sync_loads_the_bots_and_says_so(chatislav: Chatislav) -> None:
+def test_sync_loads_the_bots_and_prints_a_summary(chatislav: Chatislav) -> None:
     ended = chatislav("sync", "--bot-id", "101", "--bot-id", "102")
 
     assert ended.status == 0
@@ -168,7 +168,7 @@ def test_configured_values_are_checked_too(
     assert api.count() == 0
 
 
-def test_a_missing_key_says_where_to_put_it(
+def test_the_error_for_a_missing_key_names_the_setting(
     chatislav: Chatislav, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SOURCES__CHATISLAV__API_KEY")
@@ -179,7 +179,7 @@ def test_a_missing_key_says_where_to_put_it(
     assert ".dlt/secrets.toml" in ended.err
 
 
-def test_a_file_that_is_not_duckdb_is_left_alone(chatislav: Chatislav, api: Sandbox) -> None:
+def test_a_file_that_is_not_duckdb_is_not_changed(chatislav: Chatislav, api: Sandbox) -> None:
     Path("notes.duckdb").write_text("my notes")
 
     ended = chatislav("sync", "--bot-id", "101", "--database", "notes.duckdb")
@@ -190,7 +190,7 @@ def test_a_file_that_is_not_duckdb_is_left_alone(chatislav: Chatislav, api: Sand
     assert api.count() == 0
 
 
-def test_a_file_held_by_another_process_is_said_in_plain_words(
+def test_a_file_held_by_another_process_is_a_clear_error(
     chatislav: Chatislav, api: Sandbox
 ) -> None:
     holder = "import duckdb, sys; c = duckdb.connect('warehouse.duckdb'); print(1); input()"
@@ -208,7 +208,7 @@ def test_a_file_held_by_another_process_is_said_in_plain_words(
     assert api.count() == 0
 
 
-def test_backfill_reads_the_range_and_leaves_the_state_alone(
+def test_backfill_reads_the_range_and_does_not_change_the_state(
     chatislav: Chatislav, api: Sandbox
 ) -> None:
     before = chatislav("sync", "--bot-id", "101", "--json").json["resources"]
@@ -226,13 +226,13 @@ def test_backfill_reads_the_range_and_leaves_the_state_alone(
     )
 
     assert ended.status == 0
-    # the streams are read side by side, so any request may be the first
+    # the streams are read in parallel, so any request may be the first
     assert min(record.body["from"] for record in api.requests if record.body) == days_ago(40)
     assert count("analytics") == 10 + 11
     assert ended.json["resources"][0]["state"] == before[0]["state"]
 
 
-def test_check_says_which_bot_cannot_be_read(chatislav: Chatislav, api: Sandbox) -> None:
+def test_check_names_the_bot_that_cannot_be_read(chatislav: Chatislav, api: Sandbox) -> None:
     api.settings.bot_status = {102: 403}
 
     ended = chatislav("check", "--bot-id", "101", "--bot-id", "102")
@@ -250,7 +250,7 @@ def test_check_with_a_refused_key_is_status_2(chatislav: Chatislav, api: Sandbox
     assert ended.status == 2
 
 
-def test_status_tells_freshness_rows_and_the_last_error(chatislav: Chatislav, api: Sandbox) -> None:
+def test_status_shows_freshness_rows_and_the_last_error(chatislav: Chatislav, api: Sandbox) -> None:
     api.settings.bot_status = {102: 404}
     chatislav("sync", "--bot-id", "101", "--bot-id", "102")
 

@@ -1,4 +1,4 @@
-"""What people read: instants in UTC, durations in the largest unit."""
+"""Text output: instants in UTC, durations in the largest unit."""
 
 from __future__ import annotations
 

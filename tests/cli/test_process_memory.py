@@ -1,4 +1,4 @@
-"""The command line keeps its process small."""
+"""The memory settings of the command line."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The same loads, run against every warehouse that can be had on one machine."""
+"""The same loads, into every warehouse or emulator that runs on one machine."""

@@ -1,4 +1,4 @@
-"""Fixtures: each warehouse is started once, when the first test asks for it."""
+"""Fixtures: each warehouse is started once, for the first test that uses it."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ IGNORED_WARNINGS = (
 
 @pytest.hookimpl(tryfirst=True)  # before tests are deselected by their markers
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the warnings of other people's clients pass, give time, and mark what is slow."""
+    """Ignore the warnings of database clients, set timeouts, and mark slow tests."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             for warning in IGNORED_WARNINGS:
                 item.add_marker(pytest.mark.filterwarnings(warning))
-            # whichever test comes first waits until the story is told
+            # the first test waits until the story has run
             item.add_marker(pytest.mark.timeout(STORY_SECONDS))
             if _needs_an_emulator(item):
                 item.add_marker(pytest.mark.slow)
 
 
 def _needs_an_emulator(item: pytest.Item) -> bool:
-    """Whether the test is of a warehouse that is emulated."""
+    """Whether the test uses an emulator."""
     callspec = getattr(item, "callspec", None)
     params = callspec.params if callspec else {}
     return not EMULATED.isdisjoint({params.get("told"), params.get("warehouse")})
@@ -54,7 +54,7 @@ def _needs_an_emulator(item: pytest.Item) -> bool:
 
 @pytest.fixture(scope="package", autouse=True)
 def no_outside_world() -> Iterator[None]:
-    """Nothing in these tests can reach another machine."""
+    """Prevent connections to other machines in these tests."""
     with only_loopback(), pytest.MonkeyPatch.context() as patch:
         patch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
         yield
@@ -74,7 +74,7 @@ def postgres_url() -> Iterator[str]:
 
 @pytest.fixture(scope="package")
 def snowflake_credentials() -> Iterator[str]:
-    """Credentials that lead to the Snowflake emulator."""
+    """Credentials for the Snowflake emulator."""
     require_client("snowflake.connector", "snowflake")
     with ExitStack() as stack:
         try:
@@ -86,7 +86,7 @@ def snowflake_credentials() -> Iterator[str]:
 
 @pytest.fixture(scope="package")
 def bigquery_credentials() -> Iterator[dict[str, str]]:
-    """Credentials for the BigQuery emulator, to which the environment now leads."""
+    """Credentials for the BigQuery emulator, whose address is set in the environment."""
     require_client("google.cloud.bigquery", "bigquery")
     with ExitStack() as stack:
         try:
@@ -118,7 +118,7 @@ def warehouse_of(request: pytest.FixtureRequest, name: str, folder: Path) -> War
 
 @pytest.fixture(scope="package")
 def stories() -> dict[str, Told]:
-    """The story as each warehouse has it, told when the first test asks."""
+    """The result of the story in each warehouse; runs when a test first needs it."""
     return {}
 
 
@@ -128,7 +128,7 @@ def told(
     stories: dict[str, Told],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Told:
-    """The story as each of the warehouses has it."""
+    """The result of the story in each warehouse."""
     name = request.param
     if name not in stories:
         folder = tmp_path_factory.mktemp(name)
@@ -153,7 +153,7 @@ def require_client(module: str, extra: str) -> None:
 
 
 def _unavailable(reason: str) -> NoReturn:
-    """Skip on a machine that lacks something, but fail where everything has to be there."""
+    """Skip if the machine lacks a requirement, but fail where all are required."""
     if os.environ.get(REQUIRE_ALL) == "1":
         pytest.fail(reason)
     pytest.skip(reason)

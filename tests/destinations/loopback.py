@@ -1,4 +1,4 @@
-"""Fail closed: while these tests run, nothing can reach a machine other than this one."""
+"""Prevents connections to other machines while these tests run."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ NO_PROXY = "127.0.0.1,localhost,::1"
 
 
 class OutsideWorldError(RuntimeError):
-    """A test tried to reach another machine.
+    """A test tried to connect to another machine.
 
-    Not an `OSError`: clients take those for trouble in the network and try again.
+    Not an `OSError`: clients retry those as network errors.
     """
 
     def __init__(self, host: object) -> None:
@@ -29,7 +29,7 @@ class OutsideWorldError(RuntimeError):
 
 @contextmanager
 def only_loopback() -> Iterator[None]:
-    """Forbid Python to look up or connect to other machines, and lead everything else nowhere.
+    """Forbid Python to look up or connect to other machines, and set an unusable proxy.
 
     Python's own sockets refuse. Native code (the Rust core of the Snowflake connector, gRPC)
     does not see that, but obeys proxies: they point to a port where nobody listens.
@@ -79,7 +79,7 @@ def _refusing_addresses(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _check(host: Any) -> None:
-    """Refuse every host but this one; no host at all means this one, too."""
+    """Refuse every host but this one; no host means this one."""
     name = host.decode() if isinstance(host, bytes) else host
     if not name or name in ("localhost", socket.gethostname()):
         return
@@ -92,7 +92,7 @@ def _check(host: Any) -> None:
 
 
 def emulator_address() -> str:
-    """Where BigQuery's client goes; refuses anything but this machine.
+    """The address that BigQuery's client uses; it must be on this machine.
 
     Raises:
         OutsideWorldError: the variable is not set, or leads elsewhere.

@@ -1,4 +1,4 @@
-"""What every warehouse is loaded with: conversations as odd as an API can send, and their truth."""
+"""The story: unusual conversations that every warehouse loads, and the expected rows."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def message(index: int, text: Any, **fields: Any) -> Row:
 
 
 def first_world() -> World:
-    """Two bots, the second one with a voice, and every odd conversation."""
+    """Two bots, the second one a voice bot, and all unusual conversations."""
     world = World.generate(bot_ids=BOTS, conversations=3, days=2, last_day=TODAY, seed=5)
     for row in _odd_items():
         world.put(row["botId"], row)
@@ -100,7 +100,7 @@ def _odd_items() -> list[Row]:
 
 
 def change(world: World) -> None:
-    """What happens before the second load."""
+    """The changes before the second load."""
     world.put(1, item(1, "23", [HOSTILE, ""], lastActivity=datetime.now(UTC)))
     world.change(1, "emptied", touch=True, messages=[])
     world.change(1, "late", resolutionStatus="resolved", helpful=0, feedbackComment=None)
@@ -109,13 +109,13 @@ def change(world: World) -> None:
 
 
 def change_again(world: World) -> None:
-    """What happens before the load that is killed with its rows staged, but not merged."""
+    """The changes before the load that is killed after staging and before the merge."""
     world.put(12, item(12, "3", ["b0 again"], lastActivity=datetime.now(UTC)))
     world.change(1, "23", touch=True, summary=None, messages=[])
 
 
 def change_once_more(world: World) -> None:
-    """What happens before the load that is killed with everything merged, but that not noted."""
+    """The changes before the load that is killed after the merge and before its completion."""
     world.change(1, "emptied", touch=True, messages=[message(0, "filled")])
     world.put(1, item(1, "last", ["l0"]))
 
@@ -142,7 +142,7 @@ OVERRIDES: dict[str, Row] = {
 
 
 def truth(world: World) -> dict[str, Rows]:
-    """By table and key, every row that a warehouse should now hold, without `synced_at`."""
+    """By table and key, the rows that a warehouse should have now, without `synced_at`."""
     items = [row for bot_id in BOTS for row in world.conversations(bot_id)]
     conversations = [_conversation(row) for row in items]
     messages = [_message(row, n) for row in items for n in range(len(row["messages"] or []))]
@@ -156,7 +156,7 @@ def truth(world: World) -> dict[str, Rows]:
 
 
 def by_key(table: Table, rows: list[Row]) -> Rows:
-    """Rows by what identifies them; none may be there twice."""
+    """Rows by key; each key must be unique."""
     names = [*table.keys, "message_index"] if table is MESSAGES else table.keys
     found = {tuple(row[name] for name in names): row for row in rows}
     assert len(found) == len(rows), f"{table.name} has rows twice"
@@ -211,7 +211,7 @@ def _message(row: Row, index: int) -> Row:
 
 
 def _clean(value: Any) -> Any:
-    """`value` without the characters that warehouses refuse."""
+    """`value` without the characters that warehouses reject."""
     if isinstance(value, str):
         return value.replace("\x00", "\ufffd").replace("\ud800", "\ufffd")
     if isinstance(value, dict) and any("\x00" in key for key in value):

@@ -1,4 +1,4 @@
-"""The story told to a warehouse: every load, and what the warehouse held after it."""
+"""Runs the story in a warehouse: the loads, and the rows after each of them."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ CHAPTERS = ("first load", "changes", "interrupted loads")
 
 
 class KilledError(BaseException):
-    """Stands for the end of the process; nobody catches it."""
+    """Simulates the end of the process; no code catches it."""
 
 
 @dataclass
 class Told:
-    """A warehouse and, after each load, what it held and what it should have held."""
+    """A warehouse with its actual and expected rows after each load."""
 
     warehouse: Warehouse
     pipeline: dlt.Pipeline
@@ -38,20 +38,20 @@ class Told:
     truth: dict[str, dict[str, story.Rows]] = field(default_factory=dict)
 
     def note(self, chapter: str, world: World) -> None:
-        """Read every table."""
+        """Record the rows of every table."""
         self.truth[chapter] = story.truth(world)
         self.found[chapter] = {
             table.name: self.warehouse.rows(self.pipeline, table.name) for table in TABLES
         }
 
     def columns(self, table: Table) -> dict[str, Any]:
-        """The columns of a table as dlt finds them in the warehouse."""
+        """The columns of a table as dlt reads them from the warehouse."""
         with self.pipeline.destination_client() as client:
             return dict(client.get_storage_table(table.name)[1])  # type: ignore[attr-defined]
 
 
 def tell(warehouse: Warehouse, folder: Path) -> Told:
-    """Tell it with a sandbox of its own."""
+    """Run the story with a new sandbox."""
     with Sandbox(story.first_world()) as api:
         # every page begins with the row that the one before ended with
         api.configure(short_pages=True, overlapping_pages=True, timestamps="microseconds")
@@ -59,7 +59,7 @@ def tell(warehouse: Warehouse, folder: Path) -> Told:
 
 
 def _told(warehouse: Warehouse, folder: Path, api: Sandbox) -> Told:
-    """A plain run, a sync of what changed, and two that are killed and tried again."""
+    """A plain run, a sync of changes, and two syncs that are killed and repeated."""
     dataset = warehouse.new_dataset()
 
     def pipeline() -> dlt.Pipeline:
@@ -88,7 +88,7 @@ def _told(warehouse: Warehouse, folder: Path, api: Sandbox) -> Told:
 
 @contextmanager
 def killed_at(moment: str) -> Iterator[None]:
-    """Let the process end when rows are staged, or when they are merged but that is not noted."""
+    """End the process after staging, or after the merge and before its completion."""
 
     def end(*_: Any, **__: Any) -> None:
         raise KilledError

@@ -30,7 +30,7 @@ def postgres(postgres_url: str) -> Warehouse:
 
 
 class Writer:
-    """Loads one bot by a pipeline of its own into a dataset it shares."""
+    """Loads one bot with a separate pipeline into a shared dataset."""
 
     def __init__(self, warehouse: Warehouse, bot_id: int, dataset: str, folder: Path) -> None:
         self.warehouse, self.bot_id, self.dataset, self.folder = warehouse, bot_id, dataset, folder
@@ -39,7 +39,7 @@ class Writer:
         )
 
     def write(self) -> None:
-        """Load everything the bot has."""
+        """Load all rows of the bot."""
         pipeline = self.warehouse.pipeline(self.folder, self.dataset, name=f"bot_{self.bot_id}")
         with Sandbox(self.world) as api:
             given: Any = {"api_key": SANDBOX_KEY, "base_url": api.base_url}
@@ -51,7 +51,7 @@ class Writer:
             self.world.change(self.bot_id, row["sessionId"], touch=True, feedbackComment=comment)
 
     def comments(self) -> list[str]:
-        """What is loaded of the bot."""
+        """The loaded comments of the bot."""
         pipeline = self.warehouse.pipeline(self.folder, self.dataset, name=f"bot_{self.bot_id}")
         table = self.warehouse.qualified(pipeline, "conversations")
         select = f"SELECT feedback_comment FROM {table} WHERE bot_id = {self.bot_id}"
@@ -59,7 +59,7 @@ class Writer:
 
 
 def meanwhile(action: Callable[[], None]) -> Callable[..., Any]:
-    """A `create_followup_jobs` that first, once, lets `action` happen in another thread.
+    """A `create_followup_jobs` that first, once, runs `action` in another thread.
 
     At that moment rows are staged, but not merged yet.
     """
@@ -77,7 +77,7 @@ def meanwhile(action: Callable[[], None]) -> Callable[..., Any]:
 
 
 def writes_between(postgres: Warehouse, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is there of one bot if another one is loaded between its staging and its merge."""
+    """The rows of one bot if another one is loaded between its staging and its merge."""
     dataset = postgres.new_dataset()
     one, other = (Writer(postgres, bot_id, dataset, folder) for bot_id in (1, 2))
     one.write()
@@ -99,7 +99,7 @@ def test_a_pipeline_keeps_what_it_staged_while_another_one_writes(
 def test_with_dlts_shared_staging_dataset_rows_are_lost_without_an_error(
     postgres: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else the test above would be green whatever the staging dataset is."""
+    """Proves that the test above depends on the staging dataset."""
     monkeypatch.setenv("DESTINATION__POSTGRES__STAGING_DATASET_NAME_LAYOUT", SHARED)
 
     assert "new" not in writes_between(postgres, tmp_path, monkeypatch)

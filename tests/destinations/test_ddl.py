@@ -1,4 +1,4 @@
-"""What else a warehouse knows of the tables: comments, indexes, partitions."""
+"""Comments, indexes and partitions of the tables."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ COLUMN_COMMENTS = {
 
 
 def asked(told: Told, statement: str) -> list[tuple[Any, ...]]:
-    """The answer of a query, with `{dataset}` filled in."""
+    """The result of a query, with `{dataset}` replaced."""
     sql = statement.format(dataset=told.pipeline.dataset_name)
     return [tuple(row.values()) for row in told.warehouse.execute(told.pipeline, sql)]
 
@@ -113,7 +113,7 @@ def loaded(tmp_path: Path, duckdb_warehouse: Warehouse) -> dlt.Pipeline:
     return pipeline
 
 
-def test_a_catalog_that_cannot_be_written_is_a_warning_and_nothing_more(
+def test_a_failure_to_create_comments_is_only_a_warning(
     loaded: dlt.Pipeline, caplog: pytest.LogCaptureFixture
 ) -> None:
     with loaded.sql_client() as client:
@@ -126,7 +126,7 @@ def test_a_catalog_that_cannot_be_written_is_a_warning_and_nothing_more(
 
 
 @pytest.mark.usefixtures("loaded")
-def test_a_table_of_another_source_is_left_alone(
+def test_a_table_of_another_source_is_not_changed(
     tmp_path: Path, duckdb_warehouse: Warehouse
 ) -> None:
     pipeline = duckdb_warehouse.pipeline(tmp_path, name="other")

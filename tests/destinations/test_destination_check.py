@@ -1,4 +1,4 @@
-"""`chatislav check` and the destination: can it be used, and what to do if not."""
+"""`chatislav check` of the destination: the result, and the advice in its errors."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from .warehouses import Warehouse
 PASSWORD = "s3cret-of-the-user"
 
 
-def target(tmp_path: Path, name: str = "postgres", dataset: str = "chat") -> PipelineConfig:
-    """A target whose credentials come from dlt's configuration."""
+def config_for(tmp_path: Path, name: str = "postgres", dataset: str = "chat") -> PipelineConfig:
+    """A configuration whose credentials come from dlt's configuration."""
     return PipelineConfig(
         name, tmp_path / "file.duckdb", dataset, "checked", str(tmp_path / "pipelines")
     )
 
 
 def configure(patch: pytest.MonkeyPatch, name: str, credentials: str) -> None:
-    """Put credentials where dlt looks for them."""
+    """Set credentials in the environment of dlt."""
     patch.setenv(f"DESTINATION__{name.upper()}__CREDENTIALS", credentials)
 
 
 @pytest.fixture
 def role(postgres_url: str, tmp_path: Path) -> Iterator[str]:
-    """The URL of a user who may connect to Postgres, and nothing else."""
+    """The URL of a Postgres user whose only right is to connect."""
     from . import warehouses
 
     pipeline = warehouses.postgres(postgres_url).pipeline(tmp_path, name="admin")
@@ -48,7 +48,7 @@ def role(postgres_url: str, tmp_path: Path) -> Iterator[str]:
         client.execute_sql("DROP ROLE weak")
 
 
-def test_a_destination_that_can_be_written_is_found_good_and_left_as_it_was(
+def test_a_writable_destination_passes_and_is_not_changed(
     warehouse: Warehouse,
     request: pytest.FixtureRequest,
     tmp_path: Path,
@@ -63,7 +63,7 @@ def test_a_destination_that_can_be_written_is_found_good_and_left_as_it_was(
         value = request.getfixturevalue(fixture)
         text = value if isinstance(value, str) else json.dumps(value)
         configure(monkeypatch, warehouse.name, text)
-    checked = target(tmp_path, warehouse.name, warehouse.new_dataset())
+    checked = config_for(tmp_path, warehouse.name, warehouse.new_dataset())
     checked.check()
 
     result = check_destination(checked)
@@ -78,7 +78,7 @@ def test_a_destination_that_can_be_written_is_found_good_and_left_as_it_was(
 
 
 def test_a_sync_works_after_a_check_and_status_knows_of_nothing_before(tmp_path: Path) -> None:
-    checked = target(tmp_path, "duckdb")
+    checked = config_for(tmp_path, "duckdb")
     world = World.generate(bot_ids=(1,), conversations=2, days=1, last_day=TODAY)
 
     check_destination(checked)
@@ -99,7 +99,7 @@ def test_a_sync_works_after_a_check_and_status_knows_of_nothing_before(tmp_path:
         pytest.param("bigquery", f'{{"{PASSWORD}', "cannot be read", id="not JSON"),
     ],
 )
-def test_what_is_wrong_with_the_configuration_is_said_before_anything_is_sent(
+def test_a_configuration_error_is_raised_before_a_request(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     name: str,
@@ -110,13 +110,13 @@ def test_what_is_wrong_with_the_configuration_is_said_before_anything_is_sent(
         configure(monkeypatch, name, credentials)
 
     with pytest.raises(ConfigurationError, match=said) as caught:
-        target(tmp_path, name).check()
+        config_for(tmp_path, name).check()
 
     assert PASSWORD not in str(caught.value)
     assert f"[destination.{name}" in str(caught.value)
 
 
-def test_a_missing_client_is_named_with_the_extra_that_brings_it(
+def test_the_error_for_a_missing_client_names_the_extra(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import sys
@@ -127,15 +127,15 @@ def test_a_missing_client_is_named_with_the_extra_that_brings_it(
     configure(monkeypatch, "postgres", f"postgresql://u:{PASSWORD}@127.0.0.1:1/db")
 
     with pytest.raises(ConfigurationError, match=r"pip install 'chatislav-source\[postgres\]'"):
-        target(tmp_path).check()
+        config_for(tmp_path).check()
 
 
-def test_a_server_that_does_not_answer_is_said_without_the_password(
+def test_the_error_for_an_unreachable_server_has_no_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(monkeypatch, "postgres", f"postgresql://u:{PASSWORD}@127.0.0.1:1/db")
 
-    problem = check_destination(target(tmp_path)).problem
+    problem = check_destination(config_for(tmp_path)).problem
 
     assert problem
     assert "cannot be reached (OperationalError: connection to server" in problem
@@ -143,12 +143,12 @@ def test_a_server_that_does_not_answer_is_said_without_the_password(
     assert PASSWORD not in problem
 
 
-def test_a_user_who_may_not_make_schemas_is_told_so(
+def test_a_missing_right_to_create_schemas_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, role: str
 ) -> None:
     configure(monkeypatch, "postgres", role)
 
-    problem = check_destination(target(tmp_path)).problem
+    problem = check_destination(config_for(tmp_path)).problem
 
     assert problem
     assert "datasets chat and chat_staging_checked cannot be created" in problem
@@ -156,39 +156,39 @@ def test_a_user_who_may_not_make_schemas_is_told_so(
     assert PASSWORD not in problem
 
 
-def test_a_user_who_may_not_make_tables_is_told_so(
+def test_a_missing_right_to_create_tables_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres_url: str, role: str
 ) -> None:
     configure(monkeypatch, "postgres", postgres_url)
-    theirs = target(tmp_path, dataset="theirs")
+    theirs = config_for(tmp_path, dataset="theirs")
     check_destination(theirs)
     with theirs.pipeline().sql_client() as client:
         client.execute_sql("GRANT USAGE ON SCHEMA theirs, theirs_staging_checked TO weak")
     configure(monkeypatch, "postgres", role)
 
-    problem = check_destination(target(tmp_path, dataset="theirs")).problem
+    problem = check_destination(config_for(tmp_path, dataset="theirs")).problem
 
     assert problem
     assert "a table could not be created, filled, read and dropped in theirs" in problem
 
 
-def test_an_old_postgres_is_refused_for_want_of_merge(
+def test_a_postgres_without_merge_is_rejected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres_url: str
 ) -> None:
     configure(monkeypatch, "postgres", postgres_url)
     monkeypatch.setattr("chatislav_source.destinations.postgres.OLDEST_VERSION", 990000)
 
-    problem = check_destination(target(tmp_path, dataset="old")).problem
+    problem = check_destination(config_for(tmp_path, dataset="old")).problem
 
     assert problem
     assert problem.startswith("postgres is Postgres 15, but 15 or later is needed")
 
 
-def test_a_secret_in_what_a_client_says_is_not_repeated(
+def test_a_secret_in_the_message_of_a_client_is_not_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(monkeypatch, "postgres", f"postgresql://u:{PASSWORD}@127.0.0.1:1/db")
-    config = target(tmp_path).pipeline().destination_client().config
+    config = config_for(tmp_path).pipeline().destination_client().config
 
     said = without_secrets(f"FATAL: {PASSWORD} is wrong", config)
 

@@ -1,4 +1,4 @@
-"""What the tables do not hold yet is appended, all else is merged; either way it is there once."""
+"""New keys are appended, all others merged; in both cases each row is stored once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def made(tmp_path: Path) -> Iterator[Bench]:
 
 
 def merged_tables(made: Bench) -> list[str]:
-    """Tables that the last load has merged."""
+    """The tables that the last load has merged."""
     tables = made.pipeline().default_schema.data_tables()
     return sorted(table["name"] for table in tables if table["write_disposition"] == "merge")
 
@@ -43,7 +43,7 @@ def test_a_first_load_is_appended(made: Bench) -> None:
     assert made.differences() == []
 
 
-def test_what_is_there_is_merged(made: Bench) -> None:
+def test_existing_rows_are_merged(made: Bench) -> None:
     made.sync()
     made.world.add_message(101, made.world.conversations(101)[-1]["sessionId"])
 
@@ -53,7 +53,7 @@ def test_what_is_there_is_merged(made: Bench) -> None:
     assert made.differences() == []
 
 
-def test_messages_that_all_went_are_cleared(made: Bench) -> None:
+def test_removed_messages_are_deleted(made: Bench) -> None:
     made.sync()
     made.world.change(101, str(made.world.conversations(101)[-1]["sessionId"]), messages=[])
 

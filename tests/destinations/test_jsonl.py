@@ -1,4 +1,4 @@
-"""Rows as JSON lines: what BigQuery and Snowflake are given."""
+"""Rows as JSON lines, for BigQuery and Snowflake."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_other_numbers_are_numbers(number: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["1000000000000000000000", "1.10", "true", '""', "[]", '"[1]"'])
-def test_json_stays_as_it_is_to_the_digit(text: str) -> None:
+def test_json_is_written_unchanged(text: str) -> None:
     assert lines({"id": 1, "more": text}) == [f'{{"id":1,"more":{text}}}']
 
 

@@ -1,4 +1,4 @@
-"""The guard: what tries to reach another machine fails, or ends on this one."""
+"""The guard: connections to other machines fail, or end at the proxy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .loopback import OutsideWorldError
 from .servers.bigquery import HOST_VARIABLE, service_account
 
 REAL_BIGQUERY = "bigquery.googleapis.com"
-DOCUMENTATION_ADDRESS = "192.0.2.1"  # belongs to nobody, by RFC 5737
+DOCUMENTATION_ADDRESS = "192.0.2.1"  # reserved for documentation by RFC 5737
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def proxied(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue[str]]:
         thread = threading.Thread(target=listen, daemon=True)
         thread.start()
         yield lines
-        socket.create_connection(("127.0.0.1", port)).close()  # says nothing: the end
+        socket.create_connection(("127.0.0.1", port)).close()  # no data: the connection has ended
         thread.join(5)
 
 

@@ -1,4 +1,4 @@
-"""DuckDB's memory limit in the command line, and what follows when DuckDB reaches it."""
+"""DuckDB's memory limit in the command line, and the retry when DuckDB reaches it."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def fails_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def add_message(world: World) -> None:
-    """Let the conversation have one more long message."""
+    """Add one more long message to the conversation."""
     own = world.conversations(101)[0]
     added = {"content": f"{MESSAGES} {LONG}"}
     world.put(101, {**own, "messages": [*own["messages"], added]})
@@ -83,7 +83,7 @@ def stored(pipeline: dlt.Pipeline) -> Any:
 
 
 def expected(messages: int) -> Any:
-    """What `stored` gives for the long messages."""
+    """The expected result of `stored` for the long messages."""
     return [(messages, sum(len(f"{n} {LONG}") for n in range(messages)))]
 
 
@@ -154,7 +154,7 @@ def test_an_error_says_what_to_do_where_more_memory_is_too_little_as_well(
 def test_an_append_is_undone_before_it_is_repeated_though_duckdb_had_stored_its_rows(
     pipeline: dlt.Pipeline, api: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # DuckDB commits, then runs out of memory in the checkpoint: its rows are stored all the same
+    # DuckDB commits, then runs out of memory in the checkpoint: its rows are stored
     from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
 
     monkeypatch.setattr(f"{SECTION}.APPEND_FROM_ROWS", 1)
@@ -218,7 +218,7 @@ def test_duckdb_is_set_as_given_and_statements_follow_each_other(pipeline: dlt.P
     assert pipeline.destination.capabilities().loader_parallelism_strategy == "sequential"
 
 
-def test_a_limit_that_the_user_has_set_is_left_alone(tmp_path: Path) -> None:
+def test_a_limit_that_the_user_has_set_is_not_changed(tmp_path: Path) -> None:
     credentials = DuckDbCredentials(str(tmp_path / "w.duckdb"))
     credentials.global_config = {"memory_limit": "1GB"}
     own = dlt.pipeline("own", destination=dlt.destinations.duckdb(credentials))
@@ -249,5 +249,5 @@ def test_a_limit_that_the_user_has_set_is_left_alone(tmp_path: Path) -> None:
         ("Constraint Error: Duplicate key", 0),
     ],
 )
-def test_every_kind_of_error_for_want_of_memory_is_known(text: str, is_memory: int) -> None:
+def test_every_kind_of_out_of_memory_error_is_recognised(text: str, is_memory: int) -> None:
     assert is_out_of_memory(text) is bool(is_memory)

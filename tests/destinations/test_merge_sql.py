@@ -25,14 +25,14 @@ from .servers.bigquery import private_key
 
 
 def bigquery() -> Destination[Any, Any]:
-    """A destination that is never connected to."""
+    """A destination without a connection."""
     require_client("google.cloud.bigquery", "bigquery")
     key = {"project_id": "p", "private_key": private_key(), "client_email": "a@b"}
     return dlt.destinations.bigquery(key)  # type: ignore[arg-type]
 
 
 def snowflake() -> Destination[Any, Any]:
-    """A destination that is never connected to."""
+    """A destination without a connection."""
     require_client("snowflake.connector", "snowflake")
     return dlt.destinations.snowflake("snowflake://u:p@account/DB?warehouse=W&role=R")
 
@@ -49,12 +49,12 @@ class Rendered:
         self.client: Any = self.pipeline.destination_client()
 
     def table(self, table: Table) -> str:
-        """How the table is made."""
+        """The statement that creates the table."""
         columns = list(self.client.prepare_load_table(table.name)["columns"].values())
         return str(self.client._get_table_update_sql(table.name, columns, False)[0])
 
     def merge(self, table: Table) -> list[str]:
-        """How staged rows get into the table, in lower case and without quotation marks."""
+        """The merge statements, in lower case and without quotation marks."""
         chain = [self.client.prepare_load_table(table.name)]
         [job] = self.client._create_merge_followup_jobs(chain)
         text = re.sub(r'["`]|\s+(?=\s)', "", Path(job.new_file_path()).read_text()).lower()
@@ -63,7 +63,7 @@ class Rendered:
 
 @pytest.fixture(params=[bigquery, snowflake], ids=lambda make: make.__name__)
 def make_destination(request: pytest.FixtureRequest) -> Callable[[], Destination[Any, Any]]:
-    """Each of the two."""
+    """Each of the two destinations."""
     make: Callable[[], Destination[Any, Any]] = request.param
     return make
 

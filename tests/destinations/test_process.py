@@ -1,4 +1,4 @@
-"""Servers as child processes: they say why they did not start, and never outlive the tests."""
+"""Servers as child processes: their start errors, and that they end with the tests."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_server_that_ends_at_once_says_so_with_its_log(tmp_path: Path) -> None
         pass
 
 
-def test_a_server_that_is_never_ready_is_given_up(tmp_path: Path) -> None:
+def test_a_server_that_is_never_ready_is_an_error(tmp_path: Path) -> None:
     command = ["sleep", "60"]
     log = tmp_path / "log"
 
@@ -59,7 +59,7 @@ with running("Server", command, log=server.with_suffix(".log"), ready=server.exi
 
 
 def is_running(process: int) -> bool:
-    """Whether the process is there, and not only waits to be counted as gone."""
+    """Whether the process runs, and is not a zombie."""
     shown = ["ps", "-o", "stat=", "-p", str(process)]
     state = subprocess.run(shown, capture_output=True, text=True, check=False).stdout
     return bool(state) and not state.startswith("Z")

@@ -1,4 +1,4 @@
-"""The emulators themselves: as strict as the real ones where a mistake of ours would else pass."""
+"""The emulators are as strict as the real services where it matters for these tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The staging dataset of each pipeline: its name, and that the user's own choice wins."""
+"""The staging dataset of each pipeline: its name, and the priority of the user's choice."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_no_two_pipelines_share_one(one: str, other: str) -> None:
 
 
 @given(NAMES)
-def test_dlt_has_nothing_to_rewrite_in_it(name: str) -> None:
+def test_the_name_is_valid_for_dlt_unchanged(name: str) -> None:
     identifier = layout(name) % "chat"
 
     assert dlt.Schema("x").naming.normalize_table_identifier(identifier) == identifier
@@ -78,7 +78,7 @@ def test_a_load_left_pending_is_staged_there_too(
 
 
 @pytest.mark.parametrize("section", ["DESTINATION", "DESTINATION__DUCKDB", "BOT_1__DESTINATION"])
-def test_what_is_configured_wins(
+def test_a_configured_staging_dataset_has_priority(
     section: str,
     api: Sandbox,
     new_pipeline: Callable[..., dlt.Pipeline],

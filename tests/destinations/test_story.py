@@ -1,4 +1,4 @@
-"""One story told to every warehouse: the same rows come out of each, and they are the truth."""
+"""The story in every warehouse: each has the same rows, which are the expected ones."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_rows_that_did_not_change_are_not_written_again(told: Told) -> None:
     assert all(told.began_at < moment < datetime.now(UTC) for moment in after.values())
 
 
-def test_keys_that_are_equal_when_glued_together_stay_apart(told: Told) -> None:
+def test_keys_that_are_equal_when_concatenated_stay_separate(told: Told) -> None:
     messages = told.found["changes"]["conversations__messages"]
 
     assert {row["content"] for row in messages if row["session_id"] == "3"} == {"b0", "b1"}

@@ -1,4 +1,4 @@
-"""In which format rows are loaded: the exact one, unless the user asks for another."""
+"""The file format of loads: the exact one, unless the user configures another."""
 
 from __future__ import annotations
 

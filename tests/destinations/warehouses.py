@@ -1,4 +1,4 @@
-"""One way to talk to every warehouse, so that a test is written once and runs against all."""
+"""One interface to every warehouse, so that a test is written once and runs with all."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Warehouse:
         return self.make_destination()
 
     def new_dataset(self) -> str:
-        """A dataset name that nobody has used."""
+        """An unused dataset name."""
         return f"test_{uuid.uuid4().hex[:12]}"
 
     def pipeline(self, folder: Path, dataset: str | None = None, **options: Any) -> dlt.Pipeline:
@@ -83,7 +83,7 @@ class Warehouse:
             return client.make_qualified_table_name(table)
 
     def _value(self, value: Any, column: TColumnSchema) -> Any:
-        """A value as Python has it, whatever the client made of it."""
+        """A value as a standard Python type, independent of the client."""
         data_type = column["data_type"]
         if value is None:
             return None
@@ -134,7 +134,7 @@ def bigquery(credentials: dict[str, str]) -> Warehouse:
         return dlt.destinations.bigquery(
             json.dumps(credentials),
             location="US",
-            retry_deadline=5.0,  # an emulator that does not answer at once will not answer later
+            retry_deadline=5.0,  # an emulator that does not respond at once is broken
         )
 
     return Warehouse(

@@ -1,4 +1,4 @@
-"""A worker that syncs one bot in rounds and looks after each whether its rows are as they must be.
+"""A worker that syncs one bot in rounds, and checks its rows after each round.
 
     python -m tests.destinations.worker POSTGRES_URL DATASET BOT_ID ROUNDS FOLDER
 
@@ -22,7 +22,7 @@ CONVERSATIONS = 50
 
 
 def main(url: str, dataset: str, bot_id: int, rounds: int, folder: Path) -> int:
-    """Sync and look, as often as asked; the exit status."""
+    """Sync and check in each round; returns the exit status."""
     postgres = warehouses.postgres(url)
     world = World.generate(
         bot_ids=(bot_id,), conversations=CONVERSATIONS, days=1, last_day=TODAY, messages=3

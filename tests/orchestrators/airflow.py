@@ -23,7 +23,7 @@ from .polling import until
 DAG_FILE = PROJECT / "pipelines" / "airflow_dag.py"
 DAG = "/api/v2/dags/chatislav"
 FINISHED = ("success", "failed")
-# what users change at the top of the file, here so that nobody waits for minutes
+# what users change at the top of the file, here to make the tests fast
 QUICK = {
     "RETRIES": "1",
     "FIRST_RETRY": "timedelta(seconds=1)",
@@ -80,7 +80,7 @@ class Airflow:
         }
 
     def command(self, *arguments: str, **environment: str) -> str:
-        """Run the command line to its end; what it said."""
+        """Run the command line to its end; returns its output."""
         done = subprocess.run(
             [str(AIRFLOW.python.parent / "airflow"), *arguments],
             env=self.environment | environment,
@@ -137,7 +137,7 @@ class AirflowApi:
         return answer.json() if answer.content else None
 
     def is_healthy(self) -> bool:
-        """Whether every service says so."""
+        """Whether every service reports that it is healthy."""
         try:
             parts = self.request("GET", "/api/v2/monitor/health")
         except httpx.TransportError:
@@ -183,7 +183,7 @@ class AirflowApi:
         return [run["dag_run_id"] for run in found]
 
     def trigger(self, **conf: str) -> str:
-        """Start a run by hand that goes on from the state, or has days in `conf`; its id."""
+        """Start an incremental run, or one with days in `conf`; returns its id."""
         body = {"logical_date": None, "conf": conf}
         return str(self.request("POST", f"{DAG}/dagRuns", json=body)["dag_run_id"])
 
@@ -193,7 +193,7 @@ class AirflowApi:
         self.request("POST", "/api/v2/backfills", json={"dag_id": "chatislav", **range_})
 
     def wait_for(self, run: str) -> str:
-        """How a run ends."""
+        """Wait for the end of a run; returns its state."""
         path = f"{DAG}/dagRuns/{run}"
 
         def end() -> str | None:

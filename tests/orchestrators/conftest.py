@@ -1,4 +1,4 @@
-"""Fixtures: an orchestrator is started once, when the first test asks for it."""
+"""Fixtures: an orchestrator is started once, for the first test that uses it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BOTS = (101, 102, 103)
 
 
 def require(environment: Environment) -> None:
-    """Skip unless these tests are asked for; then fail without the orchestrator's environment."""
+    """Skip unless these tests are selected; then fail without the orchestrator's environment."""
     if os.environ.get(WANTED) != "1":
         pytest.skip("takes minutes: make test-orchestrators")
     if not environment.is_current():
@@ -52,5 +52,5 @@ def postgres_url() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that an orchestrator takes for its own and the user's."""
+    """The home folder of an orchestrator and its user."""
     return tmp_path_factory.mktemp("home")

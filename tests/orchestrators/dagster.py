@@ -20,7 +20,7 @@ from .environments import DAGSTER, HERE, PROJECT
 from .polling import until
 
 PIPELINES = PROJECT / "pipelines"
-# what users change at the top of the file, here so that nobody waits for minutes
+# what users change at the top of the file, here to make the tests fast
 QUICK = {"DESTINATION": '"duckdb"', "SCHEDULE": '"* * * * *"', "FIRST_RETRY_SECONDS": "1"}
 REPOSITORY = {
     "repositoryLocationName": "dagster_definitions.py",
@@ -82,7 +82,7 @@ class Dagster:
         )
 
     def in_process(self, *arguments: object) -> Any:
-        """What `in_dagster.py` says."""
+        """The output of `in_dagster.py`."""
         done = self.run("python", "-P", str(HERE / "in_dagster.py"), *map(str, arguments))
         assert done.returncode == 0, done.stderr[-5000:]
         return json.loads(done.stdout)
@@ -112,14 +112,14 @@ class DagsterApi:
     port: int
 
     def query(self, text: str, **variables: Any) -> Any:
-        """The data that a query gives."""
+        """The data of a query's response."""
         body = {"query": text, "variables": variables}
         answer = self.http.post(f"http://127.0.0.1:{self.port}/graphql", json=body).json()
         assert not answer.get("errors"), answer["errors"]
         return answer["data"]
 
     def answers(self) -> bool:
-        """Whether the server takes queries."""
+        """Whether the server responds to queries."""
         try:
             return bool(self.query("{ version }"))
         except httpx.TransportError:
@@ -127,7 +127,7 @@ class DagsterApi:
 
     @contextmanager
     def schedule(self, name: str) -> Iterator[None]:
-        """Let a schedule make runs until the block ends."""
+        """Enable a schedule until the block ends."""
         start = """mutation ($selector: ScheduleSelector!) {
             startSchedule(scheduleSelector: $selector) {
                 ... on ScheduleStateResult { scheduleState { id } } ... on Error { message } } }"""

@@ -1,4 +1,4 @@
-"""Runs inside Dagster's environment: materialises a partition in process, prints what came of it.
+"""Runs inside Dagster's environment: materialises a partition in process, prints the result.
 
 python in_dagster.py BOT DAY
 """

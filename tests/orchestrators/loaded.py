@@ -1,4 +1,4 @@
-"""What a warehouse holds after a run, compared with what the sandbox knows."""
+"""Compares the rows of a warehouse after a run with the data of the sandbox."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class RowDigests:
     def wrong(
         self, world: World, bots: Sequence[int], first_day: date, last_day: date = TODAY
     ) -> list[str]:
-        """Everything that differs from the truth about the days of `bots`, both ends included."""
+        """The differences from the expected rows of `bots`, both days included."""
         items = [
             item
             for bot in bots

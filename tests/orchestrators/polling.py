@@ -1,4 +1,4 @@
-"""Waiting for something that another process does."""
+"""Waits for an effect of another process."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-POLL_SECONDS = 0.5  # each look costs the orchestrator some work, which its tasks would like to do
+POLL_SECONDS = 0.5  # each check uses CPU that the tasks of the orchestrator need
 
 
 def until(true: Callable[[], Any], what: str, seconds: float = 240.0) -> Any:
-    """Ask again and again; what `true` gives once that is something.
+    """Call `true` repeatedly; returns its first true result.
 
     Raises:
-        TimeoutError: it was nothing for so long.
+        TimeoutError: it had no true result in time.
     """
     deadline = time.monotonic() + seconds
     while not (found := true()):

@@ -38,7 +38,7 @@ def airflow(home: Path, postgres_url: str) -> Airflow:
 
 @pytest.fixture(scope="module")
 def services(airflow: Airflow, api: Sandbox) -> Iterator[AirflowApi]:
-    """The running services, told where the API is."""
+    """The running services, configured with the address of the API."""
     with airflow.services() as found:
         found.connect(api.base_url, SANDBOX_KEY)
         found.load_bots(*BOTS)
@@ -48,7 +48,7 @@ def services(airflow: Airflow, api: Sandbox) -> Iterator[AirflowApi]:
 
 @pytest.fixture
 def loaded(postgres_url: str) -> RowDigests:
-    """What is in Postgres."""
+    """The tables in Postgres."""
     return RowDigests(postgres_url)
 
 
@@ -159,7 +159,7 @@ def test_the_retry_of_a_task_whose_worker_was_killed_ends_exact(
 
 
 def kill_worker_of(task: int) -> None:
-    """End a task and the worker that watches it at once, as when a machine is lost."""
+    """Kill a task and its supervising worker together, as when a machine fails."""
     stat = Path(f"/proc/{task}/stat").read_text()
     worker = int(stat.rpartition(")")[2].split()[1])
     os.kill(worker, signal.SIGKILL)

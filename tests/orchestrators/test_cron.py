@@ -1,4 +1,4 @@
-"""The command as cron, systemd or Kubernetes run it: nothing but a process and its exit status."""
+"""The command as cron, systemd or Kubernetes run it: a process and its exit status."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_without_its_disk_a_run_goes_on_from_the_state_in_the_destination(
     assert loaded.wrong(world, [BOT], TODAY - timedelta(days=90)) == []
 
 
-def test_a_run_that_finds_another_under_way_ends_at_once_and_says_so(
+def test_a_run_ends_at_once_with_an_error_if_another_one_runs(
     arguments: list[str], tmp_path: Path, slow_api: Sandbox
 ) -> None:
     slow_api.reset_counts()

@@ -1,4 +1,4 @@
-"""What users install with an extra is what is tested, and fits together."""
+"""The extras install the tested versions, without conflicts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_an_extra_installs_without_conflict(environment: Orchestrator) -> None:
 
 
 def in_environment(environment: Orchestrator, *arguments: str) -> str:
-    """What the environment's Python says."""
+    """The output of the environment's Python."""
     done = subprocess.run(
         [str(environment.python), *arguments],
         env=environment.variables(),

@@ -1,4 +1,4 @@
-"""What the tests of the sandbox share: a client over a real socket, and a conversation."""
+"""Helpers of the sandbox tests: a client over a real socket, and a conversation."""
 
 from __future__ import annotations
 
@@ -48,19 +48,19 @@ class Caller:
         raise AssertionError(f"more than {most} pages")
 
     def all_ids(self, **body: Any) -> list[str]:
-        """The session ids of all pages, in the order they came."""
+        """The session ids of all pages, in order."""
         return [row["sessionId"] for page in self.pages(**body) for row in page["conversations"]]
 
 
 def served(call: Caller, session_id: str, bot_id: int = 101) -> Row:
-    """One conversation as the API sends it; lone surrogates and huge numbers are read, too."""
+    """One conversation as the API sends it, also with lone surrogates and huge numbers."""
     answer = call.post(bot_id=bot_id, session_id=session_id)
     (row,) = json.loads(answer.content)["conversations"]
     return dict(row)
 
 
 def conversation(session_id: str = "s", **fields: Any) -> Row:
-    """A conversation of bot 101 at noon; `fields` replace or extend its own."""
+    """A conversation of bot 101 at noon; `fields` replace or extend its fields."""
     message = {"id": "m", "createdAt": NOON, "role": "user", "content": "Zdravo"}
     row = {"sessionId": session_id, "botId": 101, "createdAt": NOON, "lastActivity": NOON}
     return row | {"messages": [message]} | fields

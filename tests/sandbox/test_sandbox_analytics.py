@@ -1,4 +1,4 @@
-"""Analytics are totals of the conversations that began in the range, in documented types."""
+"""Analytics are totals of the conversations created in the range, in documented types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sandbox can be watched and switched from another process, and run as a command."""
+"""The control endpoints of the sandbox, and its command."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ DAY = {"from": "2026-06-20", "to": "2026-06-20"}
 
 
 def control(call: Caller, method: str, path: str, body: Any = None) -> httpx.Response:
-    """A request to the sandbox itself; it needs no key."""
+    """Send a request to a control endpoint, which needs no key."""
     url = call.api.base_url.replace("/api/v1", "/sandbox") + path
     return httpx.request(method, url, json=body)
 
 
-def test_the_sandbox_says_that_it_is_well(call: Caller) -> None:
+def test_the_health_endpoint_responds(call: Caller) -> None:
     assert control(call, "GET", "/health").json() == {"status": "ok"}
 
 
@@ -52,7 +52,7 @@ def test_settings_are_shown_and_changed_over_http(call: Caller) -> None:
         ([], "JSON object"),
     ],
 )
-def test_a_wrong_change_is_refused_with_its_reason(call: Caller, body: Any, reason: str) -> None:
+def test_the_error_for_an_invalid_change_has_a_reason(call: Caller, body: Any, reason: str) -> None:
     answer = control(call, "PATCH", "/settings", body)
 
     assert answer.status_code == 400
@@ -71,7 +71,7 @@ def test_requests_are_counted_by_path_and_bot(call: Caller) -> None:
     assert call.api.count("/conversations", 102) == 1
 
 
-def test_a_record_tells_what_was_asked_and_how_it_ended(call: Caller) -> None:
+def test_a_record_has_the_request_and_its_result(call: Caller) -> None:
     call.post(bot_id=101, limit=1)
     call.post(bot_id=999)
 
@@ -119,7 +119,7 @@ def test_requests_in_flight_are_counted_at_once(call: Caller) -> None:
     assert sorted(record.in_flight for record in call.api.requests) == [1, 2, 3, 4]
 
 
-def test_a_request_is_over_before_its_answer_is_sent(
+def test_a_request_ends_before_its_response_is_sent(
     call: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     in_flight_when_sent = []
@@ -136,7 +136,7 @@ def test_a_request_is_over_before_its_answer_is_sent(
     assert in_flight_when_sent == [0]
 
 
-def test_the_truth_is_given_over_http(call: Caller, world: World) -> None:
+def test_all_conversations_are_returned_over_http(call: Caller, world: World) -> None:
     rows = control(call, "GET", "/conversations/101").json()
 
     expected = world.conversations(101)
@@ -182,7 +182,7 @@ def test_it_can_be_stopped_and_started_on_the_same_port(world: World) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_command_says_where_it_listens_and_ends_in_order(number: signal.Signals) -> None:
+def test_the_command_prints_its_address_and_ends_cleanly(number: signal.Signals) -> None:
     arguments = ["--bot-id=7", "--bot-id=8", "--conversations=5", "--set=page_order=session_id"]
     arguments += ["--last-day=2026-06-30", "--days=2", "--messages=3", "--set=prerender=true"]
     command = [sys.executable, "-m", "chatislav_source", "sandbox", "--port", "0", *arguments]
@@ -205,7 +205,7 @@ def test_the_command_says_where_it_listens_and_ends_in_order(number: signal.Sign
     assert (rest, process.returncode) == ("", 0)
 
 
-def test_the_command_refuses_a_wrong_setting_in_plain_words() -> None:
+def test_the_command_rejects_an_invalid_setting_with_a_clear_error() -> None:
     command = [sys.executable, "-m", "chatislav_source", "sandbox", "--set", "page_order=upwards"]
 
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""Everything that can go wrong, goes wrong on the wire as it does in life."""
+"""Faults: each kind has its effect on the response or the connection."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from chatislav_source.sandbox.settings import FAULT_KINDS
         ("503_retry_after", 503, "7"),
     ],
 )
-def test_a_fault_answers_its_status_with_a_json_error(
+def test_a_fault_responds_with_its_status_and_a_json_error(
     call: Caller, kind: str, status: int, retry_after: str | None
 ) -> None:
     call.api.configure(faults={kind: 1.0}, retry_after_seconds=7)
@@ -65,7 +65,7 @@ def test_an_html_page_can_come_instead_of_json(call: Caller, kind: str, status: 
 
 
 @pytest.mark.parametrize("kind", ["invalid_json", "empty_body"])
-def test_a_good_status_can_come_with_a_body_that_is_not_json(call: Caller, kind: str) -> None:
+def test_a_fault_can_be_a_2xx_status_with_a_body_that_is_not_json(call: Caller, kind: str) -> None:
     call.api.configure(faults={kind: 1.0})
 
     answer = call.post(bot_id=101)
@@ -83,7 +83,7 @@ def test_wrong_shapes_come_in_turn(call: Caller) -> None:
     assert answers == list(WRONG_SHAPES)
 
 
-def test_a_reset_and_a_truncated_answer_are_errors_of_the_connection(call: Caller) -> None:
+def test_a_reset_and_a_truncated_response_are_connection_errors(call: Caller) -> None:
     call.api.configure(faults={"reset": 1.0})
     with pytest.raises(httpx.ReadError):
         call.post(bot_id=101)
@@ -98,7 +98,7 @@ def test_a_reset_and_a_truncated_answer_are_errors_of_the_connection(call: Calle
     ]
 
 
-def test_a_hang_closes_the_connection_without_an_answer(call: Caller) -> None:
+def test_a_hang_closes_the_connection_without_a_response(call: Caller) -> None:
     call.api.configure(faults={"hang": 1.0}, hang_seconds=0.01)
 
     with pytest.raises(httpx.RemoteProtocolError, match="disconnected"):
@@ -136,14 +136,14 @@ def test_a_client_that_gives_up_is_no_longer_in_flight(call: Caller) -> None:
 
 
 def wait_until(true: Callable[[], bool]) -> None:
-    """Return as soon as it is true; fail after a few seconds."""
+    """Return when the condition is true; fail after a few seconds."""
     end = time.monotonic() + 5
     while not true():
         assert time.monotonic() < end
         time.sleep(0.001)
 
 
-def test_a_slow_answer_is_a_good_one(call: Caller) -> None:
+def test_a_slow_response_is_correct(call: Caller) -> None:
     call.api.configure(faults={"slow": 1.0}, slow_seconds=0.03, latency_seconds=0.02)
     began = time.monotonic()
 
@@ -154,13 +154,13 @@ def test_a_slow_answer_is_a_good_one(call: Caller) -> None:
     assert call.api.requests[0].fault == "slow"
 
 
-def test_a_slow_answer_may_take_no_time_at_all(call: Caller) -> None:
+def test_a_slow_response_may_have_no_delay(call: Caller) -> None:
     call.api.configure(faults={"slow": 1.0}, slow_seconds=0)
 
     assert call.post(bot_id=101).status_code == 200
 
 
-def test_faults_keep_to_their_bots_and_paths(call: Caller) -> None:
+def test_faults_are_limited_to_their_bots_and_paths(call: Caller) -> None:
     call.api.configure(faults={"500": 1.0}, fault_bots={102}, fault_paths={"/conversations"})
     day = {"from": "2026-06-20", "to": "2026-06-20"}
 
@@ -169,7 +169,7 @@ def test_faults_keep_to_their_bots_and_paths(call: Caller) -> None:
     assert call.post("/analytics", bot_id=102, **day).status_code == 200
 
 
-def test_every_kind_at_once_leaves_some_requests_alone_and_the_same_ones_again() -> None:
+def test_with_every_kind_of_fault_the_same_requests_succeed_again() -> None:
     settings = Settings(faults=dict.fromkeys(FAULT_KINDS, 0.1))
 
     drawn, again = (
@@ -182,7 +182,7 @@ def test_every_kind_at_once_leaves_some_requests_alone_and_the_same_ones_again()
     assert 0.1 < drawn.count(None) / 2000 < 0.3
 
 
-def test_a_probability_is_kept() -> None:
+def test_faults_occur_with_their_probability() -> None:
     faults = Faults(Settings(faults={"500": 0.25}))
 
     hits = sum(faults.draw("/conversations", 1) == "500" for _ in range(4000))
@@ -233,7 +233,7 @@ def test_one_bot_can_fail_alone(call: Caller) -> None:
     assert [call.post(bot_id=bot_id).status_code for bot_id in (101, 102, 999)] == [503, 200, 403]
 
 
-def test_scripted_answers_come_once_each_and_only_on_their_path(call: Caller) -> None:
+def test_scripted_responses_are_sent_once_and_only_on_their_path(call: Caller) -> None:
     call.api.answer_next(
         Answer(418, {"error": "teapot"}, {"X-Odd": "yes"}, path="/conversations"),
         Answer(body=b"raw"),

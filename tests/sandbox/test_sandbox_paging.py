@@ -1,4 +1,4 @@
-"""Pages cover the data exactly once on a still world, and go wrong only as they are told to."""
+"""Paging returns unchanged data exactly once, and has only the configured faults."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HARMLESS_SWITCHES = ("empty_last_page", "empty_middle_pages", "short_pages", "to
 
 @pytest.fixture(scope="module")
 def shared_call(http: httpx.Client) -> Iterator[Caller]:
-    """One still world for all examples; each sets what it needs."""
+    """An unchanged world for all examples; each example changes the settings."""
     world = World.generate((101,), conversations=37, days=5, last_day=LAST_DAY, messages=1)
     with Sandbox(world) as api:
         yield Caller(api, http)
@@ -191,7 +191,7 @@ def test_a_damaged_token_is_refused(call: Caller) -> None:
 
 
 @given(text=st.text(max_size=60))
-def test_no_text_but_a_token_is_read_as_a_token(text: str) -> None:
+def test_text_that_is_not_a_token_is_rejected(text: str) -> None:
     with pytest.raises(BadTokenError):
         decode(text)
 

@@ -1,4 +1,4 @@
-"""Conversations are served unchanged, in the form that the settings choose."""
+"""Conversations are served unchanged, in the configured form."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chatislav_source.sandbox.rendering.rows import render_record
 
 @pytest.mark.parametrize("timestamps", ["naive", "z", "offset", "microseconds", "mixed"])
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
-def test_what_is_served_is_the_truth_in_the_configured_shape(
+def test_conversations_are_served_in_the_configured_shape(
     call: Caller, world: World, timestamps: str, zone: str
 ) -> None:
     call.api.configure(timestamps=timestamps, naive_timezone=zone, page_order="oldest_created")
@@ -138,7 +138,7 @@ def test_extra_fields_are_those_that_a_test_can_compute(
     )
 
 
-def test_changing_types_change_from_row_to_row(call: Caller) -> None:
+def test_changing_types_differ_between_rows(call: Caller) -> None:
     call.api.configure(extra_fields="changing_types")
 
     values = [row["custom"] for row in call.post(bot_id=101).json()["conversations"]]

@@ -1,4 +1,4 @@
-"""The sandbox takes what the documentation allows, and nothing else."""
+"""The sandbox accepts only documented requests."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_bot_that_does_not_exist_is_not_found(call: Caller) -> None:
     assert call.post(bot_id=999).status_code == 404
 
 
-def test_the_limit_is_50_if_nothing_is_said(call: Caller) -> None:
+def test_the_default_limit_is_50(call: Caller) -> None:
     page = call.post(bot_id=101).json()
 
     assert len(page["conversations"]) == 50

@@ -1,4 +1,4 @@
-"""Generated conversations are lifelike and repeatable, and change as they do in real life."""
+"""Generated conversations are realistic and repeatable, and can be changed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_nothing_lies_in_the_future_if_the_last_day_is_today() -> None:
     assert max(row["lastActivity"] for row in world.conversations(101)) <= NOON
 
 
-def test_the_data_hold_everything_a_client_must_cope_with() -> None:
+def test_the_data_has_every_case_that_a_client_must_handle() -> None:
     rows = World.generate((101,), conversations=3000, last_day=LAST_DAY).conversations(101)
     texts = [message["content"] for row in rows for message in row["messages"]]
     counts = [len(row["messages"]) for row in rows]
@@ -106,7 +106,7 @@ def test_a_change_moves_the_last_activity_only_if_told_to(world: World, touch: b
     assert after["lastActivity"] == (NOON if touch else before["lastActivity"])
 
 
-def test_messages_and_conversations_can_vanish(call: Caller, world: World) -> None:
+def test_messages_and_conversations_can_be_removed(call: Caller, world: World) -> None:
     rows = [row for row in world.conversations(101) if len(row["messages"]) > 1]
 
     world.remove_message(101, rows[0]["sessionId"], 0)
@@ -116,7 +116,7 @@ def test_messages_and_conversations_can_vanish(call: Caller, world: World) -> No
     assert call.ids(bot_id=101, session_id=rows[1]["sessionId"]) == []
 
 
-def test_a_clock_that_is_off_dates_what_changes_now(api: Sandbox, world: World) -> None:
+def test_the_clock_offset_applies_to_new_changes(api: Sandbox, world: World) -> None:
     world.now = NOON
     api.settings.clock_offset_seconds = -300
 
@@ -139,7 +139,7 @@ def test_every_kind_of_mutation_changes_exactly_one_conversation(kind: str) -> N
     assert differing == [changed]
 
 
-def test_only_talk_and_touch_move_the_last_activity() -> None:
+def test_only_messages_and_touch_update_the_last_activity() -> None:
     moving = set()
     for kind in set(MUTATION_KINDS) - {"new_conversation", "remove_conversation"}:
         world = World.generate((101,), 30, last_day=LAST_DAY, messages=3, now=NOON)
@@ -167,7 +167,7 @@ def test_an_empty_bot_has_nothing_to_mutate() -> None:
     assert world.mutate("rating", Random(1)) is None  # noqa: S311 - repeatable
 
 
-def test_churn_changes_the_data_after_each_answer_up_to_its_limit(
+def test_churn_changes_the_data_after_each_response_up_to_its_limit(
     call: Caller, world: World
 ) -> None:
     call.api.configure(churn={"new_conversation": 1.0}, churn_limit=3)

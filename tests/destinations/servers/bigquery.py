@@ -1,4 +1,4 @@
-"""BigQuery's real client, talking to local-bigquery on this machine."""
+"""BigQuery's real client, connected to local-bigquery on this machine."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def service_account() -> Iterator[dict[str, str]]:
 
 
 class _TokenEndpoint(BaseHTTPRequestHandler):
-    """Gives a token to everyone who asks."""
+    """Returns a token for every request."""
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -69,7 +69,7 @@ class _TokenEndpoint(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Write no log."""
 
 
 def private_key() -> str:

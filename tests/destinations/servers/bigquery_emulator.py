@@ -97,7 +97,7 @@ def load_by_the_schema_of_the_table() -> None:
 
 
 def serve(data: Path, port_file: Path) -> None:
-    """Serve the REST API until told to stop; the gRPC API is left out, nobody asks for it."""
+    """Serve the REST API until told to stop; the gRPC API is left out, no test uses it."""
     from local_bigquery import app
     from local_bigquery.settings import settings
 

@@ -1,4 +1,4 @@
-"""Snowflake's real client, talking to fakesnow on this machine."""
+"""Snowflake's real client, connected to fakesnow on this machine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def snowflake_emulator() -> Iterator[str]:
 
 
 def credentials(address: str) -> str:
-    """A connection string that leads to `address` and nowhere else.
+    """A connection string for `address` only.
 
     dlt hands the keys after the question mark on to the connector; without `host` the account
     would be looked up at Snowflake.
