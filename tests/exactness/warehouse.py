@@ -33,6 +33,12 @@ class Warehouse:
         self.messages: dict[str, list[int]] = {}
         self.pages: list[ExtractedPage[PageRequest, Page]] = []
         self.problem: ChatislavError | None = None
+        self.touched: set[str] = set()
+        """Conversations that got a message in the sync under way, also in runs that were killed.
+
+        They do not change again before it ends: nothing is promised of one that moves twice or
+        vanishes, as then nothing in the API shows that it has moved.
+        """
 
     def config(self) -> SyncConfig:
         """The config of a sync that starts now."""
@@ -94,7 +100,7 @@ def run_sync(
     partition, changes = warehouse.begin()
     package_pages = random.randint(1, 8)
     waiting: list[PageRequest] = []
-    touched: set[str] = set()
+    touched = warehouse.touched
     for step in range(20_000):
         if step == disturbance.killed_after:
             return False
@@ -112,6 +118,8 @@ def run_sync(
             assert partition.done or partition.error, "no request, but neither done nor failed"
             warehouse.commit(changes)
             warehouse.problem = partition.error
+            if partition.done:
+                warehouse.touched = set()
             return bool(partition.done)
         if len(warehouse.pages) >= package_pages:
             warehouse.commit(changes)
