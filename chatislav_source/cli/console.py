@@ -20,8 +20,9 @@ from rich.table import Table
 from chatislav_source.cli.check import CheckResult
 from chatislav_source.cli.status import BotStatus
 from chatislav_source.extract.page_groups import OnPage
-from chatislav_source.extract.stream_queue import ExtractedPage
+from chatislav_source.extract.stream_queue import AnyPage
 from chatislav_source.runner.report import ResourceReport, SyncReport
+from chatislav_source.streams.conversations.page import Page
 from chatislav_source.streams.date_window import utc_instant
 
 logger = logging.getLogger(__name__)
@@ -54,11 +55,11 @@ class PageCounter:
         self.pages = 0
         self._rows = {"conversations": 0, "analytics": 0}
 
-    def add(self, stream: str, page: ExtractedPage[Any, Any]) -> None:
+    def add(self, stream: str, page: AnyPage) -> None:
         """Count one page; a page of analytics is one day."""
         self.pages += 1
         if page.item is not None:
-            self._rows[stream] += len(page.item.keys) if stream == "conversations" else 1
+            self._rows[stream] += len(page.item.keys) if isinstance(page.item, Page) else 1
 
     def __str__(self) -> str:
         conversations, days = self._rows.values()
@@ -76,7 +77,7 @@ def progress() -> Iterator[OnPage]:
     with Progress(*columns, console=err, transient=True) as shown:
         task = shown.add_task("Connecting", total=None)
 
-        def show(stream: str, page: ExtractedPage[Any, Any]) -> None:
+        def show(stream: str, page: AnyPage) -> None:
             counter.add(stream, page)
             shown.update(task, description=str(counter))
 
@@ -84,7 +85,7 @@ def progress() -> Iterator[OnPage]:
 
 
 def _log_progress(counter: PageCounter) -> OnPage:
-    def log(stream: str, page: ExtractedPage[Any, Any]) -> None:
+    def log(stream: str, page: AnyPage) -> None:
         counter.add(stream, page)
         if counter.pages % PAGES_PER_LINE == 0:
             logger.info("%s", counter)

@@ -14,33 +14,43 @@ from chatislav_source.streams.partition import Partition
 from chatislav_source.streams.state import State
 
 
-class Sized(Protocol):
-    """A parsed response; `size` is in bytes of JSON."""
+class Item(Protocol):
+    """A parsed response; `size` is in bytes of JSON, `tries` counts the requests it took."""
 
     @property
     def size(self) -> int: ...
+    @property
+    def tries(self) -> int: ...
+    @property
+    def replaced_characters(self) -> int: ...
 
 
 RequestT = TypeVar("RequestT")
-ItemT = TypeVar("ItemT", bound=Sized)
+ItemT = TypeVar("ItemT", bound=Item)
+RequestT_co = TypeVar("RequestT_co", covariant=True)
+ItemT_co = TypeVar("ItemT_co", bound=Item, covariant=True)
 
 
 @dataclass(frozen=True)
-class ExtractedPage(Generic[RequestT, ItemT]):
+class ExtractedPage(Generic[RequestT_co, ItemT_co]):
     """The parsed response to one request, and the partition's checkpoint after it.
 
     `item` is None if the request failed.
     """
 
     bot_id: int
-    request: RequestT
-    item: ItemT | None
+    request: RequestT_co
+    item: ItemT_co | None
     checkpoint: State
 
     @property
     def size(self) -> int:
         """Bytes of JSON."""
         return self.item.size if self.item else 0
+
+
+AnyPage = ExtractedPage[object, Item]
+"""A page of any stream."""
 
 
 class StreamQueue(Generic[RequestT, ItemT]):

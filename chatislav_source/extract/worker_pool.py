@@ -17,7 +17,7 @@ from chatislav_source.api.client import ChatislavClient
 from chatislav_source.api.rate_limiter import Cancelled
 from chatislav_source.errors import AuthenticationError, ChatislavError
 from chatislav_source.extract.key_access import KeyAccess
-from chatislav_source.extract.stream_queue import ExtractedPage, StreamQueue
+from chatislav_source.extract.stream_queue import ExtractedPage, ItemT, RequestT, StreamQueue
 from chatislav_source.streams.partition import Partition
 from chatislav_source.streams.state import State
 
@@ -69,7 +69,7 @@ class WorkerPool:
         self._lock = threading.Lock()
         self._arrived = threading.Condition(self._lock)  # for the thread that takes pages
         self._idle = threading.Condition(self._lock)  # for workers, which wake each other
-        self._queues: dict[str, StreamQueue[Any, Any]] = {}
+        self._queues: list[StreamQueue[Any, Any]] = []
         self._few_since: dict[str, float] = {}
         self._closed = False
         self._threads = [
@@ -79,19 +79,24 @@ class WorkerPool:
         for thread in self._threads:
             thread.start()
 
-    def add(self, stream: str, partitions: Iterable[Partition[Any, Any]]) -> None:
+    def add(
+        self, stream: str, partitions: Iterable[Partition[RequestT, ItemT]]
+    ) -> StreamQueue[RequestT, ItemT]:
         """Start the partitions of a stream, with lower priority than streams added before."""
+        queue = StreamQueue(stream, partitions, self._buffer_bytes)
         with self._lock:
-            self._queues[stream] = StreamQueue(stream, partitions, self._buffer_bytes)
+            self._queues.append(queue)
             self._idle.notify_all()
+        return queue
 
-    def take(self, stream: str, deadline: float | None = None) -> ExtractedPage[Any, Any] | None:
+    def take(
+        self, queue: StreamQueue[RequestT, ItemT], deadline: float | None = None
+    ) -> ExtractedPage[RequestT, ItemT] | None:
         """The stream's next page; None if the stream is over or `deadline` (monotonic) has passed.
 
         Pages of one partition come in the order of their checkpoints.
         """
         with self._lock:
-            queue = self._queues[stream]
             longest = None if deadline is None else deadline - time.monotonic()
             self._arrived.wait_for(lambda: not queue.is_empty or self._is_ended(queue), longest)
             if queue.is_empty:
@@ -102,22 +107,20 @@ class WorkerPool:
                 self._idle.notify()
             return page
 
-    def is_over(self, stream: str) -> bool:
+    def is_over(self, queue: StreamQueue[Any, Any]) -> bool:
         """Whether every page of the stream was taken."""
         with self._lock:
-            queue = self._queues[stream]
             return queue.is_empty and self._is_ended(queue)
 
-    def is_waiting(self, stream: str) -> bool:
-        """Whether requests are in flight and the buffer is empty."""
-        queue = self._queues[stream]
+    def is_waiting(self, queue: StreamQueue[Any, Any]) -> bool:
+        """Whether requests of the stream are in flight and its buffer is empty."""
         return queue.is_empty and queue.in_flight > 0
 
-    def is_slow(self, stream: str) -> bool:
+    def is_slow(self, queue: StreamQueue[Any, Any]) -> bool:
         """Whether few requests have been in flight for `LULL_SECONDS`, and the buffer is empty."""
-        since = self._few_since.get(stream)
+        since = self._few_since.get(queue.name)
         is_lull = since is not None and time.monotonic() - since >= LULL_SECONDS
-        return is_lull and self._queues[stream].is_empty
+        return is_lull and queue.is_empty
 
     def close(self) -> None:
         """End the threads; the caller must cancel the client first, so that no request hangs.
@@ -159,7 +162,7 @@ class WorkerPool:
             return None
 
     def _find_task(self) -> Task | None:
-        for queue in self._queues.values():
+        for queue in self._queues:
             found = queue.next_request()
             self._note_lull(queue)
             if found is not None:

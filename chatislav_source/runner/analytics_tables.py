@@ -9,8 +9,9 @@ import pyarrow as pa
 
 from chatislav_source.config import SyncConfig
 from chatislav_source.extract.load_limit import LoadLimit
-from chatislav_source.extract.page_groups import PageGroups
+from chatislav_source.extract.page_groups import OnPage, PageGroups
 from chatislav_source.extract.stream_queue import ExtractedPage
+from chatislav_source.extract.worker_pool import WorkerPool
 from chatislav_source.records.schema import ANALYTICS, Table
 from chatislav_source.records.tolerant_rows import analytics_rows
 from chatislav_source.runner.checkpoint import newest_states, remember
@@ -27,26 +28,26 @@ STREAM = ANALYTICS.name
 class AnalyticsTables:
     """Builds the Arrow tables of analytics, and the state that lists their days."""
 
-    def __init__(
-        self, config: SyncConfig, groups: PageGroups, marker: CommitMarker, reports: Reports
-    ) -> None:
+    _groups: PageGroups[DayRequest, Day]
+
+    def __init__(self, config: SyncConfig, marker: CommitMarker, reports: Reports) -> None:
         self.partitions: list[AnalyticsPartition] = []
         self._config = config
-        self._groups = groups
         self._marker = marker
         self._reports = reports
 
-    def start(self, stored: dict[int, State | None]) -> None:
+    def start(self, stored: dict[int, State | None], pool: WorkerPool, on_page: OnPage) -> None:
         """Start fetching the days that are missing in the bots' stored states."""
         for bot_id, state in stored.items():
             trusted = self._marker.is_committed(bot_id)
             self.partitions.append(analytics_partition(state, bot_id, self._config, trusted))
-        self._groups.pool.add(STREAM, self.partitions)
+        queue = pool.add(STREAM, self.partitions)
+        self._groups = PageGroups(pool, queue, on_page)
 
     @property
     def is_over(self) -> bool:
         """Whether all rows were fetched and handed out."""
-        return self._groups.pool.is_over(STREAM)
+        return self._groups.is_over
 
     @property
     def ranges(self) -> dict[int, tuple[str | None, str | None]]:
@@ -70,7 +71,7 @@ class AnalyticsTables:
         """The rows of one load package; all rows if there is no limit."""
         self._marker.begin_load()
         while True:
-            pages = self._groups.take(STREAM, limit)
+            pages = self._groups.take(limit)
             yield ANALYTICS, self._rows(resource_state, pages)
             if limit is not None or self.is_over:
                 return

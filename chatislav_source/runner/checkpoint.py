@@ -22,7 +22,7 @@ from typing import Any
 
 import dlt
 
-from chatislav_source.extract.stream_queue import ExtractedPage
+from chatislav_source.extract.stream_queue import AnyPage
 from chatislav_source.streams.state import State
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def stored_states(resource_state: dict[str, Any], bot_ids: Iterable[int]) -> dic
     return {bot_id: bots.get(str(bot_id)) for bot_id in bot_ids}
 
 
-def newest_states(pages: Sequence[ExtractedPage[Any, Any]]) -> dict[int, State]:
+def newest_states(pages: Sequence[AnyPage]) -> dict[int, State]:
     """By bot, the checkpoint after its last page."""
     return {page.bot_id: page.checkpoint for page in pages}
 

@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from chatislav_source.config import SyncConfig
 from chatislav_source.extract.load_limit import LoadLimit
-from chatislav_source.extract.page_groups import PageGroups
+from chatislav_source.extract.page_groups import OnPage, PageGroups
+from chatislav_source.extract.worker_pool import WorkerPool
 from chatislav_source.records.convert import record_batches
 from chatislav_source.records.record_batch import RecordBatch
 from chatislav_source.records.schema import CONVERSATIONS, DELETED, MESSAGES, Table
@@ -21,6 +22,7 @@ from chatislav_source.runner.dedup import ConversationsPage, PackageKeys
 from chatislav_source.runner.report import Reports
 from chatislav_source.runner.row_digests import CommitMarker
 from chatislav_source.streams.conversations import state as states
+from chatislav_source.streams.conversations.page import Page, PageRequest
 from chatislav_source.streams.conversations.partition import ConversationsPartition
 from chatislav_source.streams.conversations.plan import conversations_partition
 from chatislav_source.streams.date_window import utc_text
@@ -32,12 +34,11 @@ STREAM = CONVERSATIONS.name
 class ConversationTables:
     """Builds the Arrow tables of conversations and messages, and the state that describes them."""
 
-    def __init__(
-        self, config: SyncConfig, groups: PageGroups, marker: CommitMarker, reports: Reports
-    ) -> None:
+    _groups: PageGroups[PageRequest, Page]
+
+    def __init__(self, config: SyncConfig, marker: CommitMarker, reports: Reports) -> None:
         self.partitions: list[ConversationsPartition] = []
         self._config = config
-        self._groups = groups
         self._marker = marker
         self._reports = reports
         self._filters: dict[int, ChangeFilter] = {}
@@ -45,7 +46,7 @@ class ConversationTables:
         self._resumed: set[int] = set()
         self._may_replace = config.is_backfill
 
-    def start(self, stored: dict[int, State | None]) -> None:
+    def start(self, stored: dict[int, State | None], pool: WorkerPool, on_page: OnPage) -> None:
         """Start fetching the windows that the bots' stored states have left."""
         for bot_id, state in stored.items():
             trusted = self._marker.is_committed(bot_id)
@@ -55,7 +56,8 @@ class ConversationTables:
             self._filters[bot_id] = self._filter_of(partition.state)
             if not self._config.is_backfill and self._is_resumed(partition.state):
                 self._resumed.add(bot_id)
-        self._groups.pool.add(STREAM, self.partitions)
+        queue = pool.add(STREAM, self.partitions)
+        self._groups = PageGroups(pool, queue, on_page)
 
     def _filter_of(self, state: State) -> ChangeFilter:
         today = self._config.now.date()
@@ -82,7 +84,7 @@ class ConversationTables:
     @property
     def is_over(self) -> bool:
         """Whether all rows were fetched and handed out."""
-        return not self._held_back and self._groups.pool.is_over(STREAM)
+        return not self._held_back and self._groups.is_over
 
     @property
     def interrupted_before(self) -> list[int]:
@@ -105,7 +107,7 @@ class ConversationTables:
         keys = PackageKeys(self._filters)
         size = 0
         while True:
-            pages = self._held_back or self._groups.take(STREAM, limit, size)
+            pages = self._held_back or self._groups.take(limit, size)
             self._held_back = []
             if limit is not None and not keys.takes(pages):
                 self._held_back = pages  # they repeat a key, so they belong to the next package
@@ -120,7 +122,7 @@ class ConversationTables:
 
     def _ends(self, limit: LoadLimit | None, size: int) -> bool:
         is_reached = limit is not None and limit.is_reached(size, time.monotonic())
-        return self.is_over or is_reached or self._groups.may_flush(STREAM, limit, size)
+        return self.is_over or is_reached or self._groups.may_flush(limit, size)
 
     def _changed(
         self, resource_state: dict[str, Any], pages: list[ConversationsPage], is_whole_run: bool

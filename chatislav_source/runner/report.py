@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from chatislav_source.extract.stream_queue import ExtractedPage
+from chatislav_source.extract.stream_queue import AnyPage
 from chatislav_source.streams.date_window import utc_text
 
 
@@ -34,7 +34,7 @@ class ResourceReport:
     error: str | None = None
     state: dict[str, Any] = field(default_factory=dict)
 
-    def count(self, page: ExtractedPage[Any, Any]) -> None:
+    def count(self, page: AnyPage) -> None:
         """Count the requests of a page, and keep its checkpoint."""
         self.state = page.checkpoint
         if page.item is not None:

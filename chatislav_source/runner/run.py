@@ -13,8 +13,8 @@ from chatislav_source.api.rate_limiter import RateLimiter
 from chatislav_source.config import SyncConfig
 from chatislav_source.extract.key_access import KeyAccess
 from chatislav_source.extract.load_limit import LoadLimit
-from chatislav_source.extract.page_groups import OnPage, PageGroups
-from chatislav_source.extract.stream_queue import ExtractedPage
+from chatislav_source.extract.page_groups import OnPage
+from chatislav_source.extract.stream_queue import AnyPage
 from chatislav_source.extract.worker_pool import WorkerPool, workers_for
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, Table
 from chatislav_source.runner.analytics_tables import AnalyticsTables
@@ -52,7 +52,6 @@ class Run:
         self._client = ChatislavClient(config.base_url, config.keys, rate_limiter)
         self.pool = WorkerPool(self._client, self._access, workers_for(config.max_concurrency))
         self._on_page = on_page
-        self._groups = PageGroups(self.pool, self._count)
         self.tables: dict[str, Tables] = {}
 
     def __enter__(self) -> Run:
@@ -72,13 +71,14 @@ class Run:
         if stream in self.tables:
             return
         marker = CommitMarker(stream, resource_state)
-        tables = TABLES[stream](self.config, self._groups, marker, self.reports)
-        tables.start(stored_states(resource_state, self.config.bot_ids))
+        tables = TABLES[stream](self.config, marker, self.reports)
+        stored = stored_states(resource_state, self.config.bot_ids)
+        tables.start(stored, self.pool, self._count)
         self.tables[stream] = tables
         for bot_id, days in tables.ranges.items():
             self.reports.setdefault((stream, bot_id), ResourceReport(bot_id, stream, *days))
 
-    def _count(self, stream: str, page: ExtractedPage[Any, Any]) -> None:
+    def _count(self, stream: str, page: AnyPage) -> None:
         self.reports[stream, page.bot_id].count(page)
         self._on_page(stream, page)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from chatislav_source.errors import ChatislavError, RetriesExhaustedError
 from chatislav_source.extract.key_access import KeyAccess
-from chatislav_source.extract.stream_queue import ExtractedPage
+from chatislav_source.extract.stream_queue import ExtractedPage, StreamQueue
 from chatislav_source.extract.worker_pool import WorkerPool
 from chatislav_source.streams.state import State
 
@@ -24,6 +24,8 @@ class Item:
 
     number: int
     size: int = SIZE
+    tries: int = 1
+    replaced_characters: int = 0
 
 
 @dataclass
@@ -109,6 +111,11 @@ def pool_of(
     return pool
 
 
+def queue_of(pool: WorkerPool, stream: str = STREAM) -> StreamQueue[int, Item]:
+    """The queue of a stream that was added to a pool."""
+    return next(queue for queue in pool._queues if queue.name == stream)
+
+
 def taken(pool: WorkerPool, stream: str = STREAM) -> list[ExtractedPage[int, Item]]:
     """All pages of a stream, in the order in which the pool returns them."""
-    return list(iter(lambda: pool.take(stream, time.monotonic() + 20), None))
+    return list(iter(lambda: pool.take(queue_of(pool, stream), time.monotonic() + 20), None))

@@ -17,7 +17,7 @@ from chatislav_source.extract.worker_pool import WorkerPool, workers_for
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 from tests.soon import soon
 
-from .steps import FAILED, SIZE, STREAM, Item, Reads, Steps, raising, taken
+from .steps import FAILED, SIZE, STREAM, Item, Reads, Steps, queue_of, raising, taken
 
 Begin = Callable[..., WorkerPool]
 
@@ -47,9 +47,9 @@ def test_every_request_has_one_page_and_then_the_stream_is_over(begin: Begin) ->
         *((1, n) for n in range(30)),
         *((2, n) for n in range(20)),
     ]
-    assert pool.is_over(STREAM)
+    assert pool.is_over(queue_of(pool))
     assert pool.fatal is None
-    assert pool.take(STREAM) is None
+    assert pool.take(queue_of(pool)) is None
 
 
 def test_a_stream_without_work_is_over_at_once(begin: Begin) -> None:
@@ -83,7 +83,7 @@ def test_the_buffer_is_filled_again_as_pages_are_taken(begin: Begin) -> None:
     pool = begin(Steps(1, 100, reads), workers=1, buffer_bytes=2 * SIZE)
     assert soon(lambda: len(reads.read_so_far) == 2)
 
-    pool.take(STREAM)
+    pool.take(queue_of(pool))
 
     assert soon(lambda: len(reads.read_so_far) == 3)
 
@@ -95,15 +95,15 @@ def test_a_full_buffer_of_one_stream_does_not_stop_the_next(begin: Begin) -> Non
     pages = taken(pool, "analytics")
 
     assert len(pages) == 5
-    assert not pool.is_over(STREAM)
+    assert not pool.is_over(queue_of(pool))
 
 
 def test_no_page_by_the_deadline_is_none_and_the_stream_is_not_over(begin: Begin) -> None:
     may_go = threading.Event()
     pool = begin(Steps(1, 1, waiting_for(may_go)))
 
-    early = pool.take(STREAM, time.monotonic() - 1)
-    was_over = pool.is_over(STREAM)
+    early = pool.take(queue_of(pool), time.monotonic() - 1)
+    was_over = pool.is_over(queue_of(pool))
     may_go.set()
 
     assert (early, was_over) == (None, False)
@@ -146,7 +146,7 @@ def test_requests_of_the_stream_added_first_go_first(begin: Begin) -> None:
     assert soon(lambda: first.in_flight == 4)
 
     pool.add("analytics", [second])
-    waited = pool.take("analytics", time.monotonic() + 0.05)
+    waited = pool.take(queue_of(pool, "analytics"), time.monotonic() + 0.05)
     in_flight = second.in_flight
     may_end.set()
 
@@ -163,7 +163,7 @@ def test_a_stream_has_the_workers_that_the_earlier_one_leaves(begin: Begin, work
 
     pool.add("analytics", [second])
     assert soon(lambda: second.in_flight == workers - 1)
-    waited = pool.take("analytics", time.monotonic() + 0.05)
+    waited = pool.take(queue_of(pool, "analytics"), time.monotonic() + 0.05)
     in_flight = second.in_flight
     may_end.set()
 
@@ -209,12 +209,12 @@ def test_a_stream_is_not_waiting_while_a_page_can_be_taken(
     reads = Reads(lambda number: assert_true(number == 0 or may_end.wait(20)))
 
     pool = begin(Steps(1, 2, reads), workers=8)
-    assert soon(lambda: not pool._queues[STREAM].is_empty)
-    at_first = (pool.is_waiting(STREAM), pool.is_slow(STREAM))
-    pool.take(STREAM)
+    assert soon(lambda: not queue_of(pool).is_empty)
+    at_first = (pool.is_waiting(queue_of(pool)), pool.is_slow(queue_of(pool)))
+    pool.take(queue_of(pool))
 
     assert at_first == (False, False)
-    assert soon(lambda: pool.is_waiting(STREAM) and pool.is_slow(STREAM))
+    assert soon(lambda: pool.is_waiting(queue_of(pool)) and pool.is_slow(queue_of(pool)))
     may_end.set()
 
 
@@ -227,9 +227,9 @@ def test_a_stream_is_slow_while_it_has_few_requests_to_send(
 
     slow, busy = begin(few, workers=8), begin(many, workers=8)
 
-    assert soon(lambda: slow.is_slow(STREAM))
+    assert soon(lambda: slow.is_slow(queue_of(slow)))
     assert soon(lambda: many.in_flight == 8)
-    assert not busy.is_slow(STREAM)
+    assert not busy.is_slow(queue_of(busy))
     may_end.set()
 
 
@@ -243,8 +243,8 @@ def test_pages_in_flight_when_a_bot_is_aborted_are_still_returned(begin: Begin) 
         aborted.wait(20)
 
     pool = begin(Steps(1, 2, Reads(act)), workers=2)
-    first = pool.take(STREAM, time.monotonic() + 20)
-    was_over = pool.is_over(STREAM)
+    first = pool.take(queue_of(pool), time.monotonic() + 20)
+    was_over = pool.is_over(queue_of(pool))
     aborted.set()
 
     assert (first and first.item, was_over) == (None, False)
@@ -284,7 +284,7 @@ def test_a_defect_is_the_error_that_ends_the_run(begin: Begin, where: str) -> No
     taken(pool)
 
     assert pool.fatal is defect
-    assert pool.is_over(STREAM)
+    assert pool.is_over(queue_of(pool))
 
 
 def test_a_defect_in_one_stream_ends_the_other_without_losing_its_pages(begin: Begin) -> None:
@@ -332,7 +332,7 @@ def test_cancelled_requests_have_no_page(begin: Begin) -> None:
     reads = raising(Cancelled())
     partition = Steps(1, 3, reads, at_once=1)
     pool = begin(partition, workers=1)
-    assert soon(lambda: partition.in_flight == 1 and not pool._queues[STREAM].in_flight)
+    assert soon(lambda: partition.in_flight == 1 and not queue_of(pool).in_flight)
 
     pool.close()
 

@@ -40,11 +40,12 @@ def test_held_back_conversations_do_not_wait_for_analytics(api: Sandbox) -> None
         run.start("conversations", {})
         conversations = run.tables["conversations"]
         assert isinstance(conversations, ConversationTables)
-        while (page := run.pool.take("conversations")) is not None:
+        (conversations_queue,) = run.pool._queues
+        while (page := run.pool.take(conversations_queue)) is not None:
             conversations._held_back.append(page)
         tables = list(run.package("analytics", {}, LoadLimit.starting(time.monotonic())))
 
-    assert run.pool.is_over("conversations")
+    assert run.pool.is_over(conversations_queue)
     assert [rows.num_rows for _, rows in tables] == [0]
 
 
