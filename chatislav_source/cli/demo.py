@@ -45,10 +45,7 @@ QUERIES = {
 def run_demo(database: Path, conversations: int) -> None:
     """Serve a workspace, sync it twice into `database`, and print some of its rows."""
     database.unlink(missing_ok=True)
-    today = datetime.now(UTC).date()
-    world = World.generate(
-        bot_ids=BOT_IDS, conversations=conversations, days=DAYS, last_day=today, seed=1
-    )
+    world = World.generate(bot_ids=BOT_IDS, conversations=conversations, days=DAYS, seed=1)
     with Sandbox(world) as api, tempfile.TemporaryDirectory() as folder:
         config = PipelineConfig("duckdb", database, "chatislav", "chatislav_demo", folder)
         config.check()

@@ -25,7 +25,7 @@ from chatislav_source.runner.row_digests import CommitMarker
 from chatislav_source.streams.partition import Partition
 
 Tables = ConversationTables | AnalyticsTables
-TABLES: dict[str, type[Tables]] = {
+TABLES_BY_STREAM: dict[str, type[Tables]] = {
     CONVERSATIONS.name: ConversationTables,
     ANALYTICS.name: AnalyticsTables,
 }
@@ -71,7 +71,7 @@ class Run:
         if stream in self.tables:
             return
         marker = CommitMarker(stream, resource_state)
-        tables = TABLES[stream](self.config, marker, self.reports)
+        tables = TABLES_BY_STREAM[stream](self.config, marker, self.reports)
         stored = stored_states(resource_state, self.config.bot_ids)
         tables.start(stored, self.pool, self._count)
         self.tables[stream] = tables

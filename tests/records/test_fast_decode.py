@@ -26,6 +26,7 @@ from chatislav_source.records.fast_rows import fast_batches
 from chatislav_source.records.json_decoder import decode
 from chatislav_source.records.record_batch import RecordBatch
 from chatislav_source.records.tolerant_rows import page_rows, session_id_of
+from tests.records.examples import DOCUMENTED
 
 READ_AT = datetime(2026, 6, 30, 12, tzinfo=UTC)
 BOT_ID = 123
@@ -106,24 +107,13 @@ def test_fast_and_tolerant_decoding_make_the_same_rows(items: list[Any]) -> None
 
 
 def test_a_page_as_documented_is_decoded_fast() -> None:
-    item = {
-        "sessionId": "s",
-        "botId": BOT_ID,
-        "companyId": "123",
+    message = {
+        "id": "m",
         "createdAt": "2026-06-23T10:15:00",
-        "lastActivity": "2026-06-23T10:17:20",
-        "channel": "widget",
-        "resolutionStatus": "resolved",
-        "humanTakeover": False,
-        "helpful": 1,
-        "feedbackComment": "Helpful answer",
-        "summary": {"sentiment": "positive", "resolution_status": "resolved"},
-        "userForm": [],
-        "contact": {"ipAddress": "203.0.113.10", "phoneNumber": None},
-        "messages": [
-            {"id": "m", "createdAt": "2026-06-23T10:15:00", "role": "user", "content": "Здраво 🙂"}
-        ],
+        "role": "user",
+        "content": "Здраво 🙂",
     }
+    item = DOCUMENTED | {"botId": BOT_ID, "messages": [message]}
     body = body_of([item])
 
     rows = fast(body)

@@ -13,16 +13,17 @@ from chatislav_source.sandbox.settings import Settings
 from chatislav_source.sandbox.world.bot import Bot
 from chatislav_source.sandbox.world.records import (
     COMMENTED,
+    DAY,
     GUARDRAIL,
     LEAD_COLLECTED,
     RATED_HELPFUL,
+    SECOND,
     STARTER_QUESTION,
     TOOL_ASSISTED,
     Record,
     Row,
 )
 
-SECOND = 1_000_000  # microseconds
 VOICE_MINUTE_CREDITS = 1.5
 
 
@@ -33,7 +34,7 @@ def answer(query: AnalyticsQuery, bot: Bot, settings: Settings) -> bytes:
         totals = totals_of(_records(query, bot), bot.is_voice)
         bot.keep(query, totals)
     envelope = _echo(query, settings)
-    number = query.start // (86_400 * SECOND)
+    number = query.start // DAY
     envelope["analytics"] = analytics_with_extra_fields(totals, settings.extra_fields, number)
     return json_bytes(envelope)
 

@@ -19,14 +19,13 @@ from chatislav_source.sandbox.world.records import (
     GUARDRAIL,
     LEAD_COLLECTED,
     RATED_HELPFUL,
+    SECOND,
     STARTER_QUESTION,
     TOOL_ASSISTED,
     Record,
     Row,
 )
 
-SECOND = 1_000_000  # microseconds
-DAY = 86_400 * SECOND
 MASK = (1 << 64) - 1
 HELPFUL: tuple[int | None, ...] = (*(None,) * 20, *(1,) * 8, *(0,) * 4)  # 32 places
 RESOLUTIONS: tuple[str | None, ...] = (*("resolved",) * 10, *("unresolved",) * 5, None)

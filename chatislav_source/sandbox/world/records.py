@@ -11,6 +11,8 @@ Row = dict[str, Any]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+SECOND = 1_000_000  # microseconds
+DAY = 86_400 * SECOND
 
 # Bits of `Record.flags`: values that the analytics count and that are not fields of the row.
 GUARDRAIL = 1
