@@ -154,6 +154,25 @@ def test_requests_of_the_stream_added_first_go_first(begin: Begin) -> None:
     assert (len(taken(pool, "analytics")), len(taken(pool))) == (4, 4)
 
 
+def test_a_free_worker_takes_a_request_of_the_stream_that_was_added_first(begin: Begin) -> None:
+    both_added = threading.Event()
+    order: list[str] = []
+
+    def noting(stream: str) -> Reads:
+        def act(_: int) -> None:
+            assert both_added.wait(20)
+            order.append(stream)
+
+        return Reads(act)
+
+    pool = begin(Steps(1, 3, noting("first")), workers=1)
+    pool.add("analytics", [Steps(1, 3, noting("second"))])
+    both_added.set()
+
+    assert (len(taken(pool)), len(taken(pool, "analytics"))) == (3, 3)
+    assert order == ["first"] * 3 + ["second"] * 3
+
+
 @pytest.mark.parametrize("workers", [4, workers_for(8)])
 def test_a_stream_has_the_workers_that_the_earlier_one_leaves(begin: Begin, workers: int) -> None:
     may_end = threading.Event()
