@@ -16,10 +16,14 @@ from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
 
 from chatislav_source.config import SECRETS, Arguments, SyncConfig, checked
+from chatislav_source.errors import ConfigurationError
 from chatislav_source.extract.page_groups import OnPage
 from chatislav_source.runner.job import run_job
 from chatislav_source.runner.report import SyncReport
-from chatislav_source.runner.resources import WholeRunScope, resources
+from chatislav_source.runner.resources import STREAMS, Customize, WholeRunScope
+from chatislav_source.runner.resources import resources as resources_of
+
+NO_RESOURCE = "There is no resource {name}. Choose from conversations and analytics."
 
 SECTIONS = ("sources", "chatislav")
 
@@ -36,28 +40,38 @@ def chatislav(**arguments: Unpack[Arguments]) -> Sequence[DltResource]:
         ConfigurationError: an argument is not usable; no request was sent.
         TypeError: there is no such argument.
     """
-    return resources(WholeRunScope(_resolved(arguments)))
+    return resources_of(WholeRunScope(_resolved(arguments)))
 
 
 def sync(
     pipeline: dlt.Pipeline,
     *,
     on_progress: OnPage = lambda *_: None,
+    resources: Sequence[str] = STREAMS,
+    customize: Customize | None = None,
     **arguments: Unpack[Arguments],
 ) -> SyncReport:
     """Load new and changed rows into the pipeline's destination, in load packages.
 
-    Takes the arguments of `chatislav(...)`. If a bot cannot be read, the report has its error and
-    the other bots are loaded. A call after an interruption continues after the last load package.
+    Takes the arguments of `chatislav(...)`. `resources` are the names of those to load, by default
+    both. `customize` is called with the dlt source of every load, and adds steps or hints to its
+    resources, as for `pipeline.run`; it may return another selection of the source. If a bot cannot
+    be read, the report has its error and the other bots are loaded. A call after an interruption
+    continues after the last load package.
 
     Raises:
-        ConfigurationError: an argument is not usable; no request was sent.
+        ConfigurationError: an argument is not usable, and no request was sent; or a step or hint
+            of `customize` cannot be honoured.
         TypeError: there is no such argument.
         AuthenticationError: the API accepts no key; earlier loads are kept.
         PipelineLockedError: another process runs this pipeline or has the database open.
         LoadFailedError: the destination rejected a load twice; the next run reads its rows again.
     """
-    return run_job(pipeline, sync_config(pipeline.pipeline_name, **arguments), on_progress)
+    unknown = [name for name in resources if name not in STREAMS]
+    if unknown or not resources:
+        raise ConfigurationError(NO_RESOURCE.format(name=", ".join(unknown) or "(none)"))
+    config = sync_config(pipeline.pipeline_name, **arguments)
+    return run_job(pipeline, config, on_progress, resources, customize)
 
 
 def sync_config(pipeline_name: str, **arguments: Unpack[Arguments]) -> SyncConfig:

@@ -15,7 +15,7 @@ from dlt.destinations.sql_client import SqlClientBase, WithSqlClient
 
 from chatislav_source.cli.check import CheckResult
 from chatislav_source.destinations.adapter import adapter_of
-from chatislav_source.destinations.staging import private_staging
+from chatislav_source.destinations.defaults import own_defaults
 from chatislav_source.destinations.target import PipelineConfig
 from chatislav_source.errors import ConfigurationError
 
@@ -45,7 +45,7 @@ def check_destination(config: PipelineConfig) -> CheckResult:
         ConfigurationError: the destination is unknown, or its client or credentials are missing.
     """
     pipeline = config.pipeline()
-    private_staging().claim(pipeline)
+    own_defaults().claim(pipeline)
     client = pipeline.destination_client()
     try:
         with ExitStack() as stack:

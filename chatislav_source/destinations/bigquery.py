@@ -10,7 +10,7 @@ from chatislav_source.destinations.dlt_internals import (
     PARTITION_HINT,
     TABLE_DESCRIPTION_HINT,
 )
-from chatislav_source.destinations.jsonl import JSON_LINES
+from chatislav_source.destinations.pipe.jsonl import JSON_LINES
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Column, Table
 
 # Analysts filter by this day. A merge finds rows by key in any partition, and rewrites only the

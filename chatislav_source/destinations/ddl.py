@@ -1,7 +1,7 @@
 """Comments and indexes, which dlt does not create.
 
-dlt calls `LoadHook` after every load; it acts only if the load created or changed tables. A
-failure does not fail the load: it is logged as a warning.
+dlt calls `LoadHook` after every load; it acts only on loads of this source that created or changed
+tables. A failure does not fail the load: it is logged as a warning.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import dlt
 from dlt.common.pipeline import LoadInfo
 
 from chatislav_source.destinations.adapter import SqlClient, adapter_of
+from chatislav_source.destinations.defaults import is_ours
 from chatislav_source.destinations.dlt_internals import add_tracking_module
 from chatislav_source.records.schema import MESSAGES, TABLES, Table
 
@@ -36,7 +37,7 @@ class LoadHook:
     ) -> None:
         """Complete the tables that this load created or changed."""
         del trace, send_state
-        if step.step == "load" and isinstance(step_info, LoadInfo):
+        if step.step == "load" and isinstance(step_info, LoadInfo) and is_ours(pipeline):
             changed = changed_tables(pipeline, step_info)
             if changed:
                 complete_tables(pipeline, changed)

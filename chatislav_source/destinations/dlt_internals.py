@@ -9,6 +9,7 @@ from typing import Any
 
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs import ConfigSectionContext
+from dlt.common.libs.pyarrow import py_arrow_to_table_schema_columns
 from dlt.destinations.impl.bigquery.bigquery_adapter import (
     CLUSTER_COLUMNS_HINT,
     PARTITION_HINT,
@@ -16,17 +17,33 @@ from dlt.destinations.impl.bigquery.bigquery_adapter import (
 )
 from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 from dlt.extract import DltResource
+from dlt.extract.items import DataItemWithMeta, TableNameMeta
+from dlt.extract.items_transform import ItemTransform
 from dlt.pipeline import trace
 
 __all__ = [
     "CLUSTER_COLUMNS_HINT",
     "PARTITION_HINT",
     "TABLE_DESCRIPTION_HINT",
+    "DataItemWithMeta",
     "DuckDbCredentials",
+    "LastStep",
+    "TableNameMeta",
     "add_tracking_module",
     "clear_table_hints",
     "configured_pipeline_name",
+    "py_arrow_to_table_schema_columns",
 ]
+
+
+class LastStep(ItemTransform[Any, Any]):
+    """A step of a resource that stays behind all steps that users add, also behind their limit."""
+
+    placement_affinity = 2  # dlt's own limit, the last of its steps, has 1.1
+
+    def __call__(self, item: Any, meta: Any = None) -> Any:
+        """What the function makes of the item."""
+        return self._f_meta(item, meta)
 
 
 def configured_pipeline_name() -> str | None:

@@ -1,6 +1,6 @@
 """DuckDB: the choice between append and merge, the memory limit of the command line, and errors.
 
-A merge takes longer than an append. A file is appended if its table has none of its keys yet. A
+A merge takes longer than an append. Rows are appended if their table has none of their keys yet. A
 query of the table checks this; from then on this process keeps the database open, so that no other
 process can write until the load has ended. A repeated append would store its rows twice, so a load
 package that appends is marked in the pipeline's folder. If it is interrupted it is not repeated:
@@ -9,25 +9,29 @@ its rows are read again, and merged, as the table has their keys by then.
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 from typing import Any, Literal
 
 import dlt
 import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
 from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRelation
 
-from chatislav_source.destinations.adapter import Adapter, SqlClient, adapter_of
+from chatislav_source.destinations.adapter import Adapter, SqlClient
 from chatislav_source.destinations.ddl import comments
 from chatislav_source.destinations.dlt_internals import DuckDbCredentials
 from chatislav_source.errors import ConfigurationError, PipelineLockedError
-from chatislav_source.records.schema import Table
+from chatislav_source.records.schema import TABLES, Table
 
 PARQUET: Literal["parquet"] = "parquet"
 ADAPTER = Adapter(file_format=PARQUET, catalog={"comments": comments}, can_append=True)
 
 APPEND_FROM_ROWS = 5_000  # rows of a table in one load package; fewer are merged as fast
 APPEND_MARK = "chatislav_appends"
+KEYS = "chatislav_keys"  # the name of the package's keys in a query
 
 # With one thread DuckDB needs 56 MB to load 2,000 messages of 20 kB and changes of all of them, and
 # 24 MB to load 200,000 conversations of 8 messages; with two threads the former needs 96 MB.
@@ -52,7 +56,7 @@ NOT_DUCKDB = (
 
 
 class DispositionChooser:
-    """Chooses for each file of a load package whether it is appended or merged.
+    """Chooses for each table of a load package whether its rows are appended or merged.
 
     Keeps a DuckDB file open from the first choice until `close`.
     """
@@ -60,6 +64,9 @@ class DispositionChooser:
     def __init__(self, pipeline: dlt.Pipeline) -> None:
         self._pipeline = pipeline
         self._client: SqlClient | None = None
+        self._counts: dict[str, int] = {}
+        self._unchecked: dict[str, list[pa.Table]] = {}
+        self._merged: set[str] = set()
         self._appended: dict[str, Table] = {}
 
     def close(self) -> None:
@@ -76,15 +83,31 @@ class DispositionChooser:
             self._client = client
         return self._client
 
-    def appends(self, table: Table, parquet: Path, count: int) -> bool:
-        """Whether the `count` rows of a file are appended; if so, mark the pipeline.
+    @property
+    def noted(self) -> list[Table]:
+        """The tables that rows were noted for."""
+        return [table for table in TABLES if table.name in self._counts]
+
+    def note(self, table: Table, rows: pa.Table) -> None:
+        """Remember the keys of rows that the package will have."""
+        self._counts[table.name] = self._counts.get(table.name, 0) + rows.num_rows
+        if table.name not in self._merged:
+            keys = self._unchecked.setdefault(table.name, [])
+            keys.append(without_repeats(rows.select(table.keys)))
+
+    def appends(self, table: Table) -> bool:
+        """Whether the rows noted so far are appended; if so, mark the pipeline.
 
         Few rows are merged, so that the table's write disposition in dlt's schema does not change.
+        A table that is merged once stays so in this package.
         """
-        if not adapter_of(self._pipeline).can_append:
+        if table.name in self._merged:
             return False
-        client = self._open()
-        if count < APPEND_FROM_ROWS or _has_any_key(client, table, parquet):
+        keys = self._unchecked.pop(table.name, [])
+        is_few = self._counts.get(table.name, 0) < APPEND_FROM_ROWS
+        if is_few or (keys and _has_any_key(self._open(), table, pa.concat_tables(keys))):
+            self._merged.add(table.name)
+            self._appended.pop(table.name, None)
             return False
         self._appended[table.name] = table
         _mark(self._pipeline).touch()
@@ -108,19 +131,36 @@ class DispositionChooser:
         return True
 
 
-def _has_any_key(client: SqlClient, table: Table, parquet: Path) -> bool:
-    """Whether the table has a key of the file."""
+def without_repeats(keys: pa.Table) -> pa.Table:
+    """The rows that differ from the row before, as the messages of a conversation do not."""
+    if keys.num_rows < 2:
+        return keys
+    keys = keys.combine_chunks()
+    differs = [
+        pc.fill_null(pc.not_equal(column.slice(1), column.slice(0, keys.num_rows - 1)), True)
+        for column in keys.columns
+    ]
+    is_new = functools.reduce(pc.or_, differs)
+    return pa.concat_tables([keys.slice(0, 1), keys.slice(1).filter(is_new)])
+
+
+def _has_any_key(client: SqlClient, table: Table, rows: pa.Table) -> bool:
+    """Whether the table has a key of the rows."""
     name = client.make_qualified_table_name(table.name)
     keys = ", ".join(client.escape_column_name(key) for key in table.keys)
-    query = f"SELECT 1 FROM {name} SEMI JOIN read_parquet(?) AS read USING ({keys}) LIMIT 1"  # noqa: S608 - no input
+    query = f"SELECT 1 FROM {name} SEMI JOIN {KEYS} USING ({keys}) LIMIT 1"  # noqa: S608 - no input
+    connection = client.native_connection
+    connection.register(KEYS, rows)
     try:
-        return bool(client.execute_sql(query, str(parquet)))
+        return bool(client.execute_sql(query))
     except DatabaseUndefinedRelation:
         return False  # the load creates the table
     except DatabaseException as error:
         if is_out_of_memory(str(error)):
             return True  # a merge is correct in both cases
         raise
+    finally:
+        connection.unregister(KEYS)
 
 
 def _remove(client: SqlClient, table: Table, parquet: str) -> None:

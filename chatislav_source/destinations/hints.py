@@ -1,17 +1,21 @@
-"""The dlt hints of each table: columns, keys and write disposition."""
+"""The dlt hints of each table: columns, keys and write disposition; and the hints of users."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import dlt
 from dlt.common.schema.typing import TColumnSchema, TTableReferenceInline, TWriteDispositionConfig
+from dlt.extract import DltResource
 
 from chatislav_source.destinations.adapter import Adapter
+from chatislav_source.errors import ConfigurationError
 from chatislav_source.records.schema import (
     CONVERSATIONS,
     DELETED,
     MESSAGES,
+    TABLES,
     Column,
     Table,
 )
@@ -27,22 +31,91 @@ TO_PARENT: list[TTableReferenceInline] = [
 ]
 
 
+REFUSED = (
+    "The hint {hint} of resource {resource} cannot be honoured: {why} Remove it from apply_hints "
+    "or pipeline.run."
+)
+WHY_TABLE_NAME = (
+    "the tables have fixed names, as messages refer to their conversations and a sync reads its "
+    "tables back. A view can give a table another name."
+)
+WHY_DISPOSITION = (
+    "rows are merged by their keys, as a sync reads only what may have changed. To load all rows "
+    'anew, run with refresh="drop_resources".'
+)
+WHY_KEYS = "rows are merged by {keys}, which identify a row in the API."
+WHY_INCREMENTAL = "the source has its own state; set start_date or lookback_days instead."
+WHY_NESTED = "no table of this source is nested."
+
+
+def refuse_hints(resource: DltResource) -> None:
+    """Check the hints that the user gave to a resource.
+
+    Raises:
+        ConfigurationError: a hint cannot be honoured.
+    """
+    for hint, why in _problems(resource):
+        raise ConfigurationError(REFUSED.format(hint=hint, resource=resource.name, why=why))
+
+
+def _problems(resource: DltResource) -> Iterator[tuple[str, str]]:
+    if resource.table_name not in (resource.name, *(table.name for table in TABLES)):
+        yield "table_name", WHY_TABLE_NAME
+        return
+    if resource.parent_table_name or resource.nested_hints:
+        yield "parent_table_name" if resource.parent_table_name else "nested_hints", WHY_NESTED
+    if resource.write_disposition not in ("merge", UPSERT, {"disposition": "merge"}):
+        yield "write_disposition", WHY_DISPOSITION
+    if resource.incremental is not None:
+        yield "incremental", WHY_INCREMENTAL
+    keys = _table_of(resource).keys
+    for hint in ("primary_key", "merge_key"):
+        columns = resource.compute_table_schema()["columns"].values()
+        given = {column["name"] for column in columns if column.get(hint)}
+        if given - set(keys) or (given and hint == "primary_key" and given != set(keys)):
+            yield hint, WHY_KEYS.format(keys=" and ".join(keys))
+
+
+def _table_of(resource: DltResource) -> Table:
+    """The table of the resource's own rows; a renamed resource is of conversations."""
+    return next((table for table in TABLES if table.name == resource.name), CONVERSATIONS)
+
+
 def hints_of(
-    table: Table, adapter: Adapter, file_format: str | None = None, appends: bool = False
+    table: Table,
+    adapter: Adapter,
+    file_format: str | None,
+    appends: bool,
+    resource: DltResource,
 ) -> Any:
     """The hints for a table: name, columns, keys and write disposition.
 
-    `file_format` None is the choice of dlt; without `appends` the rows are merged.
+    `file_format` None is the choice of dlt; without `appends` the rows are merged. The user's hints
+    for columns of the resource's own table are added.
     """
     is_child = table is MESSAGES
+    columns = {c.name: _column_hints(table, c, adapter) for c in table.columns}
+    if is_child:
+        # dlt starts from the hints of the resource, whose columns are those of its own table
+        resource.apply_hints(table_name=table.name, columns={}, create_table_variant=True)
+    else:
+        columns = _with_hints_of_user(columns, resource)
     return dlt.mark.make_hints(
         table_name=table.name,
-        columns={c.name: _column_hints(table, c, adapter) for c in table.columns},
+        columns=columns,
         write_disposition="append" if appends else REPLACE_SET if is_child else UPSERT,
         references=TO_PARENT if is_child else None,
         file_format=file_format,  # type: ignore[arg-type]
         additional_table_hints={"description": table.description, **adapter.table_hints(table)},
     )
+
+
+def _with_hints_of_user(columns: dict[str, TColumnSchema], resource: DltResource) -> dict[str, Any]:
+    given: Any = resource.columns
+    if not isinstance(given, dict):
+        return columns
+    merged = {name: {**columns.get(name, {}), **hints} for name, hints in given.items()}
+    return columns | merged
 
 
 def _column_hints(table: Table, column: Column, adapter: Adapter) -> TColumnSchema:

@@ -115,8 +115,8 @@ class ConversationTables:
             size += sum(page.size for page in pages)
             batches = self._changed(resource_state, pages, is_whole_run=limit is None)
             conversations, messages = dedup.joined(batches)
+            yield MESSAGES, messages  # first, so that no cut load has conversations without them
             yield CONVERSATIONS, conversations
-            yield MESSAGES, messages
             if self._ends(limit, size):
                 return
 

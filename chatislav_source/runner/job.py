@@ -8,31 +8,42 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import dlt
+from dlt.extract import DltSource
 from filelock import FileLock, Timeout
 
 from chatislav_source.config import SyncConfig
+from chatislav_source.destinations.defaults import own_defaults
 from chatislav_source.destinations.duckdb import DispositionChooser
-from chatislav_source.destinations.staging import private_staging
 from chatislav_source.errors import PipelineLockedError
 from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.extract.page_groups import OnPage
 from chatislav_source.runner.checkpoint import keep_to_destination
 from chatislav_source.runner.load_package import load, load_pending
 from chatislav_source.runner.report import Reports, SyncReport
-from chatislav_source.runner.resources import package_source
+from chatislav_source.runner.resources import STREAMS, Customize, package_source
 from chatislav_source.runner.run import Run
 
 logger = logging.getLogger(__name__)
 
+SourceOf = Callable[[Run, LoadLimit, DispositionChooser], DltSource]
+"""Makes the source of one load package."""
 
-def run_job(pipeline: dlt.Pipeline, config: SyncConfig, on_progress: OnPage) -> SyncReport:
+
+def run_job(
+    pipeline: dlt.Pipeline,
+    config: SyncConfig,
+    on_progress: OnPage,
+    streams: Sequence[str] = STREAMS,
+    customize: Customize | None = None,
+) -> SyncReport:
     """Load the bots and days in `config`, package by package; returns the report.
 
     Raises:
@@ -42,21 +53,24 @@ def run_job(pipeline: dlt.Pipeline, config: SyncConfig, on_progress: OnPage) -> 
     """
     report = SyncReport(started_at=config.now)
     began = time.monotonic()
-    private_staging().claim(pipeline)
+    own_defaults().claim(pipeline)
     with alone(pipeline):
         keep_to_destination(pipeline)
         load_pending(pipeline)
         reports: Reports = {}
-        resumed = _load_packages(pipeline, Run(config, on_progress, reports), report)
+        source_of = partial(package_source, streams=streams, customize=customize)
+        resumed = _load_packages(pipeline, Run(config, on_progress, reports), report, source_of)
         if resumed:
             # rows read before the interruption may have changed since
             again = replace(config, bot_ids=tuple(resumed), now=datetime.now(UTC))
-            _load_packages(pipeline, Run(again, on_progress, reports), report)
+            _load_packages(pipeline, Run(again, on_progress, reports), report, source_of)
     report.seconds = time.monotonic() - began
     return report
 
 
-def _load_packages(pipeline: dlt.Pipeline, run: Run, report: SyncReport) -> list[int]:
+def _load_packages(
+    pipeline: dlt.Pipeline, run: Run, report: SyncReport, source_of: SourceOf
+) -> list[int]:
     """Load package after package until the run is over; returns the bots to sync again.
 
     These are the bots whose sync was interrupted earlier and completed by this run.
@@ -66,7 +80,7 @@ def _load_packages(pipeline: dlt.Pipeline, run: Run, report: SyncReport) -> list
     with run:
         while not (loads and run.is_over):
             with closing(DispositionChooser(pipeline)) as dispositions:
-                load(pipeline, package_source(run, limit, dispositions), dispositions)
+                load(pipeline, source_of(run, limit, dispositions), dispositions)
             loads += 1
             now = time.monotonic()
             limit = LoadLimit.starting(now, load_seconds=now - run.handed_out_at)

@@ -1,12 +1,17 @@
 """Removes row values from logs and errors of failed loads.
 
-A warehouse may quote the value that it refuses, and dlt logs and raises that text.
+A warehouse may quote the value that it refuses, and dlt logs and raises that text. The records of
+pipelines of other sources are not changed.
 """
 
 from __future__ import annotations
 
 import logging
 import re
+
+from dlt.common.pipeline import current_pipeline
+
+from chatislav_source.destinations.defaults import is_ours
 
 MAX_CHARACTERS = 120
 QUOTED_FROM = re.compile("[\"'`(\n]| with message ")
@@ -22,7 +27,7 @@ class RedactRowsFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Always True: records are shortened, not dropped."""
-        if record.exc_info or record.module == "load":
+        if (record.exc_info or record.module == "load") and is_ours(current_pipeline()):
             record.msg, record.args = harmless(record.getMessage()), None
             record.exc_info = record.exc_text = record.stack_info = None
         return True
@@ -43,7 +48,8 @@ class ExpectedWarningsFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the record is not one of these warnings."""
         message = record.getMessage()
-        return not any(part in message for part in self.INTENDED)
+        is_intended = any(part in message for part in self.INTENDED)
+        return not (is_intended and is_ours(current_pipeline()))
 
 
 def install_log_filters() -> None:

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from copy import deepcopy
 from typing import Any, Protocol
 
 import dlt
+import pyarrow as pa
+import pyarrow.compute as pc
 from dlt.common.pipeline import current_pipeline
 from dlt.extract import DltResource, DltSource
 
 from chatislav_source.config import SyncConfig
 from chatislav_source.destinations.ddl import install_load_hook
+from chatislav_source.destinations.defaults import own_defaults
+from chatislav_source.destinations.dlt_internals import LastStep
 from chatislav_source.destinations.duckdb import DispositionChooser
-from chatislav_source.destinations.staging import private_staging
-from chatislav_source.destinations.writers import open_writer
+from chatislav_source.destinations.hints import UPSERT
+from chatislav_source.destinations.pipe.writers import Outlet
 from chatislav_source.extract.load_limit import LoadLimit
-from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS
+from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, DELETED, MESSAGES, Table
 from chatislav_source.runner.redaction import install_log_filters
 from chatislav_source.runner.run import Run
+
+Customize = Callable[[DltSource], object]
+"""Called with the source of every load, to add steps and hints to its resources."""
+
+STREAMS = (CONVERSATIONS.name, ANALYTICS.name)
 
 
 class RunScope(Protocol):
@@ -61,53 +71,129 @@ class WholeRunScope:
 
 
 class PackageScope:
-    """One load package with the next rows of a run, up to a limit."""
+    """One load package with the next rows of a run, up to a limit; starts the run's `streams`."""
 
-    def __init__(self, run: Run, limit: LoadLimit, dispositions: DispositionChooser) -> None:
+    def __init__(
+        self, run: Run, limit: LoadLimit, dispositions: DispositionChooser, streams: Sequence[str]
+    ) -> None:
         self.dispositions = dispositions  # `load_package` never repeats such packages
+        self.streams = streams
         self._run = run
         self._limit = limit
 
     @contextmanager
     def open(self, resource: str) -> Iterator[tuple[Run, LoadLimit | None]]:
-        """The run, with both streams started."""
-        del resource
-        for name in (CONVERSATIONS.name, ANALYTICS.name):
+        """The run, with all its streams started; a resource that is cut takes no more pages."""
+        for name in self.streams:
             self._run.start(name, dlt.current.resource_state(name))
-        yield self._run, self._limit
+        try:
+            yield self._run, self._limit
+        except GeneratorExit:  # by `add_limit`
+            self._run.cut(resource)
+            raise
 
 
-def package_source(run: Run, limit: LoadLimit, dispositions: DispositionChooser) -> DltSource:
-    """A dlt source whose load package has the next rows of `run`."""
+def package_source(
+    run: Run,
+    limit: LoadLimit,
+    dispositions: DispositionChooser,
+    streams: Sequence[str] = STREAMS,
+    customize: Customize | None = None,
+) -> DltSource:
+    """A dlt source whose load package has the next rows of `run`, customized.
+
+    `streams`: the names of its resources; those that were cut are left out.
+    """
+    scope = PackageScope(run, limit, dispositions, streams)
 
     @dlt.source(name="chatislav", section="chatislav", max_table_nesting=0)
     def chatislav() -> object:
-        return resources(PackageScope(run, limit, dispositions))
+        return resources(scope)
 
-    return chatislav()
+    source = chatislav().with_resources(*streams)
+    if customize is not None:
+        customized = customize(source)
+        source = customized if isinstance(customized, DltSource) else source
+    selected = source.selected_resources
+    scope.streams = [name for name in streams if name in selected and not run.is_cut(name)]
+    return source.with_resources(*(name for name in selected if not run.is_cut(name)))
 
 
 def resources(scope: RunScope) -> Sequence[DltResource]:
     """The resources `conversations` and `analytics`, with rows of the run that `scope` opens."""
     install_log_filters()
     install_load_hook()
-    staging = private_staging()
+    defaults = own_defaults()
 
-    def rows_of(name: str) -> Iterator[Any]:
-        staging.claim(current_pipeline())
-        with scope.open(name) as (run, limit), open_writer(scope.dispositions) as writer:
-            for table, rows in run.package(name, dlt.current.resource_state(), limit):
-                yield from writer.write(table, rows)
-            yield from writer.flush()
+    def rows_of(name: str, outlet: Outlet) -> Iterator[Any]:
+        defaults.claim(current_pipeline())
+        is_loaded = outlet.open(scope.dispositions)
+        with scope.open(name) as (run, limit):
+            state = dlt.current.resource_state()
+            progress = deepcopy(state)
+            holds_emptied = scope.dispositions is not None
+            tables = run.package(name, progress, limit)
+            for item in _items(tables, outlet, is_loaded, holds_emptied):
+                if item is GROUP_ENDS:
+                    state.update(progress)  # after its rows, so that a cut load has no more
+                else:
+                    yield item
+        outlet.close()
 
-    @dlt.resource(name=CONVERSATIONS.name)
+    conversations_outlet, analytics_outlet = Outlet(), Outlet()
+
+    @dlt.resource(name=CONVERSATIONS.name, write_disposition=UPSERT)
     def conversations() -> Iterator[Any]:
         """Conversations, each once in its newest version, and their messages as a child table."""
-        yield from rows_of(CONVERSATIONS.name)
+        yield from rows_of(CONVERSATIONS.name, conversations_outlet)
 
-    @dlt.resource(name=ANALYTICS.name)
+    @dlt.resource(name=ANALYTICS.name, write_disposition=UPSERT)
     def analytics() -> Iterator[Any]:
         """Totals by bot, day and channel."""
-        yield from rows_of(ANALYTICS.name)
+        yield from rows_of(ANALYTICS.name, analytics_outlet)
 
+    conversations.add_step(LastStep(conversations_outlet))
+    analytics.add_step(LastStep(analytics_outlet))
     return conversations, analytics
+
+
+GROUP_ENDS = object()
+"""Stands between the items of `_items` where all rows of the progress made so far were yielded."""
+
+
+def _items(
+    tables: Iterable[tuple[Table, pa.Table]], outlet: Outlet, is_loaded: bool, holds_emptied: bool
+) -> Iterator[Any]:
+    """The items of a load: messages before their conversations, so that none is without.
+
+    Rows that remove the messages of emptied conversations follow, then these conversations; with
+    `holds_emptied` after all others, as the choice to append needs the keys of all.
+    """
+    removals, emptied = (
+        MESSAGES.arrow_schema.empty_table(),
+        CONVERSATIONS.arrow_schema.empty_table(),
+    )
+    for table, rows in tables:
+        if table is MESSAGES:
+            is_removal = pc.is_valid(rows[DELETED])
+            removals = pa.concat_tables([removals, rows.filter(is_removal)])
+            rows = rows.filter(pc.invert(is_removal))
+        elif table is CONVERSATIONS and is_loaded and removals.num_rows:
+            is_empty = pc.fill_null(pc.equal(rows["message_count"], 0), False)
+            emptied = pa.concat_tables([emptied, rows.filter(is_empty)])
+            rows = rows.filter(pc.invert(is_empty))
+        yield from outlet.item(table, rows)
+        if table is not MESSAGES and not holds_emptied:
+            yield from _removals(outlet, removals, emptied, is_loaded)
+            removals, emptied = removals.slice(0, 0), emptied.slice(0, 0)
+            yield GROUP_ENDS
+    yield from _removals(outlet, removals, emptied, is_loaded)
+    yield GROUP_ENDS
+
+
+def _removals(
+    outlet: Outlet, removals: pa.Table, emptied: pa.Table, is_loaded: bool
+) -> Iterator[Any]:
+    if is_loaded and removals.num_rows:  # to one who only iterates, there is nothing to remove
+        yield from outlet.item(MESSAGES, removals, removes=True)
+        yield from outlet.item(CONVERSATIONS, emptied)

@@ -53,6 +53,7 @@ class Run:
         self.pool = WorkerPool(self._client, self._access, workers_for(config.max_concurrency))
         self._on_page = on_page
         self.tables: dict[str, Tables] = {}
+        self._cut: set[str] = set()
 
     def __enter__(self) -> Run:
         return self
@@ -96,13 +97,21 @@ class Run:
             self.handed_out_at = time.monotonic()
             yield table, rows
 
+    def cut(self, stream: str) -> None:
+        """Take no more rows of a stream; its state has not moved past those that were loaded."""
+        self._cut.add(stream)
+
+    def is_cut(self, stream: str) -> bool:
+        """Whether no more rows of a stream are taken."""
+        return stream in self._cut
+
     def _is_over(self, stream: str) -> bool:
-        return stream not in self.tables or self.tables[stream].is_over
+        return self.is_cut(stream) or stream not in self.tables or self.tables[stream].is_over
 
     @property
     def is_over(self) -> bool:
-        """Whether all rows of every started stream were fetched and handed out."""
-        return all(tables.is_over for tables in self.tables.values())
+        """Whether all rows of every started stream were handed out, or it was cut."""
+        return all(self._is_over(stream) for stream in self.tables)
 
     @property
     def interrupted_before(self) -> list[int]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatislav_source.destinations.jsonl import json_lines
+from chatislav_source.destinations.pipe.jsonl import json_lines
 from chatislav_source.records.schema import Column, Table
 
 TABLE = Table(

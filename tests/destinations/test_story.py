@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chatislav_source.destinations.writers import ROW_FILES
+from chatislav_source.destinations.pipe.writers import ROW_FILES
 from chatislav_source.records.schema import TABLES, Table
 
 from . import story

@@ -12,7 +12,7 @@ import pytest
 from dlt.common.destination import Destination
 
 from chatislav_source import chatislav
-from chatislav_source.destinations.writers import ROW_FILES
+from chatislav_source.destinations.pipe.writers import ROW_FILES
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 
 from .conftest import require_client

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatislav_source import chatislav, sync
-from chatislav_source.destinations.staging import layout
+from chatislav_source.destinations.defaults import layout
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox
 from tests.conftest import days_ago
 
@@ -69,7 +69,7 @@ def test_a_load_left_pending_is_staged_there_too(
     pipeline = new_pipeline("bot_1")
     pipeline.extract(chatislav(**arguments(api)))
     # as in a new process, where the source is made, but never asked for rows
-    monkeypatch.setattr("chatislav_source.destinations.staging._PROVIDER._pipelines", set())
+    monkeypatch.setattr("chatislav_source.destinations.defaults._PROVIDER._pipelines", set())
 
     pipeline.normalize()
     pipeline.load()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
-from collections.abc import Iterator
+import uuid
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,26 +18,12 @@ JSON_LINES: Final = "jsonl"
 """dlt's name of the format."""
 
 
-class JsonLinesFile:
-    """Rows of one table as compressed JSON lines."""
-
-    def __init__(self, path: Path, table: Table) -> None:
-        self.path, self.table, self.count = path, table, 0
-        self._file = gzip.open(path, "wb", compresslevel=1)  # noqa: SIM115 - see `close`
-
-    def write(self, rows: pa.Table) -> None:
-        """Add rows."""
-        self.count += rows.num_rows
-        self._file.write(json_lines(self.table, rows))
-
-    def close(self) -> None:
-        """Finish the file; closing again has no effect."""
-        self._file.close()
-
-    def parts(self, appends: bool) -> Iterator[tuple[Path, int]]:
-        """The file with its number of rows; JSON lines are always merged."""
-        del appends
-        yield self.path, self.count
+def write_json_lines(folder: Path, table: Table, rows: pa.Table) -> Path:
+    """A new file in `folder` with the rows as compressed JSON lines."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{table.name}.{uuid.uuid4().hex}.jsonl.gz"
+    path.write_bytes(gzip.compress(json_lines(table, rows), compresslevel=1))
+    return path
 
 
 def json_lines(table: Table, rows: pa.Table) -> bytes:
@@ -45,13 +32,32 @@ def json_lines(table: Table, rows: pa.Table) -> bytes:
     In a Snowflake VARIANT a written null would become a JSON null, which is not NULL of SQL.
     JSON columns are written unchanged. Timestamps are ISO in UTC with Z, dates ISO.
     """
-    names = [column.name for column in table.columns]
-    values = [_values(rows[column.name], column.data_type) for column in table.columns]
+    types = {column.name: column.data_type for column in table.columns}
+    names = [name for name in types if name in rows.column_names]
+    names += [name for name in rows.column_names if name not in types]
+    values = [_values(rows[name], types.get(name) or _data_type(rows[name])) for name in names]
     lines = [
-        orjson.dumps({n: value for n, value in zip(names, row, strict=True) if value is not None})
+        orjson.dumps(
+            {n: value for n, value in zip(names, row, strict=True) if value is not None},
+            default=_text,
+        )
         for row in zip(*values, strict=True)
     ]
     return b"".join(line + b"\n" for line in lines)
+
+
+def _data_type(column: pa.ChunkedArray) -> DataType:
+    """The type of a column that a step of the user has added."""
+    if pa.types.is_timestamp(column.type):
+        return "timestamp"
+    if pa.types.is_date(column.type):
+        return "date"
+    return "bigint" if pa.types.is_integer(column.type) else "text"
+
+
+def _text(value: Any) -> str:
+    """A value without a JSON type, such as a decimal, as dlt writes it."""
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
 
 
 def _values(column: pa.ChunkedArray, data_type: DataType) -> list[Any]:

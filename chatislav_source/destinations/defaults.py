@@ -1,15 +1,17 @@
-"""A staging dataset per pipeline, so that several pipelines can load into one dataset at once.
+"""The settings of dlt that pipelines of this source have by default: a staging dataset, no copies.
 
 dlt merges from a staging dataset, by default one per dataset. Two pipelines that use it at the same
 time truncate each other's tables between filling and merging, and lose rows without an error.
+dlt keeps the files of completed loads, which here would be a copy of every row on this machine.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any
 
 import dlt
 from dlt.common.configuration.exceptions import DuplicateConfigProviderException
@@ -18,8 +20,7 @@ from dlt.common.pipeline import SupportsPipeline, current_pipeline
 
 from chatislav_source.destinations.dlt_internals import configured_pipeline_name
 
-NAME = "chatislav staging"
-KEY = "staging_dataset_name_layout"
+NAME = "chatislav defaults"
 SCHEMA = "chatislav"
 MAX_SUFFIX = 24  # characters; Postgres truncates names at 63, including the dataset's name
 
@@ -36,8 +37,15 @@ def layout(pipeline_name: str) -> str:
     return f"%s_staging_{suffix}"
 
 
-class PrivateStaging(ConfigProvider):
-    """A dlt config provider of one key, for the pipelines that load this source.
+DEFAULTS: dict[tuple[str, str], Callable[[str], Any]] = {
+    ("destination", "staging_dataset_name_layout"): layout,
+    ("load", "delete_completed_jobs"): lambda _: True,
+}
+"""By dlt's section and key, the value for a pipeline of this name."""
+
+
+class OwnDefaults(ConfigProvider):
+    """A dlt config provider for the pipelines that load this source; empty for all others.
 
     It is the last of dlt's providers, so a value that the user has configured has priority.
     """
@@ -46,32 +54,38 @@ class PrivateStaging(ConfigProvider):
         self._pipelines: set[str] = set()
 
     def claim(self, pipeline: SupportsPipeline | None) -> None:
-        """Use a separate staging dataset for this pipeline from now on."""
+        """Use the defaults for this pipeline from now on."""
         if pipeline:
             self._pipelines.add(pipeline.pipeline_name)
 
-    def get_value(
-        self, key: str, hint: type[Any], pipeline_name: str | None, *sections: str
-    ) -> tuple[Any, str]:
-        """The layout for the pipeline that dlt is configuring, and the name of the key."""
-        del hint
-        # dlt looks up `<pipeline>.destination...` before `destination...`; a value for the first
-        # would override one that the user configured for the second
-        if key != KEY or pipeline_name or sections != ("destination",):
-            return None, key
-        configured = configured_pipeline_name()
-        return (layout(configured) if configured and self._is_ours(configured) else None), key
-
-    def _is_ours(self, pipeline_name: str) -> bool:
-        """Whether the pipeline loads this source, or has pending packages of it."""
-        if pipeline_name in self._pipelines:
-            return True
-        pipeline = cast(dlt.Pipeline | None, current_pipeline())
+    def is_ours(self, pipeline_name: str | None) -> bool:
+        """Whether a pipeline loads this source, or is active and has loads of it; no name: no."""
+        if pipeline_name is None or pipeline_name in self._pipelines:
+            return pipeline_name is not None
+        pipeline: Any = current_pipeline()
         return (
             pipeline is not None
             and pipeline.pipeline_name == pipeline_name
             and SCHEMA in pipeline.schema_names
         )
+
+    def get_value(
+        self, key: str, hint: type[Any], pipeline_name: str | None, *sections: str
+    ) -> tuple[Any, str]:
+        """The default for the pipeline that dlt is configuring, and the name of the key."""
+        del hint
+        value_of = DEFAULTS.get((*sections, key)) if len(sections) == 1 else None
+        configured = _configured_pipeline()
+        # dlt looks up `<pipeline>.destination...` before `destination...`; a value for the first
+        # would override one that the user configured for the second
+        if pipeline_name or value_of is None or configured is None:
+            return None, key
+        return (value_of(configured) if self.is_ours(configured) else None), key
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether dlt is configuring a pipeline of another source; dlt then skips the provider."""
+        return not self.is_ours(_configured_pipeline())
 
     @property
     def name(self) -> str:
@@ -85,15 +99,26 @@ class PrivateStaging(ConfigProvider):
 
     @property
     def supports_sections(self) -> bool:
-        """True, as its key is in the section `destination`."""
+        """True, as its keys are in sections."""
         return True
 
 
-def private_staging() -> PrivateStaging:
+def _configured_pipeline() -> str | None:
+    """The name of the pipeline that dlt is configuring, else of the active one."""
+    active = current_pipeline()
+    return configured_pipeline_name() or (active.pipeline_name if active else None)
+
+
+def own_defaults() -> OwnDefaults:
     """The provider; registered with dlt again if dlt has recreated its providers."""
     with suppress(DuplicateConfigProviderException):
         dlt.config.register_provider(_PROVIDER)
     return _PROVIDER
 
 
-_PROVIDER = PrivateStaging()
+def is_ours(pipeline: SupportsPipeline | None) -> bool:
+    """Whether the pipeline loads this source, or has loads of it."""
+    return _PROVIDER.is_ours(pipeline.pipeline_name if pipeline else None)
+
+
+_PROVIDER = OwnDefaults()

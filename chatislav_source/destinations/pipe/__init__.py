@@ -1,0 +1,1 @@
+"""What happens to rows in the pipe of dlt, after the steps of users."""

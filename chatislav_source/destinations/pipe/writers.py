@@ -1,0 +1,225 @@
+"""The last step of each resource: it gives dlt the rows in the form that the destination needs.
+
+Rows go through dlt's pipe as Arrow tables, on every destination, so that the steps of users see the
+same everywhere. After these steps, dlt writes Arrow in the format of the destination, but for
+BigQuery and Snowflake: Arrow has no JSON type, so dlt loads JSON into them as a quoted string (or,
+as parquet, not at all). dlt's own JSON lines from dicts are not exact either: dlt reads some texts
+as its type marks and rejects large integers. So these two get JSON lines from `jsonl`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dlt
+import pyarrow as pa
+from dlt.common.pipeline import current_pipeline
+from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
+from dlt.extract import DltResource
+
+from chatislav_source.destinations.adapter import Adapter, adapter_of
+from chatislav_source.destinations.dlt_internals import (
+    DataItemWithMeta,
+    TableNameMeta,
+    clear_table_hints,
+    py_arrow_to_table_schema_columns,
+)
+from chatislav_source.destinations.duckdb import DispositionChooser
+from chatislav_source.destinations.hints import hints_of, refuse_hints
+from chatislav_source.destinations.pipe.jsonl import JSON_LINES, write_json_lines
+from chatislav_source.destinations.pipe.tabular import arrow_tables
+from chatislav_source.records.schema import TABLES, Table
+
+ROW_FILES = "chatislav_files"  # folder in the pipeline's folder; its files contain personal data
+LOAD_ID = "_dlt_load_id"
+
+
+class RemovalMeta(TableNameMeta):
+    """Marks an item whose rows only remove the messages of conversations that have none now."""
+
+
+class Outlet:
+    """The last step of one resource; `open` prepares it for the load that is being extracted.
+
+    Outside of a load it passes every item on.
+    """
+
+    def __init__(self) -> None:
+        self._writer: TableWriter | None = None
+
+    def open(self, dispositions: DispositionChooser | None) -> bool:
+        """Begin a load, and return whether a pipeline extracts it: a caller may only iterate.
+
+        With `dispositions` rows may be appended: the caller must not repeat an interrupted append.
+
+        Raises:
+            ConfigurationError: the user gave the resource hints that cannot be honoured.
+        """
+        self._writer = _writer(dispositions) if _is_extracting() else None
+        return self._writer is not None
+
+    def item(self, table: Table, rows: pa.Table, removes: bool = False) -> Iterator[Any]:
+        """The item that the resource yields for these rows; none if there is nothing to load.
+
+        The name of the table is in the Arrow schema's metadata, and for dlt in the item's.
+        """
+        if not is_needed(table, rows, self._writer is not None):
+            return
+        if self._writer is not None and LOAD_ID in rows.column_names:
+            load_id = dlt.current.load_package_state()["load_id"]
+            place = rows.column_names.index(LOAD_ID)
+            values = pa.repeat(pa.scalar(load_id, pa.string()), rows.num_rows)
+            rows = rows.set_column(place, rows.schema.field(place), values)
+        meta = RemovalMeta(table.name) if removes else TableNameMeta(table.name)
+        yield DataItemWithMeta(meta, rows.replace_schema_metadata({"table": table.name}))
+
+    def __call__(self, item: Any, meta: Any) -> Any:
+        """What dlt gets for an item that went through the user's steps."""
+        name = getattr(meta, "table_name", None)
+        table = next((table for table in TABLES if table.name == name), None)
+        if self._writer is None or table is None:
+            return item  # iteration, or a table of the user's own
+        removes = isinstance(meta, RemovalMeta)
+        items = [
+            written
+            for rows in arrow_tables(table, item)
+            if is_needed(table, rows)
+            and (written := self._writer.write(table, rows, removes)) is not None
+        ]
+        return items[0] if len(items) == 1 else _in_turn(items)
+
+    def close(self) -> None:
+        """The resource has yielded its last item, which its user's steps may still hold."""
+        if self._writer is not None:
+            self._writer.close()
+
+
+def is_needed(table: Table, rows: pa.Table, is_loaded: bool = True) -> bool:
+    """Whether rows must be loaded; an empty batch creates a table that does not exist yet."""
+    if rows.num_rows or not is_loaded:
+        return bool(rows.num_rows)
+    return table.name not in dlt.current.source_schema().tables
+
+
+def _in_turn(items: list[Any]) -> Iterator[Any]:
+    for item in items:
+        if isinstance(item, Iterator):
+            yield from item
+        else:
+            yield item
+
+
+class TableWriter:
+    """Gives dlt the Arrow rows; `file_format` None: dlt's choice.
+
+    With `dispositions` a load may be appended; without, each is merged.
+    """
+
+    def __init__(
+        self,
+        resource: DltResource,
+        adapter: Adapter,
+        file_format: str | None,
+        dispositions: DispositionChooser | None,
+    ) -> None:
+        self._resource = resource
+        self._adapter = adapter
+        self._file_format = file_format
+        self._dispositions = dispositions
+        self._is_closed = False
+
+    def write(self, table: Table, rows: pa.Table, removes: bool) -> Any:
+        """The item for dlt; None if no table has the messages that the rows remove."""
+        appends = False
+        if self._dispositions is not None:
+            self._dispositions.note(table, rows)
+            # an item may come late, as steps of users may work on several at a time
+            if self._is_closed or removes:
+                appends = self._dispositions.appends(table)
+        if removes and appends:
+            return None
+        return dlt.mark.with_hints(
+            rows, self._hints(table, self._is_closed and appends), create_table_variant=True
+        )
+
+    def _hints(self, table: Table, appends: bool = False) -> Any:
+        return hints_of(table, self._adapter, self._file_format, appends, self._resource)
+
+    def close(self) -> None:
+        """Choose the write disposition of each table, whose schema dlt stores after this."""
+        self._is_closed = True
+        if self._dispositions is None:
+            return
+        for table in self._dispositions.noted:
+            if self._dispositions.appends(table):
+                dlt.current.source_schema().update_table(
+                    {"name": table.name, "columns": {}, "write_disposition": "append"}
+                )
+
+
+class JsonLinesWriter(TableWriter):
+    """Gives dlt a file of JSON lines for each Arrow table, which is always merged."""
+
+    def write(self, table: Table, rows: pa.Table, removes: bool) -> Any:
+        """Imports of one file, which is deleted when dlt has a link or copy of it."""
+        del removes  # merged, and so removed, as all rows
+        return self._imported(table, rows)
+
+    def _imported(self, table: Table, rows: pa.Table) -> Iterator[Any]:
+        path = write_json_lines(self._folder, table, rows)
+        hints = self._hints(table)
+        others = set(rows.column_names) - {column.name for column in table.columns}
+        added = py_arrow_to_table_schema_columns(rows.select(sorted(others)).schema)
+        self._resource.merge_hints(hints, create_table_variant=True)
+        self._resource.apply_hints(
+            table_name=table.name, columns=dict(added), create_table_variant=True
+        )
+        # dlt takes the table of an imported file from the name of the resource's table only
+        self._resource.apply_hints(table_name=lambda item: item.name)
+        try:
+            yield dlt.mark.with_file_import(str(path), JSON_LINES, rows.num_rows, table)
+        finally:
+            self._resource.apply_hints(table_name="")
+            path.unlink()
+
+    @property
+    def _folder(self) -> Path:
+        return row_files(self._resource)
+
+
+def row_files(resource: DltResource) -> Path:
+    """The folder of the files of a load that is being extracted."""
+    pipeline: Any = current_pipeline()
+    return Path(pipeline.working_dir, ROW_FILES, resource.name)
+
+
+def _writer(dispositions: DispositionChooser | None) -> TableWriter:
+    """The writer for the destination of the running pipeline."""
+    resource = dlt.current.resource()
+    refuse_hints(resource)
+    clear_table_hints(resource)  # of an earlier load, maybe into another destination
+    shutil.rmtree(row_files(resource), ignore_errors=True)  # of a killed load
+    adapter = adapter_of(current_pipeline())
+    file_format = _file_format(adapter, resource)
+    if file_format == JSON_LINES:
+        return JsonLinesWriter(resource, adapter, file_format, None)
+    return TableWriter(resource, adapter, file_format, dispositions if adapter.can_append else None)
+
+
+def _is_extracting() -> bool:
+    """Whether a pipeline runs the resource; otherwise a caller only iterates over it."""
+    try:
+        dlt.current.load_package_state()
+    except CurrentLoadPackageStateNotAvailable:
+        return False
+    return current_pipeline() is not None
+
+
+def _file_format(adapter: Adapter, resource: DltResource) -> str | None:
+    """The adapter's format; None if it has none, or if the user configured another one."""
+    exact = adapter.file_format
+    configured = resource.compute_table_schema().get("file_format")
+    return exact if configured in (None, "preferred", exact) else None
