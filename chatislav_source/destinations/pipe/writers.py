@@ -31,7 +31,7 @@ from chatislav_source.destinations.duckdb import DispositionChooser
 from chatislav_source.destinations.hints import hints_of, refuse_hints
 from chatislav_source.destinations.pipe.jsonl import JSON_LINES, write_json_lines
 from chatislav_source.destinations.pipe.tabular import arrow_tables
-from chatislav_source.records.schema import TABLES, Table
+from chatislav_source.records.schema import DELETED, TABLES, Table
 
 ROW_FILES = "chatislav_files"  # folder in the pipeline's folder; its files contain personal data
 LOAD_ID = "_dlt_load_id"
@@ -83,11 +83,13 @@ class Outlet:
         if self._writer is None or table is None:
             return item  # iteration, or a table of the user's own
         removes = isinstance(meta, RemovalMeta)
+        if removes and not self._writer.can_merge:
+            return None  # such rows would be stored as messages
         items = [
             written
             for rows in arrow_tables(table, item)
             if is_needed(table, rows)
-            and (written := self._writer.write(table, rows, removes)) is not None
+            and (written := self._writer.write(table, _marked(rows, removes), removes)) is not None
         ]
         return items[0] if len(items) == 1 else _in_turn(items)
 
@@ -102,6 +104,14 @@ def is_needed(table: Table, rows: pa.Table, is_loaded: bool = True) -> bool:
     if rows.num_rows or not is_loaded:
         return bool(rows.num_rows)
     return table.name not in dlt.current.source_schema().tables
+
+
+def _marked(rows: pa.Table, removes: bool) -> pa.Table:
+    """The rows, with the mark of their removal, which a step may have lost."""
+    if not removes:
+        return rows
+    kept = rows.select([name for name in rows.column_names if name != DELETED])
+    return kept.append_column(DELETED, pa.repeat(pa.scalar(True), rows.num_rows))
 
 
 def _in_turn(items: list[Any]) -> Iterator[Any]:
@@ -130,6 +140,16 @@ class TableWriter:
         self._file_format = file_format
         self._dispositions = dispositions
         self._is_closed = False
+
+    @property
+    def can_merge(self) -> bool:
+        """Whether the destination merges; others append, and so store every row."""
+        pipeline: Any = current_pipeline()
+        capabilities = pipeline.destination.capabilities()
+        strategies = capabilities.supported_merge_strategies or []
+        select = capabilities.merge_strategies_selector
+        schema = {"table_format": self._resource.table_format}
+        return bool(select(strategies, table_schema=schema) if select else strategies)
 
     def write(self, table: Table, rows: pa.Table, removes: bool) -> Any:
         """The item for dlt; None if no table has the messages that the rows remove."""
