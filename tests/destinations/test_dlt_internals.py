@@ -42,10 +42,14 @@ PUBLIC = {
 
 NOT_PUBLIC = {
     "dlt.common.configuration.container.Container",
+    "dlt.common.libs.pyarrow.py_arrow_to_table_schema_columns",
     "dlt.destinations.impl.bigquery.bigquery_adapter.CLUSTER_COLUMNS_HINT",
     "dlt.destinations.impl.bigquery.bigquery_adapter.PARTITION_HINT",
     "dlt.destinations.impl.bigquery.bigquery_adapter.TABLE_DESCRIPTION_HINT",
     "dlt.destinations.impl.duckdb.configuration.DuckDbCredentials",
+    "dlt.extract.items.DataItemWithMeta",
+    "dlt.extract.items.TableNameMeta",
+    "dlt.extract.items_transform.ItemTransform",
     "dlt.pipeline.trace",
     "._hints_variants",
 }

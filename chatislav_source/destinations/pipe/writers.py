@@ -190,13 +190,14 @@ class JsonLinesWriter(TableWriter):
 
     def _imported(self, table: Table, rows: pa.Table) -> Iterator[Any]:
         path = write_json_lines(self._folder, table, rows)
-        hints = self._hints(table)
-        others = set(rows.column_names) - {column.name for column in table.columns}
-        added = py_arrow_to_table_schema_columns(rows.select(sorted(others)).schema)
-        self._resource.merge_hints(hints, create_table_variant=True)
-        self._resource.apply_hints(
-            table_name=table.name, columns=dict(added), create_table_variant=True
-        )
+        self._resource.merge_hints(self._hints(table), create_table_variant=True)
+        own = {column.name for column in table.columns}
+        added = [name for name in rows.column_names if name not in own]
+        if added:  # by a step of the user; dlt takes no schema from a file
+            columns = py_arrow_to_table_schema_columns(rows.select(added).schema)
+            self._resource.apply_hints(
+                table_name=table.name, columns=columns, create_table_variant=True
+            )
         # dlt takes the table of an imported file from the name of the resource's table only
         self._resource.apply_hints(table_name=lambda item: item.name)
         try:
