@@ -24,6 +24,7 @@ from chatislav_source.cli.options import (
     pipeline_config_of,
     pipeline_options,
     read_options,
+    resource_option,
     start_date_option,
     sync_arguments,
 )
@@ -54,6 +55,7 @@ def cli() -> None:
 @api_options
 @start_date_option
 @click.option("--end-date", help="Last day, included; makes the sync a backfill.")
+@resource_option
 @read_options
 @pipeline_options
 @output_options
@@ -72,6 +74,7 @@ def sync(**given: Any) -> None:
 @api_options
 @click.option("--start-date", required=True, help="First day to read again.")
 @click.option("--end-date", required=True, help="Last day, included.")
+@resource_option
 @read_options
 @pipeline_options
 @output_options
@@ -98,7 +101,7 @@ def _load(as_json: bool, debug: bool, **given: Any) -> None:
     config = sync_config(pipeline_config.pipeline_name, **sync_arguments(given))
     pipeline_config.check()
     with console.progress() as on_progress:
-        report = run_job(pipeline_config.pipeline(), config, on_progress)
+        report = run_job(pipeline_config.pipeline(), config, on_progress, given["resources"])
     _show_report(pipeline_config, report, as_json)
     sys.exit(COMPLETE if report.complete else INCOMPLETE)
 

@@ -57,6 +57,14 @@ pipeline_options = options(
     click.option("--pipeline-name", default="chatislav_sync", show_default=True),
     click.option("--pipelines-dir", help="Folder of dlt's pipelines.  [default: that of dlt]"),
 )
+resource_option = click.option(
+    "--resource",
+    "resources",
+    type=click.Choice(["conversations", "analytics"]),
+    multiple=True,
+    default=("conversations", "analytics"),
+    help="What to load; repeatable.  [default: both]",
+)
 start_date_option = click.option(
     "--start-date",
     help=f"First day of the first load.  [default: {DEFAULT_HISTORY_DAYS} days ago]",

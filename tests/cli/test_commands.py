@@ -330,7 +330,7 @@ def test_help_shows_the_defaults_of_the_arguments(chatislav: Chatislav) -> None:
 @pytest.mark.parametrize("command", ["sync", "backfill", "check"])
 def test_an_option_of_the_api_is_an_argument_of_the_source(command: str) -> None:
     options = {option.name for option in cli.cli.commands[command].params}
-    others = {"destination", "database", "dataset", "pipeline_name", "pipelines_dir"}
+    others = {"destination", "database", "dataset", "pipeline_name", "pipelines_dir", "resources"}
 
     assert options - others - {"as_json", "debug"} <= set(Arguments.__annotations__)
 

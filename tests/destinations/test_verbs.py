@@ -340,6 +340,19 @@ def test_an_argument_of_run_that_cannot_be_honoured_is_refused(
     assert pipeline.schema_names == []
 
 
+def test_a_refresh_loads_everything_anew(
+    duckdb_warehouse: Warehouse, api: Sandbox, tmp_path: Path
+) -> None:
+    pipeline = duckdb_warehouse.pipeline(tmp_path)
+    plain(pipeline, api, lambda source: source.conversations.add_map(hide_phone))
+
+    pipeline.run(chatislav(**arguments(api)), refresh="drop_resources")
+
+    assert differences(duckdb_warehouse, pipeline, api) == []
+    phones = {item["contact"].get("phoneNumber") for item in api.world.conversations(1)}
+    assert {row[PHONE] for row in rows(duckdb_warehouse, pipeline)} == phones
+
+
 def test_hints_of_columns_are_honoured(
     duckdb_warehouse: Warehouse, api: Sandbox, tmp_path: Path, load: Load
 ) -> None:
