@@ -37,7 +37,15 @@ def layout(pipeline_name: str) -> str:
     return f"%s_staging_{suffix}"
 
 
+def parquet_compression(_: str) -> str | None:
+    """None at all into a DuckDB file: each file is read once, and compression takes longer."""
+    pipeline = current_pipeline()
+    is_local = pipeline is not None and pipeline.destination.destination_type.endswith(".duckdb")
+    return "none" if is_local else None
+
+
 DEFAULTS: dict[tuple[str, str], Callable[[str], Any]] = {
+    ("data_writer", "compression"): parquet_compression,
     ("destination", "staging_dataset_name_layout"): layout,
     ("load", "delete_completed_jobs"): lambda _: True,
 }

@@ -141,7 +141,8 @@ def without_repeats(keys: pa.Table) -> pa.Table:
         for column in keys.columns
     ]
     is_new = functools.reduce(pc.or_, differs)
-    return pa.concat_tables([keys.slice(0, 1), keys.slice(1).filter(is_new)])
+    # a filter copies, where a slice would keep all rows in memory
+    return keys.filter(pa.chunked_array([pa.array([True]), *is_new.chunks]))
 
 
 def _has_any_key(client: SqlClient, table: Table, rows: pa.Table) -> bool:

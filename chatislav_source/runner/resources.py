@@ -133,7 +133,7 @@ def resources(scope: RunScope) -> Sequence[DltResource]:
             progress = deepcopy(state)
             holds_emptied = scope.dispositions is not None
             tables = run.package(name, progress, limit)
-            for item in _items(tables, outlet, is_loaded, holds_emptied):
+            for item in _items(_joined(tables), outlet, is_loaded, holds_emptied):
                 if item is GROUP_ENDS:
                     state.update(progress)  # after its rows, so that a cut load has no more
                 else:
@@ -157,6 +157,22 @@ def resources(scope: RunScope) -> Sequence[DltResource]:
     return conversations, analytics
 
 
+ITEM_BYTES = 16 * 1024 * 1024  # of Arrow in one item
+
+
+def _joined(tables: Iterable[tuple[Table, pa.Table]]) -> Iterator[tuple[Table, pa.Table]]:
+    """The tables of several groups in one: dlt computes the schema anew for each item."""
+    waiting: dict[Table, list[pa.Table]] = {}
+    for table, rows in tables:
+        waiting.setdefault(table, []).append(rows)
+        is_group = table is not MESSAGES
+        size = sum(each.nbytes for parts in waiting.values() for each in parts)
+        if is_group and size >= ITEM_BYTES:
+            yield from ((each, pa.concat_tables(parts)) for each, parts in waiting.items())
+            waiting = {}
+    yield from ((each, pa.concat_tables(parts)) for each, parts in waiting.items())
+
+
 GROUP_ENDS = object()
 """Stands between the items of `_items` where all rows of the progress made so far were yielded."""
 
@@ -174,7 +190,7 @@ def _items(
         CONVERSATIONS.arrow_schema.empty_table(),
     )
     for table, rows in tables:
-        if table is MESSAGES:
+        if table is MESSAGES and rows[DELETED].null_count < rows.num_rows:
             is_removal = pc.is_valid(rows[DELETED])
             removals = pa.concat_tables([removals, rows.filter(is_removal)])
             rows = rows.filter(pc.invert(is_removal))

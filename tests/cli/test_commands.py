@@ -83,6 +83,13 @@ def test_sync_loads_the_bots_and_prints_a_summary(chatislav: Chatislav) -> None:
     assert count("analytics") == 20
 
 
+def test_sync_loads_only_the_resource_that_is_asked_for(chatislav: Chatislav, api: Sandbox) -> None:
+    ended = chatislav("sync", "--bot-id", "101", "--resource", "analytics", "--json")
+
+    assert [part["resource"] for part in ended.json["resources"]] == ["analytics"]
+    assert (ended.json["complete"], api.count("/conversations")) == (True, 0)
+
+
 def test_json_is_one_document_on_stdout_and_nothing_else(chatislav: Chatislav) -> None:
     ended = chatislav("sync", "--bot-id", "101", "--json")
 

@@ -40,6 +40,7 @@ def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     module = "chatislav_source.streams.conversations.window_retries"
     monkeypatch.setattr(f"{module}.MAX_PAGE_SIZE", 5)
     monkeypatch.setattr("chatislav_source.extract.page_groups.GROUP_BYTES", 1)
+    monkeypatch.setattr("chatislav_source.runner.resources.ITEM_BYTES", 1)
     monkeypatch.setattr("chatislav_source.destinations.duckdb.APPEND_FROM_ROWS", 1)
 
 
