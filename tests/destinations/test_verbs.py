@@ -186,9 +186,9 @@ def halves(table: pa.Table) -> Iterator[pa.Table]:
     yield table.slice(middle)
 
 
-def as_rows(table: pa.Table) -> Iterator[Row]:
+def as_rows(table: pa.Table) -> Iterator[list[Row]]:
     """A step for `add_yield_map` that leaves Arrow."""
-    yield from table.to_pylist()
+    yield table.to_pylist()
 
 
 @pytest.mark.parametrize("step", [halves, as_rows], ids=lambda step: step.__name__)
@@ -204,6 +204,19 @@ def test_a_yield_map_may_make_several_items_of_one(
     texts = warehouse.json_text(pipeline, "conversations", "summary", "sentiment")
     assert {item["summary"]["sentiment"] for item in api.world.conversations(1) if item["summary"]}
     assert any(texts)
+
+
+def test_a_step_may_give_rows_one_by_one(
+    duckdb_warehouse: Warehouse, api: Sandbox, tmp_path: Path, load: Load
+) -> None:
+    pipeline = duckdb_warehouse.pipeline(tmp_path)
+
+    def one_by_one(table: pa.Table) -> Iterator[Row]:
+        yield from table.to_pylist()
+
+    load(pipeline, api, lambda source: source.conversations.add_yield_map(one_by_one))
+
+    assert differences(duckdb_warehouse, pipeline, api) == []
 
 
 def test_a_filter_leaves_out_rows_of_its_table_only(
