@@ -13,7 +13,7 @@ import dlt
 from dlt.common.pipeline import LoadInfo
 
 from chatislav_source.destinations.adapter import SqlClient, adapter_of
-from chatislav_source.destinations.defaults import is_ours, own_defaults
+from chatislav_source.destinations.defaults import is_ours
 from chatislav_source.destinations.dlt_internals import add_tracking_module
 from chatislav_source.records.schema import MESSAGES, TABLES, Table
 
@@ -23,20 +23,14 @@ logger = logging.getLogger(__name__)
 class LoadHook:
     """A tracking module, which dlt calls at every step of every pipeline."""
 
-    def on_start_trace(self, trace: Any, step: Any, pipeline: Any) -> None:
-        """Give a pipeline of this source its defaults."""
-        del trace, step
-        if is_ours(pipeline):
-            own_defaults().begin(pipeline)
+    def on_start_trace(self, *_: Any) -> None:
+        """Do nothing; dlt requires this method."""
 
     def on_start_trace_step(self, *_: Any) -> None:
         """Do nothing; dlt requires this method."""
 
-    def on_end_trace(self, trace: Any, pipeline: Any, send_state: bool) -> None:
-        """Take the defaults away, so that no other pipeline sees them."""
-        del trace, send_state
-        if is_ours(pipeline):
-            own_defaults().end(pipeline)
+    def on_end_trace(self, *_: Any) -> None:
+        """Do nothing; dlt requires this method."""
 
     def on_end_trace_step(
         self, trace: Any, step: Any, pipeline: Any, step_info: Any, send_state: bool

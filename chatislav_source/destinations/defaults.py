@@ -18,7 +18,7 @@ from dlt.common.configuration.exceptions import DuplicateConfigProviderException
 from dlt.common.configuration.providers import ConfigProvider
 from dlt.common.pipeline import SupportsPipeline, current_pipeline
 
-from chatislav_source.destinations.dlt_internals import configured_pipeline_name, withdraw_provider
+from chatislav_source.destinations.dlt_internals import configured_pipeline_name
 
 NAME = "chatislav defaults"
 SCHEMA = "chatislav"
@@ -55,30 +55,17 @@ DEFAULTS: dict[tuple[str, str], Callable[[str], Any]] = {
 class OwnDefaults(ConfigProvider):
     """A dlt config provider for the pipelines that load this source; empty for all others.
 
-    It is the last of dlt's providers, so a value that the user has configured has priority. It is
-    registered only while such a pipeline runs, as dlt's errors name every provider.
+    It is the last of dlt's providers, so a value that the user has configured has priority. For
+    other pipelines, dlt only says that it is empty, in its errors of missing values.
     """
 
     def __init__(self) -> None:
         self._pipelines: set[str] = set()
-        self._running: set[str] = set()
 
     def claim(self, pipeline: SupportsPipeline | None) -> None:
         """Use the defaults for this pipeline from now on."""
         if pipeline:
             self._pipelines.add(pipeline.pipeline_name)
-            self.begin(pipeline)
-
-    def begin(self, pipeline: SupportsPipeline) -> None:
-        """A pipeline of ours runs; dlt may have recreated its providers."""
-        self._running.add(pipeline.pipeline_name)
-        own_defaults()
-
-    def end(self, pipeline: SupportsPipeline) -> None:
-        """A pipeline of ours has ended."""
-        self._running.discard(pipeline.pipeline_name)
-        if not self._running:
-            withdraw_provider(self)
 
     def is_ours(self, pipeline_name: str | None) -> bool:
         """Whether a pipeline loads this source, or is active and has loads of it; no name: no."""

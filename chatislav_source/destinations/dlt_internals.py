@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from dlt.common.configuration.container import Container
-from dlt.common.configuration.providers import ConfigProvider
-from dlt.common.configuration.specs import ConfigSectionContext, PluggableRunContext
+from dlt.common.configuration.specs import ConfigSectionContext
 from dlt.common.libs.pyarrow import py_arrow_to_table_schema_columns
 from dlt.destinations.impl.bigquery.bigquery_adapter import (
     CLUSTER_COLUMNS_HINT,
@@ -34,7 +33,6 @@ __all__ = [
     "clear_table_hints",
     "configured_pipeline_name",
     "py_arrow_to_table_schema_columns",
-    "withdraw_provider",
 ]
 
 
@@ -51,13 +49,6 @@ class LastStep(ItemTransform[Any, Any]):
 def configured_pipeline_name() -> str | None:
     """The name of the pipeline for which dlt is resolving a config value."""
     return Container()[ConfigSectionContext].pipeline_name
-
-
-def withdraw_provider(provider: ConfigProvider) -> None:
-    """Undo `dlt.config.register_provider`, of which dlt has no reverse."""
-    providers = Container()[PluggableRunContext].providers.providers
-    if provider in providers:
-        providers.remove(provider)
 
 
 def add_tracking_module(module: Any) -> None:
