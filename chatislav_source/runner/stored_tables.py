@@ -7,16 +7,19 @@ many messages as the conversation has. Whatever else is there is written again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any
 
 import dlt
-from dlt.destinations.exceptions import DatabaseUndefinedRelation
+from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRelation
 
 from chatislav_source.config import ZONE_MARGIN_DAYS
+from chatislav_source.destinations.duckdb import is_out_of_memory, raise_memory_limit
+from chatislav_source.errors import LoadFailedError
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES
 from chatislav_source.runner.checkpoint import forget_tables
+from chatislav_source.runner.redaction import harmless
 from chatislav_source.streams.analytics.day import StoredDays
 from chatislav_source.streams.date_window import ONE_DAY, DateWindow, merged
 from chatislav_source.streams.state import State
@@ -94,19 +97,20 @@ class StoredTables:
 
     def _rows(self, query: str, values: Sequence[Any], **parts: str) -> list[Any] | None:
         """The rows of a query; None if a table does not exist: the next load then creates it."""
-        if self._pipeline is None:
+        pipeline = self._pipeline
+        if pipeline is None:
             return []
         try:
-            with self._pipeline.sql_client() as client:
-                names = {
-                    alias: client.make_qualified_table_name(name)
-                    for name, alias in TABLE_NAMES.items()
-                }
-                with client.execute_query(query.format(**parts, **names), *values) as cursor:
-                    return list(cursor.fetchall())
+            return _query(pipeline, query, values, parts)
         except DatabaseUndefinedRelation:
-            forget_tables(self._pipeline)
+            forget_tables(pipeline)
             return None
+        except DatabaseException as error:
+            if is_out_of_memory(str(error)):
+                raise_memory_limit(pipeline)
+                return _query(pipeline, query, values, parts)
+            reason = f"{type(error).__name__}: {harmless(str(error))}"
+            raise LoadFailedError("read", reason) from None
 
 
 TABLE_NAMES = {
@@ -115,6 +119,17 @@ TABLE_NAMES = {
     ANALYTICS.name: "analytics",
     "_dlt_loads": "loads",
 }
+
+
+def _query(
+    pipeline: dlt.Pipeline, query: str, values: Sequence[Any], parts: Mapping[str, str]
+) -> list[Any]:
+    with pipeline.sql_client() as client:
+        names = {
+            alias: client.make_qualified_table_name(name) for name, alias in TABLE_NAMES.items()
+        }
+        with client.execute_query(query.format(**parts, **names), *values) as cursor:
+            return list(cursor.fetchall())
 
 
 def _in_any(windows: Sequence[DateWindow]) -> tuple[str, list[datetime]]:
