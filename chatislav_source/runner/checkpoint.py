@@ -33,7 +33,7 @@ from chatislav_source.streams.state import State
 logger = logging.getLogger(__name__)
 
 BASE = "chatislav_base"  # local: hash of the state that the package being extracted continues
-KEPT_STATES = 10  # in the destination; dlt restores the newest one of a complete load
+STATES_PER_PRUNING = 4  # each pruning is a statement, and leaves the newest two states
 
 DELETED_FOLDER = (
     "The local files of pipeline %s %s. They are deleted, and the state is taken from the "
@@ -107,15 +107,19 @@ def start_over(pipeline: dlt.Pipeline) -> None:
     shutil.rmtree(interrupted, ignore_errors=True)
 
 
-def prune_states(pipeline: dlt.Pipeline) -> None:
-    """Delete the pipeline's old states from the destination, every few states."""
+def prune_states(pipeline: dlt.Pipeline, since: int) -> None:
+    """Delete the pipeline's old states from the destination, every few states.
+
+    `since` is the number of the last state that an earlier call has seen. dlt restores the newest
+    state of a complete load, and reads no other.
+    """
     version = pipeline.state["_state_version"]
-    if version % KEPT_STATES:
+    if version // STATES_PER_PRUNING == since // STATES_PER_PRUNING:
         return
     with suppress(DatabaseUndefinedRelation), pipeline.sql_client() as client:
         table = client.make_qualified_table_name("_dlt_pipeline_state")
         query = f"DELETE FROM {table} WHERE pipeline_name = %s AND version < %s"  # noqa: S608 - a table's name
-        client.execute_sql(query, pipeline.pipeline_name, version - KEPT_STATES)
+        client.execute_sql(query, pipeline.pipeline_name, version - 1)
 
 
 def forget_tables(pipeline: dlt.Pipeline) -> None:

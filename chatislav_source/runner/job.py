@@ -45,6 +45,7 @@ def run_job(pipeline: dlt.Pipeline, config: SyncConfig, on_progress: OnPage) -> 
     private_staging().claim(pipeline)
     with alone(pipeline):
         keep_to_destination(pipeline)
+        states = pipeline.state["_state_version"]
         load_pending(pipeline)
         reports: Reports = {}
         resumed = _load_packages(pipeline, Run(config, on_progress, reports), report)
@@ -52,7 +53,7 @@ def run_job(pipeline: dlt.Pipeline, config: SyncConfig, on_progress: OnPage) -> 
             # rows read before the interruption may have changed since
             again = replace(config, bot_ids=tuple(resumed), now=datetime.now(UTC))
             _load_packages(pipeline, Run(again, on_progress, reports), report)
-        prune_states(pipeline)
+        prune_states(pipeline, states)
     report.seconds = time.monotonic() - began
     return report
 
