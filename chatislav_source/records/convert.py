@@ -20,6 +20,7 @@ from chatislav_source.records.fast_decode import (
     decode_page,
     raw_conversations,
     version_of_raw,
+    without_lone_surrogates,
 )
 from chatislav_source.records.fast_rows import fast_batches
 from chatislav_source.records.json_decoder import Row, decode
@@ -126,7 +127,8 @@ def _versions(items: Sequence[Row], body: bytes, zone: tzinfo) -> list[str]:
     One that fast decoding could read alone has the version of fast decoding: what else is on its
     page does not make it another row.
     """
-    fast: list[str | None] = [version_of_raw(raw) for raw in raw_conversations(body)]
+    conversations = raw_conversations(body) or raw_conversations(without_lone_surrogates(body))
+    fast: list[str | None] = [version_of_raw(raw) for raw in conversations]
     if len(fast) != len(items):
         fast = [None] * len(items)
     return [known or version_of(item, zone) for known, item in zip(fast, items, strict=True)]

@@ -89,7 +89,7 @@ def first_day_of_sync(known: State, config: SyncConfig) -> date:
 
 
 def _loaded_from(known: State, config: SyncConfig) -> str | None:
-    is_set = known["loaded_from"] is None or config.start_date_given
+    is_set = known["watermark"] is None or config.start_date_given
     return config.start_date.isoformat() if is_set else None
 
 
