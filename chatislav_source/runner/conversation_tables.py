@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import date
-from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -52,8 +51,7 @@ class ConversationTables:
     def start(self, stored: dict[int, State | None], pool: WorkerPool, on_page: OnPage) -> None:
         """Start fetching the windows that the bots' stored states have left."""
         for bot_id, state in stored.items():
-            count = partial(self._stored.settled, bot_id)
-            partition = conversations_partition(state, bot_id, self._config, count)
+            partition = conversations_partition(state, bot_id, self._config, self._stored.keeps)
             self.partitions.append(partition)
             windows = states.windows_left(partition.state[self._slot])
             versions = self._stored.versions(bot_id, windows)
@@ -107,11 +105,11 @@ class ConversationTables:
             limit = limit.for_merge()
         keys = PackageKeys(self._filters)
         written: set[int] = set()
-        pages, self._final = self._final, []
+        pages = [*self._final, *self._held_back]
+        self._final, self._held_back = [], []
         size = 0
         while True:
-            pages = pages or self._held_back or self._groups.take(limit, size)
-            self._held_back = []
+            pages = pages or self._groups.take(limit, size)
             if limit is not None and not keys.takes(pages):
                 self._held_back = pages  # they repeat a key, so they belong to the next package
                 return

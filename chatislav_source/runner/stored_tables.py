@@ -21,6 +21,7 @@ from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES
 from chatislav_source.runner.checkpoint import forget_tables
 from chatislav_source.runner.redaction import harmless
 from chatislav_source.streams.analytics.day import StoredDays
+from chatislav_source.streams.conversations.state import is_kept
 from chatislav_source.streams.date_window import ONE_DAY, DateWindow, merged
 from chatislav_source.streams.state import State
 
@@ -52,6 +53,14 @@ SETTLED = """
 SELECT COUNT(*), MAX(_dlt_load_id), 0 FROM {conversations} WHERE bot_id = %s AND created_at < %s
 UNION ALL
 SELECT 0, NULL, COUNT(*) FROM {messages} WHERE bot_id = %s AND created_at < %s
+"""
+LOST_MESSAGES = """
+SELECT COUNT(*) FROM (
+  SELECT c.session_id FROM {conversations} c
+  LEFT JOIN {messages} m ON m.bot_id = c.bot_id AND m.session_id = c.session_id
+  WHERE c.bot_id = %s AND c.created_at < %s AND c.message_count IS NOT NULL
+  GROUP BY c.session_id, c.message_count HAVING COUNT(m.session_id) < c.message_count
+) lost
 """
 
 
@@ -94,6 +103,21 @@ class StoredTables:
             "messages": sum(messages for _, _, messages in rows),
             "last_load": max((load_id for _, load_id, _ in rows if load_id), default=None),
         }
+
+    def keeps(self, known: State) -> bool:
+        """Whether the tables still hold the rows of settled days that earlier syncs loaded.
+
+        Fewer messages are not lost if their conversation was loaded with fewer.
+        """
+        settled, bot_id = known["settled"], known["bot_id"]
+        before = date.fromisoformat(settled["before"] if settled else known["loaded_from"])
+        found = self.settled(bot_id, before)
+        if found is None or settled is None:
+            return found is not None
+        if found["messages"] < settled["messages"]:
+            ((lost,),) = self._rows(LOST_MESSAGES, [bot_id, _start(before)]) or [(1,)]
+            return lost == 0 and is_kept(settled, found)
+        return is_kept(settled, found)
 
     def _rows(self, query: str, values: Sequence[Any], **parts: str) -> list[Any] | None:
         """The rows of a query; None if a table does not exist: the next load then creates it."""

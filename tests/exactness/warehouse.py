@@ -51,10 +51,16 @@ class Warehouse:
         stored = json.loads(json.dumps(self.stored))
         _, problem = state.restored(stored, BOT_ID, API, self.api.now)
         assert problem is None
-        partition = conversations_partition(stored, BOT_ID, self.config(), self.settled)
+        partition = conversations_partition(stored, BOT_ID, self.config(), self.keeps)
         self.pages = []
         versions = {hash(name): int(version, 16) for name, version in self.versions.items()}
         return partition, ChangeFilter(versions, self.api.now.date())
+
+    def keeps(self, known: dict[str, Any]) -> bool:
+        """Whether no row of settled days was lost."""
+        settled = known["settled"]
+        before = date.fromisoformat(settled["before"]) if settled else self.start
+        return settled is None or state.is_kept(settled, self.settled(before))
 
     def settled(self, before: date) -> dict[str, Any]:
         """What the tables hold of the days before one."""

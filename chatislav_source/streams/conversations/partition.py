@@ -17,7 +17,7 @@ from chatislav_source.errors import (
 )
 from chatislav_source.streams.conversations import state
 from chatislav_source.streams.conversations.newest_days import NewestDays
-from chatislav_source.streams.conversations.open_window import OpenWindow
+from chatislav_source.streams.conversations.open_window import OpenWindow, resumed_windows
 from chatislav_source.streams.conversations.page import Page, PageReader, PageRequest
 from chatislav_source.streams.conversations.verification import Verification
 from chatislav_source.streams.conversations.window_queue import WindowQueue
@@ -33,7 +33,8 @@ from chatislav_source.streams.state import State
 # A state stays under 4 kB. A window with a longer page token begins anew in the next run; of more
 # unverified windows, neighbours are verified as one.
 MAX_STORED_TOKEN = 120  # characters
-MAX_STORED_UNVERIFIED = 40
+MAX_STORED_OPEN = 8
+MAX_STORED_WINDOWS = 40  # each of those to read and those to verify
 
 
 class Phase(Enum):
@@ -256,6 +257,8 @@ class ConversationsPartition:
     def _progress(self) -> State:
         # observations of earlier pages are not stored, so the newest days are read from page 1
         resumable = [opened for opened in self._open if self._is_resumable(opened)]
+        resumable = resumable[:MAX_STORED_OPEN]
+        resumable = resumable[:MAX_STORED_OPEN]
         fresh = [
             opened.window
             for opened in self._open
@@ -263,36 +266,19 @@ class ConversationsPartition:
         ]
         failed, again = self._failures.of_ranges, self._verification.again
         unverified = self._verification.drift.unverified
+        todo = [*self._queue.left, *fresh, *failed, *again]
         return {
             **self.state[self._slot],
-            "todo": _texts(merged([*self._queue.left, *fresh, *failed, *again])),
-            "open": [_resumable(opened) for opened in resumable],
-            "unverified": _texts(coarser(unverified, MAX_STORED_UNVERIFIED)),
+            "todo": _texts(coarser(merged(todo), MAX_STORED_WINDOWS)),
+            "open": [opened.stored for opened in resumable],
+            "unverified": _texts(coarser(unverified, MAX_STORED_WINDOWS)),
         }
 
     def _is_resumable(self, opened: OpenWindow) -> bool:
-        if opened.page_token is None or len(opened.page_token) > MAX_STORED_TOKEN:
+        if not opened.has_storable_token:
             return False
         is_all_newest = opened.window == self._newest.window
         return not opened.of_newest or (is_all_newest and not self._verification.drift.unverified)
-
-
-def resumed_windows(progress: State) -> list[OpenWindow]:
-    """The windows that an earlier run had open, each at its page token."""
-    return [
-        OpenWindow(
-            DateWindow.parse(entry["window"]),
-            entry["limit"],
-            entry["page_token"],
-            resumed=True,
-            of_newest=entry["window"] == progress["tail"],
-        )
-        for entry in progress["open"]
-    ]
-
-
-def _resumable(opened: OpenWindow) -> State:
-    return {"window": str(opened.window), "page_token": opened.page_token, "limit": opened.limit}
 
 
 def _texts(windows: Iterable[DateWindow]) -> list[str]:

@@ -13,19 +13,18 @@ from chatislav_source.streams.conversations.partition import ConversationsPartit
 from chatislav_source.streams.date_window import ONE_DAY, DateWindow, merged, utc_instant
 from chatislav_source.streams.state import State, warn_unused
 
-Count = Callable[[date], State | None]
-"""What the tables hold of the days before one, in the form of the state's field `settled`; None if
-a table does not exist."""
+Keeps = Callable[[State], bool]
+"""Whether the tables hold all rows that a state says are loaded."""
 
 LOST_ROWS = "rows that it says are loaded are not in the tables any more"
 
 
 def conversations_partition(
-    stored: Any, bot_id: int, config: SyncConfig, count: Count
+    stored: Any, bot_id: int, config: SyncConfig, keeps: Keeps
 ) -> ConversationsPartition:
     """The partition of one bot's conversations: a sync or a backfill, new or continued."""
     known, problem = state.restored(stored, bot_id, config.base_url, config.now)
-    if known["loaded_from"] and not _are_rows_kept(known, count):
+    if known["loaded_from"] and not keeps(known):
         problem = LOST_ROWS
         known = state.without_progress(known)
     warn_unused(problem, bot_id)
@@ -44,13 +43,6 @@ def conversations_partition(
         DateWindow.parse(progress["tail"]).first_day,
     )
     return ConversationsPartition(known, slot, config.max_concurrency, reader)
-
-
-def _are_rows_kept(known: State, count: Count) -> bool:
-    """Whether the tables still hold the rows that earlier syncs loaded, as far as was counted."""
-    settled = known["settled"]
-    found = count(date.fromisoformat((settled or {"before": known["loaded_from"]})["before"]))
-    return found is not None and (settled is None or state.is_kept(settled, found))
 
 
 def begun_sync(known: State, config: SyncConfig) -> State:

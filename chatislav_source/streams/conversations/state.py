@@ -183,14 +183,13 @@ def windows_left(progress: State) -> list[DateWindow]:
 
 
 def is_kept(settled: State, found: State) -> bool:
-    """Whether no row was lost since the sync that counted `settled`; `found` is counted now.
+    """Whether no conversation was lost since the sync that counted `settled`.
 
-    Both count rows created before the same day: conversations, messages, and the latest load that
-    wrote one of the conversations. Rows may be added there, but this package deletes none.
+    `found` is counted now. Both count rows created before the same day, and have the latest load
+    that wrote one of the conversations. Conversations may be added there, but none is deleted.
     """
-    numbers = ("conversations", "messages")
     is_older = (found["last_load"] or "") < (settled["last_load"] or "")
-    return not is_older and all(found[name] >= settled[name] for name in numbers)
+    return not is_older and bool(found["conversations"] >= settled["conversations"])
 
 
 def backfilled(state: State, again: Iterable[DateWindow]) -> State:

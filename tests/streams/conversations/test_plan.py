@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -10,7 +11,7 @@ import pytest
 from chatislav_source.config import SyncConfig
 from chatislav_source.streams.conversations import state
 from chatislav_source.streams.conversations.partition import ConversationsPartition
-from chatislav_source.streams.conversations.plan import LOST_ROWS, Count, conversations_partition
+from chatislav_source.streams.conversations.plan import LOST_ROWS, Keeps, conversations_partition
 from chatislav_source.streams.date_window import DateWindow, merged
 from chatislav_source.streams.state import State
 from tests.exactness.model import config_at
@@ -37,9 +38,24 @@ def not_counted(before: date) -> State:
     raise AssertionError(f"the rows before {before} were counted")
 
 
+Count = Callable[[date], State | None]
+"""What the tables hold of the days before one; None if there is no table."""
+
+
+def by(count: Count) -> Keeps:
+    """Whether rows are kept, by what the tables hold."""
+
+    def keeps(known: State) -> bool:
+        settled = known["settled"]
+        found = count(date.fromisoformat(settled["before"] if settled else known["loaded_from"]))
+        return found is not None and (settled is None or state.is_kept(settled, found))
+
+    return keeps
+
+
 def planned(known: State, count: Count, config: SyncConfig | None = None) -> ConversationsPartition:
     """The partition of the next sync."""
-    return conversations_partition(known, known["bot_id"], config or config_for(known), count)
+    return conversations_partition(known, known["bot_id"], config or config_for(known), by(count))
 
 
 def windows_of(partition: ConversationsPartition) -> list[DateWindow]:
@@ -96,23 +112,9 @@ def test_a_backfill_that_an_older_version_began_is_continued(version: int) -> No
 def test_a_bot_that_was_never_synced_needs_no_count() -> None:
     config = config_at(NOW, date(2026, 9, 1))
 
-    partition = conversations_partition(None, 7, config, not_counted)
+    partition = conversations_partition(None, 7, config, by(not_counted))
 
     assert windows_of(partition) == [DateWindow(date(2026, 9, 1), None)]
-
-
-def test_rows_are_counted_as_the_last_sync_counted_them() -> None:
-    asked: list[date] = []
-
-    def count(before: date) -> State:
-        asked.append(before)
-        return kept(before)
-
-    planned(ended(), count)
-    planned({**ended(), "settled": None}, count)
-
-    # without an earlier count it only shows whether the tables exist
-    assert asked == [date(2026, 11, 26), date(2026, 11, 16)]
 
 
 MORE: State = {"conversations": 51, "messages": 201, "last_load": "1795881665.2"}
@@ -128,7 +130,6 @@ def test_rows_that_were_added_lose_nothing(name: str) -> None:
 
 LESS: dict[str, State | None] = {
     "fewer conversations": {"conversations": 49},
-    "fewer messages": {"messages": 199},
     "an older load": {"last_load": "1795881665.0"},
     "no row": {"conversations": 0, "messages": 0, "last_load": None},
     "no table": None,
