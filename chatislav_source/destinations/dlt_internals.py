@@ -15,7 +15,6 @@ from dlt.destinations.impl.bigquery.bigquery_adapter import (
     TABLE_DESCRIPTION_HINT,
 )
 from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
-from dlt.destinations.impl.postgres.factory import get_adbc_driver_location
 from dlt.extract import DltResource
 from dlt.pipeline import trace
 
@@ -27,7 +26,6 @@ __all__ = [
     "add_tracking_module",
     "clear_table_hints",
     "configured_pipeline_name",
-    "get_adbc_driver_location",
 ]
 
 

@@ -8,23 +8,26 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, cast
 
 import dlt
 import pyarrow as pa
-from dlt.common.destination.capabilities import LoaderFileFormatSelector
 from dlt.common.pipeline import SupportsPipeline
+from dlt.common.schema.typing import TTableSchema
 
 from chatislav_source.destinations.adapter import Adapter, SqlClient
 from chatislav_source.destinations.ddl import comments, indexes
-from chatislav_source.destinations.dlt_internals import get_adbc_driver_location
 from chatislav_source.records.schema import TABLES
 
 logger = logging.getLogger(__name__)
 
 OLDEST_VERSION = 150000  # in the form of `server_version_num`; the first version with MERGE
 TOO_OLD = "is Postgres {version}, but 15 or later is needed, for MERGE. Upgrade the server."
+
+Selector = Callable[..., tuple[str, Sequence[str]]]
+"""Returns the preferred and the supported file formats of a table."""
 
 PARQUET = "parquet"
 SELECTOR = "loader_file_format_selector"  # dlt's name of the capability
@@ -49,12 +52,14 @@ class FormatSelector:
     `json` columns instead of `jsonb`.
     """
 
-    def __init__(self, selector: LoaderFileFormatSelector, prefers_parquet: bool) -> None:
+    def __init__(self, selector: Selector, prefers_parquet: bool) -> None:
         self._selector = selector
         self._prefers_parquet = prefers_parquet
 
-    def __call__(self, preferred: Any, supported: Any, /, *, table_schema: Any) -> Any:
-        """The preferred and the supported formats of a table."""
+    def __call__(
+        self, preferred: str, supported: Sequence[str], /, *, table_schema: TTableSchema
+    ) -> tuple[str, Sequence[str]]:
+        """The formats of a table."""
         preferred, supported = self._selector(preferred, supported, table_schema=table_schema)
         described = (table_schema["name"], table_schema.get("description"))
         is_ours = described in [(table.name, table.description) for table in TABLES]
@@ -92,18 +97,15 @@ def _connection_problem(pipeline: dlt.Pipeline) -> str | None:
 
     It sends text as UTF-8, whatever encoding the server expects.
     """
-    from adbc_driver_manager import Error, dbapi
+    from adbc_driver_postgresql import dbapi
 
     credentials: Any = pipeline.destination_client().config.credentials
-    address = {"uri": credentials.to_native_representation()}
+    address = credentials.to_native_representation()
     try:
-        with (
-            dbapi.connect(get_adbc_driver_location(), db_kwargs=address) as connection,
-            connection.cursor() as cursor,
-        ):
+        with dbapi.connect(address) as connection, connection.cursor() as cursor:
             cursor.execute("SELECT current_setting('client_encoding')")
             [[encoding]] = cursor.fetchall()
-    except Error as error:
+    except dbapi.Error as error:
         return NO_CONNECTION.format(error=type(error).__name__)
     return None if encoding == "UTF8" else NOT_UTF8.format(encoding=encoding)
 
