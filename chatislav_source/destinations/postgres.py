@@ -19,6 +19,7 @@ from dlt.common.schema.typing import TTableSchema
 
 from chatislav_source.destinations.adapter import Adapter, SqlClient
 from chatislav_source.destinations.ddl import comments, indexes
+from chatislav_source.destinations.dlt_internals import copy_row_groups
 from chatislav_source.records.schema import TABLES
 
 logger = logging.getLogger(__name__)
@@ -61,11 +62,15 @@ class FormatSelector:
     ) -> tuple[str, Sequence[str]]:
         """The formats of a table."""
         preferred, supported = self._selector(preferred, supported, table_schema=table_schema)
-        described = (table_schema["name"], table_schema.get("description"))
-        is_ours = described in [(table.name, table.description) for table in TABLES]
-        if is_ours and self._prefers_parquet and PARQUET in supported:
+        if _is_ours(table_schema) and self._prefers_parquet and PARQUET in supported:
             preferred = PARQUET
         return preferred, supported
+
+
+def _is_ours(table: TTableSchema) -> bool:
+    """Whether a table is of this source; the description tells it from others of the same name."""
+    described = (table["name"], table.get("description"))
+    return described in [(ours.name, ours.description) for ours in TABLES]
 
 
 def prefer_parquet(pipeline: SupportsPipeline) -> None:
@@ -82,6 +87,7 @@ def prefer_parquet(pipeline: SupportsPipeline) -> None:
     if problem:
         logger.warning(SLOW, problem)
     destination.caps_params[SELECTOR] = FormatSelector(selector, prefers_parquet=not problem)
+    copy_row_groups(_is_ours)
 
 
 def _has_driver() -> bool:

@@ -16,6 +16,7 @@ import dlt
 import psycopg2
 import pyarrow as pa
 import pytest
+from adbc_driver_manager.dbapi import Cursor
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -98,13 +99,14 @@ class Loaded:
         self.warehouse = warehouse
         self.pipeline = warehouse.pipeline(folder / uuid4().hex)
 
-    def load(self, table: Table, rows: list[Row], **options: Any) -> None:
-        """Load rows of a table as the source does."""
+    def load(self, table: Table, *groups: list[Row], **options: Any) -> None:
+        """Load groups of rows of a table as the source does."""
 
         @dlt.resource(name=table.name)
         def resource() -> Iterator[Any]:
             with open_writer(None) as writer:
-                yield from writer.write(table, pa.Table.from_pylist(rows, table.arrow_schema))
+                for rows in groups:
+                    yield from writer.write(table, pa.Table.from_pylist(rows, table.arrow_schema))
                 yield from writer.flush()
 
         self.pipeline.run(resource(), **options)
@@ -246,6 +248,25 @@ def test_a_package_that_another_process_normalizes_is_loaded_too(
 
     assert next_one.formats(CONVERSATIONS) == {"insert_values"}
     assert next_one.differences(CONVERSATIONS, hostile_rows()) == []
+
+
+def test_a_file_is_never_in_memory_as_a_whole(
+    loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied: list[int] = []
+    ingest = Cursor.adbc_ingest
+
+    def count(cursor: Cursor, name: str, rows: pa.Table, **options: Any) -> int:
+        copied.append(rows.num_rows)
+        return ingest(cursor, name, rows, **options)
+
+    monkeypatch.setattr(Cursor, "adbc_ingest", count)
+    rows = hostile_rows()
+
+    loaded.load(CONVERSATIONS, rows[:2], rows[2:5], rows[5:])
+
+    assert copied == [2, 3, len(rows) - 5]
+    assert loaded.differences(CONVERSATIONS, rows) == []
 
 
 def test_tables_of_other_sources_keep_their_format(loaded: Loaded) -> None:
