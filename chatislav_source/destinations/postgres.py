@@ -3,10 +3,50 @@
 from __future__ import annotations
 
 from chatislav_source.destinations.adapter import Adapter, SqlClient
-from chatislav_source.destinations.ddl import comments, indexes
+from chatislav_source.destinations.concurrency.advisory_locks import AdvisoryLocks
+from chatislav_source.destinations.ddl import comments
+from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Table
 
 OLDEST_VERSION = 150000  # in the form of `server_version_num`; the first version with MERGE
 TOO_OLD = "is Postgres {version}, but 15 or later is needed, for MERGE. Upgrade the server."
+
+# A B-tree holds no value of more than 2,704 bytes, but an id may be longer: a hash index holds any,
+# and is used by merges; it cannot be unique, so another index is. md5 is immutable, as an index
+# needs it. PostgreSQL 15, "Hash Indexes" and "B-Tree Indexes".
+INDEXES = {
+    CONVERSATIONS.name: {
+        "conversations__unique_key": "UNIQUE INDEX {index} ON {table} (bot_id, md5(session_id))",
+        "conversations__by_session": "INDEX {index} ON {table} USING hash (session_id)",
+    },
+    MESSAGES.name: {
+        "conversations__messages__by_session": "INDEX {index} ON {table} USING hash (session_id)",
+    },
+    ANALYTICS.name: {
+        "analytics__unique_key": "UNIQUE INDEX {index} ON {table} (bot_id, date, channel, timezone)"
+    },
+}
+EXISTING = "SELECT indexname FROM pg_indexes WHERE schemaname = %s AND tablename = %s"
+FORMER = "{table}__by_key"  # could not hold long ids
+
+
+def missing_indexes(client: SqlClient, table: Table) -> dict[str, str]:
+    """The statements for the indexes that the table lacks.
+
+    The unique ones are the last protection against two runs that load the same conversation: one of
+    the two loads fails, and is repeated.
+    """
+    found = client.execute_sql(EXISTING, client.dataset_name, table.name) or []
+    existing = {name for (name,) in found}
+    names = {"table": client.make_qualified_table_name(table.name)}
+    statements = {
+        index: "CREATE " + sql.format(index=client.escape_column_name(index), **names)
+        for index, sql in INDEXES[table.name].items()
+        if index not in existing
+    }
+    former = FORMER.format(table=table.name)
+    if former in existing:
+        statements[former] = f"DROP INDEX IF EXISTS {client.make_qualified_table_name(former)}"
+    return statements
 
 
 def version_problem(client: SqlClient) -> str | None:
@@ -17,6 +57,8 @@ def version_problem(client: SqlClient) -> str | None:
 
 ADAPTER = Adapter(
     file_format="insert_values",  # CSV would change empty texts to null
-    catalog={"comments": comments, "indexes": indexes},
+    catalog={"comments": comments},
+    indexes=missing_indexes,
     version_problem=version_problem,
+    locks=AdvisoryLocks,
 )

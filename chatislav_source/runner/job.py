@@ -18,6 +18,7 @@ import dlt
 from filelock import FileLock, Timeout
 
 from chatislav_source.config import SyncConfig
+from chatislav_source.destinations.concurrency.bot_locks import bot_locks
 from chatislav_source.destinations.duckdb import DispositionChooser
 from chatislav_source.destinations.staging import private_staging
 from chatislav_source.errors import PipelineLockedError
@@ -37,13 +38,14 @@ def run_job(pipeline: dlt.Pipeline, config: SyncConfig, on_progress: OnPage) -> 
 
     Raises:
         AuthenticationError: the API accepts none of the keys; completed loads stay.
-        PipelineLockedError: another process runs this pipeline or has locked the database.
-        LoadFailedError: a load failed twice.
+        PipelineLockedError: another process runs this pipeline, loads one of its bots, or has
+            locked the database.
+        LoadFailedError: a load failed twice, or the bots could not be locked.
     """
     report = SyncReport(started_at=config.now)
     began = time.monotonic()
     private_staging().claim(pipeline)
-    with alone(pipeline):
+    with alone(pipeline), bot_locks(pipeline, config.bot_ids):
         keep_to_destination(pipeline)
         load_pending(pipeline)
         reports: Reports = {}

@@ -12,6 +12,7 @@ from dlt.common.storages.exceptions import StorageException
 from dlt.extract import DltSource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
+from chatislav_source.destinations.concurrency import bot_locks
 from chatislav_source.destinations.duckdb import (
     DispositionChooser,
     clear_append_mark,
@@ -20,7 +21,7 @@ from chatislav_source.destinations.duckdb import (
     locked_error,
     raise_memory_limit,
 )
-from chatislav_source.errors import ChatislavError, LoadFailedError
+from chatislav_source.errors import ChatislavError, LoadFailedError, PipelineLockedError
 from chatislav_source.runner.redaction import harmless
 
 logger = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ def load(
     its rows can be read again.
 
     Raises:
-        PipelineLockedError: another process has locked the database.
+        PipelineLockedError: another process has locked the database, or this run has lost a lock.
         LoadFailedError: the load failed twice.
         ChatislavError: raised by the source.
     """
@@ -96,6 +97,11 @@ def load(
     if not _can_repeat(pipeline, dispositions, needs_memory):
         raise failure from None  # the causes may contain rows
     logger.warning("A load failed and is tried again: %s", failure)
+    try:
+        bot_locks.check(pipeline)
+    except PipelineLockedError:
+        start_over(pipeline)  # another run may have loaded newer rows
+        raise
     try:
         pipeline.run()
         clear_append_mark(pipeline)

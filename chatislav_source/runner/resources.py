@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import dlt
 from dlt.common.pipeline import current_pipeline
 from dlt.extract import DltResource, DltSource
 
 from chatislav_source.config import SyncConfig
+from chatislav_source.destinations.concurrency import bot_locks
 from chatislav_source.destinations.ddl import install_load_hook
 from chatislav_source.destinations.duckdb import DispositionChooser
 from chatislav_source.destinations.staging import private_staging
@@ -48,8 +49,12 @@ class WholeRunScope:
         """A run that ends with the resource.
 
         Raises:
+            PipelineLockedError: another run loads one of the bots; nothing was requested.
             ChatislavError: a request failed; dlt then loads nothing.
         """
+        pipeline = cast(dlt.Pipeline | None, current_pipeline())
+        if pipeline:
+            bot_locks.take(pipeline, self._config.bot_ids)
         with Run(self._config) as run:
             yield run, None
             fatal = run.finish()
@@ -99,6 +104,7 @@ def resources(scope: RunScope) -> Sequence[DltResource]:
             for table, rows in run.package(name, dlt.current.resource_state(), limit):
                 yield from writer.write(table, rows)
             yield from writer.flush()
+        bot_locks.check(current_pipeline())  # an error of the extract step; the load's are hidden
 
     @dlt.resource(name=CONVERSATIONS.name)
     def conversations() -> Iterator[Any]:
