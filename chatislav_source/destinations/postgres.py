@@ -22,11 +22,14 @@ INDEXES = {
         "conversations__messages__by_session": "INDEX {index} ON {table} USING hash (session_id)",
     },
     ANALYTICS.name: {
-        "analytics__unique_key": "UNIQUE INDEX {index} ON {table} (bot_id, date, channel, timezone)"
+        "analytics__by_key": "UNIQUE INDEX {index} ON {table} (bot_id, date, channel, timezone)"
     },
 }
 EXISTING = "SELECT indexname FROM pg_indexes WHERE schemaname = %s AND tablename = %s"
-FORMER = "{table}__by_key"  # could not hold long ids
+FORMER = {  # they could not hold a long id
+    CONVERSATIONS.name: "conversations__by_key",
+    MESSAGES.name: "conversations__messages__by_key",
+}
 
 
 def missing_indexes(client: SqlClient, table: Table) -> dict[str, str]:
@@ -43,8 +46,8 @@ def missing_indexes(client: SqlClient, table: Table) -> dict[str, str]:
         for index, sql in INDEXES[table.name].items()
         if index not in existing
     }
-    former = FORMER.format(table=table.name)
-    if former in existing:
+    former = FORMER.get(table.name)
+    if former and former in existing:
         statements[former] = f"DROP INDEX IF EXISTS {client.make_qualified_table_name(former)}"
     return statements
 

@@ -83,7 +83,7 @@ class Leases:
             self._sql.create_dataset()
         mapper = self._client.capabilities.get_type_mapper()
         integer, text = (
-            mapper.to_destination_type({"name": name, "data_type": name}, {"name": TABLE})  # type: ignore[typeddict-item]
+            mapper.to_destination_type({"name": name, "data_type": name}, {"name": TABLE})
             for name in ("bigint", "text")
         )
         self._run(
