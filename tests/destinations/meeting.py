@@ -121,3 +121,15 @@ class Meeting:
         return counts == (CONVERSATIONS, CONVERSATIONS * MESSAGES) and (
             comment is None or set(comments) == {comment}
         )
+
+
+def hold_inserts(met: Meeting, key: int, table: str = "conversations__messages") -> None:
+    """An insert waits while another session has locked `key`."""
+    met.asked(
+        f"CREATE FUNCTION {met.dataset}.wait() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN PERFORM pg_advisory_xact_lock_shared({key}); RETURN NULL; END $$"
+    )
+    met.asked(
+        f"CREATE TRIGGER hold BEFORE INSERT ON {met.dataset}.{table} "
+        f"EXECUTE FUNCTION {met.dataset}.wait()"
+    )

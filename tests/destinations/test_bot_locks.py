@@ -147,24 +147,12 @@ def test_without_the_lock_messages_are_stored_twice(met: Meeting) -> None:
 
 def merge_into_messages_together(met: Meeting) -> None:
     """Two runs delete the messages before either has inserted its own."""
-    hold_inserts(met, 42)
+    meeting.hold_inserts(met, 42)
     with met.held_up("SELECT pg_advisory_lock(42)"):
         one = met.start(met.sync, "first", "one")
         other = met.start(met.sync, "second", "other")
     for run in (one, other):
         run.result()
-
-
-def hold_inserts(met: Meeting, key: int) -> None:
-    """An insert of messages waits while another session has locked `key`."""
-    met.asked(
-        f"CREATE FUNCTION {met.dataset}.wait() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN PERFORM pg_advisory_xact_lock_shared({key}); RETURN NULL; END $$"
-    )
-    met.asked(
-        f"CREATE TRIGGER hold BEFORE INSERT ON {met.dataset}.conversations__messages "
-        f"EXECUTE FUNCTION {met.dataset}.wait()"
-    )
 
 
 def test_bots_of_one_dataset_are_locked_one_by_one(met: Meeting) -> None:

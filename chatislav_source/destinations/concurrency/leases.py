@@ -18,6 +18,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.job_client_impl import SqlJobClientBase
 
 from chatislav_source.destinations.concurrency.lock import (
@@ -59,6 +60,7 @@ class Leases:
         self._bots: set[int] = set()
         self._connection = threading.Lock()  # the thread uses the same connection
         self._ended = threading.Event()
+        self._extended_at = (0.0, 0.0)  # by two clocks: one may stop, and one be set
         self._thread = threading.Thread(target=self._keep, name="leases", daemon=True)
 
     def take(self, bot_ids: Iterable[int]) -> None:
@@ -69,7 +71,6 @@ class Leases:
         with self._connection:
             if not self._bots:
                 self._sql.open_connection()
-                self._create_table()
             other = self._claim(wanted)
         if other is not None:
             self.release()
@@ -102,8 +103,10 @@ class Leases:
             if attempt:
                 time.sleep(PAUSE_SECONDS)
             if not is_inserted:
-                self._delete_expired(bot_ids)
                 others = self._others(bot_ids)
+                if others:
+                    self._delete_expired(bot_ids)
+                    others = self._others(bot_ids)
                 if others:
                     continue
                 self._insert(bot_ids)
@@ -119,15 +122,18 @@ class Leases:
         return others[0]
 
     def _others(self, bot_ids: list[int]) -> list[Lease]:
-        """The leases of other runs, also expired ones."""
+        """The leases of other runs, also expired ones; creates the table if there is none."""
         columns = ", ".join(Lease._fields)
-        found = self._run(
-            f"SELECT {columns} FROM {{table}} WHERE bot_id IN ({_marks(bot_ids)})",  # noqa: S608 - no input
-            *bot_ids,
-        )
+        select = f"SELECT {columns} FROM {{table}} WHERE bot_id IN ({_marks(bot_ids)})"  # noqa: S608 - no input
+        try:
+            found = self._run(select, *bot_ids)
+        except DatabaseUndefinedRelation:
+            self._create_table()
+            found = self._run(select, *bot_ids)
         return [lease for lease in (Lease(*row) for row in found) if lease.holder != self._holder]
 
     def _insert(self, bot_ids: list[int]) -> None:
+        self._extended_at = _clocks()
         expires_at = self._now() + EXPIRY_SECONDS
         rows = [Lease(bot_id, self._holder, str(self._owner), expires_at) for bot_id in bot_ids]
         values = ", ".join(f"({_marks(row)})" for row in rows)
@@ -152,23 +158,22 @@ class Leases:
         )
 
     def check(self) -> None:
-        """Extend the leases, and check that no other run has removed one."""
+        """Check that no other run has removed a lease; extends them if the thread could not."""
         with self._connection:
-            for attempts_left in reversed(range(2)):
-                try:
-                    held = self._extend()
-                    break
-                except database_errors(self._sql) as error:
-                    if not attempts_left:
-                        raise lost_error(self._sql, type(error).__name__) from None
-        if held < len(self._bots):
+            try:
+                if _seconds_since(self._extended_at) > 2 * EXTEND_SECONDS:
+                    self._extend()
+                held = self._run("SELECT bot_id FROM {table} WHERE holder = %s", self._holder)
+            except database_errors(self._sql) as error:
+                raise lost_error(self._sql, type(error).__name__) from None
+        if len(held) < len(self._bots):
             raise lost_error(self._sql, "it expired")
 
-    def _extend(self) -> int:
-        """Extend the leases that are left; returns their number."""
+    def _extend(self) -> None:
+        began = _clocks()
         expires_at = self._now() + EXPIRY_SECONDS
         self._run("UPDATE {table} SET expires_at = %s WHERE holder = %s", expires_at, self._holder)
-        return len(self._run("SELECT bot_id FROM {table} WHERE holder = %s", self._holder))
+        self._extended_at = began
 
     def _keep(self) -> None:
         """Extend the leases until they are released."""
@@ -205,3 +210,12 @@ class Leases:
 
 def _marks(values: Sequence[Any]) -> str:
     return ", ".join(["%s"] * len(values))
+
+
+def _clocks() -> tuple[float, float]:
+    return time.monotonic(), time.time()
+
+
+def _seconds_since(clocks: tuple[float, float]) -> float:
+    """The time since then, by the clock that shows more."""
+    return max(abs(now - then) for now, then in zip(_clocks(), clocks, strict=True))
