@@ -8,6 +8,7 @@ comments are created. A failure does not fail the load: it is logged as a warnin
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import Any, cast
 
 import dlt
@@ -27,7 +28,7 @@ NO_INDEX = (
     "The index %s of %s could not be created (%s). The rows are loaded, but the database does not "
     "prevent that one is stored twice, and merges are slow. If rows are stored twice already, the "
     "next sync reads them anew; otherwise give the user the right to create indexes. It is tried "
-    "again with every load."
+    "again by every sync."
 )
 
 
@@ -73,9 +74,7 @@ def create_tables(pipeline: dlt.Pipeline, package: LoadPackageInfo) -> TSchemaTa
     Returns the created tables and columns, as dlt does. Other sources' packages are left to dlt.
     """
     names = {job.job_file_info.table_name for jobs in package.jobs.values() for job in jobs}
-    schema = pipeline.schemas[package.schema_name]
-    described = {(name, schema.tables[name].get("description")) for name in names}
-    tables = [table for table in TABLES if (table.name, table.description) in described]
+    tables = own_tables(pipeline, package.schema_name, names)
     if not tables:
         return {}
     with pipeline.destination_client(package.schema_name) as client:
@@ -97,6 +96,26 @@ def _updated_schema(client: Any, names: set[str]) -> TSchemaTables:
     return cast(TSchemaTables, created or {})
 
 
+def create_missing_indexes(pipeline: dlt.Pipeline) -> None:
+    """Create the indexes that our tables lack, as far as there are tables.
+
+    A sync without new rows loads nothing, but may have repaired what prevented an index.
+    """
+    tables = [
+        table
+        for name in pipeline.schema_names
+        for table in own_tables(pipeline, name, (table.name for table in TABLES))
+    ]
+    if not tables or not adapter_of(pipeline).indexes:
+        return
+    try:
+        with pipeline.sql_client() as client:
+            for table in tables:
+                create_indexes(pipeline, client, table)
+    except Exception as error:  # all rows are loaded
+        logger.warning("The indexes could not be checked (%s)", type(error).__name__)
+
+
 def create_indexes(pipeline: dlt.Pipeline, client: SqlClient, table: Table) -> None:
     """Create the indexes that the table lacks."""
     missing = adapter_of(pipeline).indexes
@@ -112,15 +131,21 @@ def create_indexes(pipeline: dlt.Pipeline, client: SqlClient, table: Table) -> N
 
 
 def changed_tables(pipeline: dlt.Pipeline, info: LoadInfo) -> list[Table]:
-    """The tables of this source that the load created or extended by columns.
+    """The tables of this source that the load created or extended by columns."""
+    return [
+        table
+        for package in info.load_packages
+        for table in own_tables(pipeline, package.schema_name, package.schema_update)
+    ]
+
+
+def own_tables(pipeline: dlt.Pipeline, schema_name: str, names: Iterable[str]) -> list[Table]:
+    """Those of the tables with these names that belong to this source.
 
     The description distinguishes them from tables of the same name from another source.
     """
-    described = {
-        (name, pipeline.schemas[package.schema_name].tables[name].get("description"))
-        for package in info.load_packages
-        for name in package.schema_update
-    }
+    stored = pipeline.schemas[schema_name].tables
+    described = {(name, stored[name].get("description")) for name in names if name in stored}
     return [table for table in TABLES if (table.name, table.description) in described]
 
 

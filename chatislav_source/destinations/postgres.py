@@ -25,7 +25,11 @@ INDEXES = {
         "analytics__by_key": "UNIQUE INDEX {index} ON {table} (bot_id, date, channel, timezone)"
     },
 }
-EXISTING = "SELECT indexname FROM pg_indexes WHERE schemaname = %s AND tablename = %s"
+# one row without a name if the table has no index, no row if there is no table
+EXISTING = (
+    "SELECT indexname FROM pg_tables LEFT JOIN pg_indexes USING (schemaname, tablename) "
+    "WHERE schemaname = %s AND tablename = %s"
+)
 FORMER = {  # they could not hold a long id
     CONVERSATIONS.name: "conversations__by_key",
     MESSAGES.name: "conversations__messages__by_key",
@@ -33,13 +37,15 @@ FORMER = {  # they could not hold a long id
 
 
 def missing_indexes(client: SqlClient, table: Table) -> dict[str, str]:
-    """The statements for the indexes that the table lacks.
+    """The statements for the indexes that the table lacks; none if there is no table.
 
     The unique ones are the last protection against two runs that load the same conversation: one of
     the two loads fails, and is repeated.
     """
     found = client.execute_sql(EXISTING, client.dataset_name, table.name) or []
     existing = {name for (name,) in found}
+    if not existing:
+        return {}
     names = {"table": client.make_qualified_table_name(table.name)}
     statements = {
         index: "CREATE " + sql.format(index=client.escape_column_name(index), **names)

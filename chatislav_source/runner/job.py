@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from chatislav_source.config import SyncConfig
 from chatislav_source.destinations.concurrency.bot_locks import bot_locks
+from chatislav_source.destinations.ddl import create_missing_indexes
 from chatislav_source.destinations.duckdb import DispositionChooser
 from chatislav_source.destinations.staging import private_staging
 from chatislav_source.errors import PipelineLockedError
@@ -54,6 +55,7 @@ def run_job(pipeline: dlt.Pipeline, config: SyncConfig, on_progress: OnPage) -> 
             # rows read before the interruption may have changed since
             again = replace(config, bot_ids=tuple(resumed), now=datetime.now(UTC))
             _load_packages(pipeline, Run(again, on_progress, reports), report)
+        create_missing_indexes(pipeline)
     report.seconds = time.monotonic() - began
     return report
 
