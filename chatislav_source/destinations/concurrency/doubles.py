@@ -7,6 +7,7 @@ destination without either can still leave them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -61,11 +62,13 @@ def stored_twice(
 
 
 def remove(client: SqlClient, keys: Iterable[Key]) -> None:
-    """Delete the rows of conversations and of their messages, all in one transaction.
+    """Delete the rows of conversations and of their messages, so that they are read again.
 
-    The next sync then reads and writes them again.
+    All in one transaction. In BigQuery there is none outside of a session, so the messages are
+    deleted first: if the rest is not, `stored_twice` finds a conversation without its messages.
     """
-    with client.begin_transaction():
+    has_transactions = client.capabilities.supports_ddl_transactions
+    with client.begin_transaction() if has_transactions else nullcontext():
         for bot_id, sessions in _batches(keys):
             for table in (MESSAGES, CONVERSATIONS):
                 name = client.make_qualified_table_name(table.name)
