@@ -38,8 +38,11 @@ class LoadHook:
     def __init__(self) -> None:
         self._created: dict[str, TSchemaTables] = {}  # by load id, the tables created before it
 
-    def on_start_trace(self, *_: Any) -> None:
-        """Do nothing; dlt requires this method."""
+    def on_start_trace(self, trace: Any, step: str, pipeline: Any) -> None:
+        """Let the resources lock their bots, if the steps that follow load their rows."""
+        del trace
+        if step == "run":
+            bot_locks.begin_run(pipeline)
 
     def on_start_trace_step(self, trace: Any, step: str, pipeline: Any) -> None:
         """Create the tables that a load needs, and their indexes."""
@@ -49,16 +52,16 @@ class LoadHook:
                 package = pipeline.get_load_package_info(load_id)
                 self._created[load_id] = create_tables(pipeline, package)
 
-    def on_end_trace(self, *_: Any) -> None:
-        """Do nothing; dlt requires this method."""
+    def on_end_trace(self, trace: Any, pipeline: Any, send_state: bool) -> None:
+        """Release the locks after a plain run."""
+        del trace, send_state
+        bot_locks.end_run(pipeline)
 
     def on_end_trace_step(
         self, trace: Any, step: Any, pipeline: Any, step_info: Any, send_state: bool
     ) -> None:
-        """Create the comments of changed tables, and release the locks after a plain run."""
+        """Create the comments of changed tables."""
         del trace, send_state
-        if step.step in ("load", "run") or step.step_exception:
-            bot_locks.release(pipeline, only_of_a_plain_run=True)
         if step.step == "load" and isinstance(step_info, LoadInfo):
             for package in step_info.load_packages:
                 # dlt did not see the tables that were created before the load

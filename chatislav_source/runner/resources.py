@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import dlt
 from dlt.common.pipeline import current_pipeline
@@ -52,9 +52,7 @@ class WholeRunScope:
             PipelineLockedError: another run loads one of the bots; nothing was requested.
             ChatislavError: a request failed; dlt then loads nothing.
         """
-        pipeline = cast(dlt.Pipeline | None, current_pipeline())
-        if pipeline:
-            bot_locks.take(pipeline, self._config.bot_ids)
+        bot_locks.take_in_run(current_pipeline(), self._config.bot_ids)
         with Run(self._config) as run:
             yield run, None
             fatal = run.finish()

@@ -1,7 +1,7 @@
 """The locks of the bots that a pipeline loads, from before its first request until its last load.
 
-`bot_locks` holds them for `sync`. In a plain `pipeline.run` the resources take them, and dlt's
-hooks release them after the load. The locks of a pipeline are found by its folder.
+`bot_locks` holds them for `sync`. In a plain `pipeline.run` the resources take them, and a hook of
+dlt releases them at its end. The locks of a pipeline are found by its folder.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import cast
 
 import dlt
 from dlt.common.pipeline import SupportsPipeline
@@ -29,7 +30,7 @@ NO_LOCK = (
 
 @dataclass
 class Held:
-    """The locks of one pipeline; with `for_sync` the hooks do not release them."""
+    """The locks of one pipeline; with `for_sync` the end of a run does not release them."""
 
     locks: BotLocks
     for_sync: bool
@@ -37,6 +38,9 @@ class Held:
 
 _HELD: dict[str, Held] = {}
 """By the pipeline's folder."""
+
+_RUNNING: set[str] = set()
+"""The folders of pipelines in `pipeline.run`."""
 
 
 @contextmanager
@@ -98,9 +102,33 @@ def check(pipeline: SupportsPipeline | None) -> None:
         held.locks.check()
 
 
-def release(pipeline: SupportsPipeline, only_of_a_plain_run: bool = False) -> None:
+def release(pipeline: SupportsPipeline) -> None:
     """Release the locks of a pipeline, if it has any."""
-    held = _HELD.get(pipeline.working_dir)
-    if held and not (only_of_a_plain_run and held.for_sync):
-        del _HELD[pipeline.working_dir]
+    held = _HELD.pop(pipeline.working_dir, None)
+    if held:
         held.locks.release()
+
+
+def begin_run(pipeline: SupportsPipeline) -> None:
+    """Note that `pipeline.run` has begun."""
+    _RUNNING.add(pipeline.working_dir)
+
+
+def end_run(pipeline: SupportsPipeline) -> None:
+    """Release what the resources have locked in this run; what a sync has locked stays."""
+    _RUNNING.discard(pipeline.working_dir)
+    held = _HELD.get(pipeline.working_dir)
+    if held and not held.for_sync:
+        release(pipeline)
+
+
+def take_in_run(pipeline: SupportsPipeline | None, bot_ids: Iterable[int]) -> None:
+    """Lock bots until the end of `pipeline.run`.
+
+    A step that is called alone takes no lock: it is not known when its rows are loaded.
+
+    Raises:
+        PipelineLockedError, LoadFailedError: as `bot_locks`.
+    """
+    if pipeline and pipeline.working_dir in _RUNNING:
+        take(cast(dlt.Pipeline, pipeline), bot_ids)
