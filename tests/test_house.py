@@ -35,7 +35,7 @@ ALONE_IN: dict[str, set[str]] = {
     "httpx": {"api"},
     "tenacity": {"api"},
     "msgspec": {"records"},
-    "threading": {"api", "extract", "runner", "cli"},
+    "threading": {"api", "destinations", "extract", "runner", "cli"},
     "dlt": {"source", "runner", "destinations", "cli"},
 }
 """The only rooms that may import a library."""

@@ -24,7 +24,7 @@ from chatislav_source.errors import ConfigurationError, PipelineLockedError
 from chatislav_source.records.schema import Table
 
 PARQUET: Literal["parquet"] = "parquet"
-ADAPTER = Adapter(file_format=PARQUET, catalog={"comments": comments}, can_append=True)
+ADAPTER = Adapter(file_format=PARQUET, catalog={"comments": comments}, can_append=True, locks=None)
 
 APPEND_FROM_ROWS = 5_000  # rows of a table in one load package; fewer are merged as fast
 APPEND_MARK = "chatislav_appends"

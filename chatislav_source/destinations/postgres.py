@@ -18,9 +18,10 @@ from dlt.common.pipeline import SupportsPipeline
 from dlt.common.schema.typing import TTableSchema
 
 from chatislav_source.destinations.adapter import Adapter, SqlClient
-from chatislav_source.destinations.ddl import comments, indexes
+from chatislav_source.destinations.concurrency.advisory_locks import AdvisoryLocks
+from chatislav_source.destinations.ddl import comments
 from chatislav_source.destinations.dlt_internals import copy_row_groups
-from chatislav_source.records.schema import TABLES
+from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, TABLES, Table
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,52 @@ SLOW = "Rows are loaded into Postgres as INSERT statements, which takes five tim
 NO_DRIVER = f"{DRIVER} 1.13 or later is missing; pip install 'chatislav-source[postgres]'"
 NO_CONNECTION = f"{DRIVER} cannot connect ({{error}})"
 NOT_UTF8 = f"{DRIVER} sends UTF-8, but the encoding of the connection is {{encoding}}"
+# A B-tree holds no value of more than 2,704 bytes, but an id may be longer: a hash index holds any,
+# and is used by merges; it cannot be unique, so another index is. md5 is immutable, as an index
+# needs it. PostgreSQL 15, "Hash Indexes" and "B-Tree Indexes".
+INDEXES = {
+    CONVERSATIONS.name: {
+        "conversations__unique_key": "UNIQUE INDEX {index} ON {table} (bot_id, md5(session_id))",
+        "conversations__by_session": "INDEX {index} ON {table} USING hash (session_id)",
+    },
+    MESSAGES.name: {
+        "conversations__messages__by_session": "INDEX {index} ON {table} USING hash (session_id)",
+    },
+    ANALYTICS.name: {
+        "analytics__by_key": "UNIQUE INDEX {index} ON {table} (bot_id, date, channel, timezone)"
+    },
+}
+# one row without a name if the table has no index, no row if there is no table
+EXISTING = (
+    "SELECT indexname FROM pg_tables LEFT JOIN pg_indexes USING (schemaname, tablename) "
+    "WHERE schemaname = %s AND tablename = %s"
+)
+FORMER = {  # they could not hold a long id
+    CONVERSATIONS.name: "conversations__by_key",
+    MESSAGES.name: "conversations__messages__by_key",
+}
+
+
+def missing_indexes(client: SqlClient, table: Table) -> dict[str, str]:
+    """The statements for the indexes that the table lacks; none if there is no table.
+
+    The unique ones are the last protection against two runs that load the same conversation: one of
+    the two loads fails, and is repeated.
+    """
+    found = client.execute_sql(EXISTING, client.dataset_name, table.name) or []
+    existing = {name for (name,) in found}
+    if not existing:
+        return {}
+    names = {"table": client.make_qualified_table_name(table.name)}
+    statements = {
+        index: "CREATE " + sql.format(index=client.escape_column_name(index), **names)
+        for index, sql in INDEXES[table.name].items()
+        if index not in existing
+    }
+    former = FORMER.get(table.name)
+    if former and former in existing:
+        statements[former] = f"DROP INDEX IF EXISTS {client.make_qualified_table_name(former)}"
+    return statements
 
 
 def version_problem(client: SqlClient) -> str | None:
@@ -121,6 +168,8 @@ ADAPTER = Adapter(
     format_hint="preferred",
     json_type=pa.json_(),
     prepare=prefer_parquet,
-    catalog={"comments": comments, "indexes": indexes},
+    catalog={"comments": comments},
+    indexes=missing_indexes,
     version_problem=version_problem,
+    locks=AdvisoryLocks,
 )

@@ -18,6 +18,9 @@ import dlt
 from filelock import FileLock, Timeout
 
 from chatislav_source.config import SyncConfig
+from chatislav_source.destinations.adapter import adapter_of
+from chatislav_source.destinations.concurrency.bot_locks import bot_locks
+from chatislav_source.destinations.ddl import create_missing_indexes
 from chatislav_source.destinations.duckdb import DispositionChooser
 from chatislav_source.destinations.staging import private_staging
 from chatislav_source.errors import PipelineLockedError
@@ -28,6 +31,7 @@ from chatislav_source.runner.load_package import load, load_pending
 from chatislav_source.runner.report import Reports, SyncReport
 from chatislav_source.runner.resources import package_source
 from chatislav_source.runner.run import Run
+from chatislav_source.runner.stored_tables import StoredTables
 
 logger = logging.getLogger(__name__)
 
@@ -37,23 +41,29 @@ def run_job(pipeline: dlt.Pipeline, config: SyncConfig, on_progress: OnPage) -> 
 
     Raises:
         AuthenticationError: the API accepts none of the keys; completed loads stay.
-        PipelineLockedError: another process runs this pipeline or has locked the database.
-        LoadFailedError: a load failed twice.
+        PipelineLockedError: another process runs this pipeline, loads one of its bots, or has
+            locked the database.
+        LoadFailedError: a load failed twice, or the bots could not be locked.
     """
     report = SyncReport(started_at=config.now)
     began = time.monotonic()
     private_staging().claim(pipeline)
-    with alone(pipeline):
+    with alone(pipeline), bot_locks(pipeline, config.bot_ids):
         keep_to_destination(pipeline)
         states = pipeline.state["_state_version"]
         load_pending(pipeline)
         reports: Reports = {}
         resumed = _load_packages(pipeline, Run(config, on_progress, reports), report)
+        stored = StoredTables(pipeline)
+        if has_other_writers(pipeline) and report.total("rows"):
+            doubled = stored.remove_doubles(report.load_ids)
+            resumed = sorted({*resumed, *doubled})
         if resumed:
             # rows read before the interruption may have changed since
             again = replace(config, bot_ids=tuple(resumed), now=datetime.now(UTC))
-            _load_packages(pipeline, Run(again, on_progress, reports), report)
+            _load_packages(pipeline, Run(again, on_progress, reports, stored), report)
         prune_states(pipeline, states)
+        create_missing_indexes(pipeline)
     report.seconds = time.monotonic() - began
     return report
 
@@ -68,7 +78,8 @@ def _load_packages(pipeline: dlt.Pipeline, run: Run, report: SyncReport) -> list
     with run:
         while not (loads and run.is_over):
             with closing(DispositionChooser(pipeline)) as dispositions:
-                load(pipeline, package_source(run, limit, dispositions), dispositions)
+                source = package_source(run, limit, dispositions)
+                report.load_ids += load(pipeline, source, dispositions)
             loads += 1
             now = time.monotonic()
             limit = LoadLimit.starting(now, load_seconds=now - run.handed_out_at)
@@ -79,6 +90,11 @@ def _load_packages(pipeline: dlt.Pipeline, run: Run, report: SyncReport) -> list
     if fatal:
         raise fatal
     return run.interrupted_before
+
+
+def has_other_writers(pipeline: dlt.Pipeline) -> bool:
+    """Whether another process may write into the destination at the same time."""
+    return adapter_of(pipeline).locks is not None
 
 
 @contextmanager

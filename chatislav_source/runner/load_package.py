@@ -10,6 +10,7 @@ from dlt.common.storages.exceptions import StorageException
 from dlt.extract import DltSource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
+from chatislav_source.destinations.concurrency import bot_locks
 from chatislav_source.destinations.duckdb import (
     DispositionChooser,
     clear_append_mark,
@@ -18,7 +19,7 @@ from chatislav_source.destinations.duckdb import (
     locked_error,
     raise_memory_limit,
 )
-from chatislav_source.errors import ChatislavError, LoadFailedError
+from chatislav_source.errors import ChatislavError, LoadFailedError, PipelineLockedError
 from chatislav_source.runner.checkpoint import start_over
 from chatislav_source.runner.redaction import harmless
 
@@ -61,22 +62,22 @@ def is_half_loaded(pipeline: dlt.Pipeline) -> bool:
 
 def load(
     pipeline: dlt.Pipeline, source: DltSource | None, dispositions: DispositionChooser | None = None
-) -> None:
-    """Load one package; a failed load is retried once, then dropped together with its state.
+) -> list[str]:
+    """Load one package and return its load ids; a failed load is retried once, then dropped.
 
     After an out-of-memory error of DuckDB the retry has more memory. A load that appends is retried
     only after such an error, and only if its appends were undone; else it is dropped at once, as
     its rows can be read again.
 
     Raises:
-        PipelineLockedError: another process has locked the database.
+        PipelineLockedError: another process has locked the database, or this run has lost a lock.
         LoadFailedError: the load failed twice.
         ChatislavError: raised by the source.
     """
     try:
-        pipeline.run(source)
+        loaded = pipeline.run(source)
         clear_append_mark(pipeline)
-        return
+        return loaded.loads_ids if loaded else []
     except PipelineStepFailed as error:
         failure = failure_of(error)
         needs_memory = lacks_memory(error)
@@ -84,8 +85,14 @@ def load(
         raise failure from None  # the causes may contain rows
     logger.warning("A load failed and is tried again: %s", failure)
     try:
-        pipeline.run()
+        bot_locks.check(pipeline)
+    except PipelineLockedError:
+        start_over(pipeline)  # another run may have loaded newer rows
+        raise
+    try:
+        loaded = pipeline.run()
         clear_append_mark(pipeline)
+        return loaded.loads_ids if loaded else []
     except PipelineStepFailed as error:
         failure = failure_of(error)
         if isinstance(failure, LoadFailedError):

@@ -61,6 +61,7 @@ class SyncReport:
     started_at: datetime
     seconds: float = 0.0
     loads: int = 0
+    load_ids: list[str] = field(default_factory=list)
     resources: list[ResourceReport] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 

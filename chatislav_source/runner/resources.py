@@ -11,6 +11,7 @@ from dlt.common.pipeline import current_pipeline
 from dlt.extract import DltResource, DltSource
 
 from chatislav_source.config import SyncConfig
+from chatislav_source.destinations.concurrency import bot_locks
 from chatislav_source.destinations.ddl import install_load_hook
 from chatislav_source.destinations.duckdb import DispositionChooser
 from chatislav_source.destinations.staging import private_staging
@@ -49,8 +50,10 @@ class WholeRunScope:
         """A run that ends with the resource.
 
         Raises:
+            PipelineLockedError: another run loads one of the bots; nothing was requested.
             ChatislavError: a request failed; dlt then loads nothing.
         """
+        bot_locks.take_in_run(current_pipeline(), self._config.bot_ids)
         with Run(self._config) as run:
             yield run, None
             fatal = run.finish()
@@ -101,6 +104,7 @@ def resources(scope: RunScope) -> Sequence[DltResource]:
             for table, rows in run.package(name, dlt.current.resource_state(), limit):
                 yield from writer.write(table, rows)
             yield from writer.flush()
+        bot_locks.check(current_pipeline())  # an error of the extract step; the load's are hidden
 
     @dlt.resource(name=CONVERSATIONS.name)
     def conversations() -> Iterator[Any]:

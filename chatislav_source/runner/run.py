@@ -25,7 +25,9 @@ from chatislav_source.runner.checkpoint import stored_states
 from chatislav_source.runner.conversation_tables import ConversationTables
 from chatislav_source.runner.report import Reports, ResourceReport
 from chatislav_source.runner.stored_tables import StoredTables
+from chatislav_source.streams.conversations.state import FORMAT
 from chatislav_source.streams.partition import Partition
+from chatislav_source.streams.state import State
 
 Tables = ConversationTables | AnalyticsTables
 TABLES_BY_STREAM: dict[str, type[Tables]] = {
@@ -37,6 +39,8 @@ TABLES_BY_STREAM: dict[str, type[Tables]] = {
 class Run:
     """The objects that one run shares; `close` ends its threads, even if it is not over.
 
+    `stored` says what the tables hold; None: the tables of the pipeline that runs.
+
     Resource states are dicts like `{"bots": {"123": {...}}}`; they change only when the rows they
     describe are handed out, so that dlt commits both together.
     """
@@ -46,8 +50,10 @@ class Run:
         config: SyncConfig,
         on_page: OnPage = lambda *_: None,
         reports: Reports | None = None,
+        stored: StoredTables | None = None,
     ) -> None:
         self.config = config
+        self.stored = stored
         self.reports: Reports = {} if reports is None else reports
         self.handed_out_at = time.monotonic()  # when the last table was handed out
         self._access = KeyAccess()
@@ -73,9 +79,11 @@ class Run:
         """Start fetching a stream from its stored state; nothing if it was started before."""
         if stream in self.tables:
             return
-        stored = StoredTables(cast(dlt.Pipeline | None, current_pipeline()))
-        tables = TABLES_BY_STREAM[stream](self.config, stored, self.reports)
+        self.stored = self.stored or StoredTables(cast(dlt.Pipeline | None, current_pipeline()))
+        tables = TABLES_BY_STREAM[stream](self.config, self.stored, self.reports)
         states = stored_states(resource_state, self.config.bot_ids)
+        if stream == CONVERSATIONS.name and any(map(_may_have_doubles, states.values())):
+            self.stored.remove_doubles()
         tables.start(states, self.pool, self._count)
         self.tables[stream] = tables
         for bot_id, days in tables.ranges.items():
@@ -132,7 +140,13 @@ class Run:
     @property
     def warnings(self) -> list[str]:
         """The warnings of all partitions."""
-        return [warning for partition in self.partitions for warning in partition.warnings]
+        of_partitions = [warning for part in self.partitions for warning in part.warnings]
+        return of_partitions + (self.stored.warnings if self.stored else [])
+
+
+def _may_have_doubles(state: State | None) -> bool:
+    """Whether rows of a bot may be of another pipeline, or of an older version without locks."""
+    return not isinstance(state, dict) or state.get("version") != FORMAT.version
 
 
 def _with_load_id(rows: pa.Table) -> pa.Table:

@@ -7,7 +7,9 @@ many messages as the conversation has. Whatever else is there is written again.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -15,6 +17,7 @@ import dlt
 from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRelation
 
 from chatislav_source.config import ZONE_MARGIN_DAYS
+from chatislav_source.destinations.concurrency.doubles import remove, stored_twice
 from chatislav_source.destinations.duckdb import is_out_of_memory, raise_memory_limit
 from chatislav_source.errors import LoadFailedError
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES
@@ -24,6 +27,8 @@ from chatislav_source.streams.analytics.day import StoredDays
 from chatislav_source.streams.conversations.state import is_kept
 from chatislav_source.streams.date_window import ONE_DAY, DateWindow, merged
 from chatislav_source.streams.state import State
+
+logger = logging.getLogger(__name__)
 
 VERSIONS = """
 WITH completed AS (SELECT DISTINCT load_id FROM {loads} WHERE status = 0),
@@ -64,11 +69,19 @@ SELECT COUNT(*) FROM (
 """
 
 
+STORED_TWICE = (
+    "{count} conversations were stored twice, or not with all their messages, as if two runs had "
+    "loaded them at once. They were removed and are read again."
+)
+
+
 class StoredTables:
     """Reads what the destination of a pipeline holds; nothing if there is no pipeline."""
 
     def __init__(self, pipeline: dlt.Pipeline | None) -> None:
+        self.warnings: list[str] = []
         self._pipeline = pipeline
+        self._doubled: set[int] = set()  # bots of which rows were removed
 
     def versions(self, bot_id: int, windows: Iterable[DateWindow]) -> dict[int, int]:
         """By the hash of each session id, the version of the conversation in the tables.
@@ -110,6 +123,8 @@ class StoredTables:
         Fewer messages are not lost if their conversation was loaded with fewer.
         """
         settled, bot_id = known["settled"], known["bot_id"]
+        if bot_id in self._doubled:
+            return False
         before = date.fromisoformat(settled["before"] if settled else known["loaded_from"])
         found = self.settled(bot_id, before)
         if found is None or settled is None:
@@ -118,6 +133,23 @@ class StoredTables:
             ((lost,),) = self._rows(LOST_MESSAGES, [bot_id, _start(before)]) or [(1,)]
             return lost == 0 and is_kept(settled, found)
         return is_kept(settled, found)
+
+    def remove_doubles(self, load_ids: Sequence[str] | None = None) -> set[int]:
+        """Remove conversations that are stored twice; returns their bots, to be read again.
+
+        `load_ids` limits them to those that these loads wrote; None is all. A merge into a table
+        that has a key twice would leave it there twice.
+        """
+        if self._pipeline is None:
+            return set()
+        with suppress(DatabaseUndefinedRelation), self._pipeline.sql_client() as client:
+            doubled = stored_twice(client, load_ids)
+            remove(client, [(bot_id, session_id) for bot_id, session_id, _ in doubled])
+            self._doubled |= {bot_id for bot_id, _, _ in doubled}
+            if doubled:
+                self.warnings.append(STORED_TWICE.format(count=len(doubled)))
+                logger.warning("%s", self.warnings[-1])
+        return self._doubled
 
     def _rows(self, query: str, values: Sequence[Any], **parts: str) -> list[Any] | None:
         """The rows of a query; None if a table does not exist: the next load then creates it."""

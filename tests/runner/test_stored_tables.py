@@ -10,6 +10,7 @@ import dlt
 import duckdb
 import pytest
 
+from chatislav_source.runner.load_package import load
 from chatislav_source.runner.stored_tables import StoredTables
 from chatislav_source.sandbox import World
 from chatislav_source.streams.date_window import DateWindow
@@ -208,3 +209,43 @@ def test_a_dataset_that_does_not_exist_is_empty(made: Bench) -> None:
     )
 
     assert StoredTables(other).versions(BOT_ID, ALL) == {}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO conversations SELECT * FROM conversations",
+        "INSERT INTO conversations__messages SELECT * FROM conversations__messages",
+    ],
+)
+def test_what_another_pipeline_stored_twice_is_removed_and_loaded_once(
+    made: Bench, change: Callable[[str], None], statement: str
+) -> None:
+    change(statement)
+    made.name = "another"
+
+    report = made.sync()
+
+    assert [text for text in report.warnings if "40 conversations were stored twice" in text]
+    assert made.differences() == []
+
+
+def test_what_a_load_stored_twice_is_read_again_by_the_same_sync(
+    made: Bench, change: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatislav_source.runner.job.has_other_writers", lambda _: True)
+    session_id = made.world.add_conversation(BOT_ID)
+
+    def after_load(pipeline: Any, source: Any, dispositions: Any = None) -> list[str]:
+        load_ids = load(pipeline, source, dispositions)
+        monkeypatch.setattr("chatislav_source.runner.job.load", load)
+        of_it = f"FROM conversations WHERE session_id = '{session_id}'"
+        change(f"INSERT INTO conversations SELECT * {of_it}")
+        return load_ids
+
+    monkeypatch.setattr("chatislav_source.runner.job.load", after_load)
+
+    report = made.sync()
+
+    assert [text for text in report.warnings if "1 conversations were stored twice" in text]
+    assert made.differences() == []
