@@ -164,7 +164,9 @@ def test_a_server_that_hangs_is_an_error(
     monkeypatch.setattr("chatislav_source.api.transport.READ_TIMEOUT_SECONDS", 0.2)
     api.configure(faults={"hang": 1.0})
 
-    with pytest.raises(RetriesExhaustedError, match=r"no response \(ReadTimeout\)") as raised:
+    with pytest.raises(
+        RetriesExhaustedError, match=r"127.0.0.1:\d+ did not send .* in time"
+    ) as raised:
         post(new_client(api), tries=2)
 
     assert raised.value.size_may_be_why
@@ -176,7 +178,9 @@ def test_an_unreachable_server_is_an_error(
     client = new_client(api)
     api.stop()
 
-    with pytest.raises(RetriesExhaustedError, match=r"no response \(ConnectError\)"):
+    with pytest.raises(
+        RetriesExhaustedError, match=r"no connection to 127.0.0.1:\d+: connection refused. Check "
+    ):
         post(client, tries=2)
 
 

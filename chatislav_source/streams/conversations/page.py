@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 
-from chatislav_source.api.client import CONVERSATIONS_PATH, TRIES, ApiResponse, ChatislavClient
+from chatislav_source.api.call import ApiResponse
+from chatislav_source.api.client import CONVERSATIONS_PATH, TRIES, ChatislavClient
 from chatislav_source.records.convert import ParsedPage, Records, parse_page
 from chatislav_source.records.json_decoder import Row
 from chatislav_source.streams.conversations.observations import PageObservations, observe
