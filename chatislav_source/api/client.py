@@ -133,7 +133,7 @@ class ChatislavClient:
                 (RetriableError, UnexpectedResponseError, KeyRefusedError)
             ),
             sleep=self._rate_limiter.sleep,
-            before_sleep=_log_retry(call),
+            before_sleep=self._log_retry(call),
             reraise=True,
         )
         try:
@@ -283,17 +283,12 @@ class ChatislavClient:
         """The start of a text from the API, on one line and without API keys."""
         return " ".join(self._keys.removed_from(text).split())[:EXCERPT_CHARACTERS]
 
+    def _log_retry(self, call: Call[T]) -> Callable[[RetryCallState], None]:
+        def log(state: RetryCallState) -> None:
+            error = state.outcome.exception() if state.outcome else None
+            reason = error.problem if isinstance(error, UnexpectedResponseError) else error
+            level = self._contact.level_of(str(reason))
+            text = "POST %s for %s: %s; try %s failed"
+            logger.log(level, text, call.path, call.label, reason, state.attempt_number)
 
-def _log_retry(call: Call[T]) -> Callable[[RetryCallState], None]:
-    def log(state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        reason = error.problem if isinstance(error, UnexpectedResponseError) else error
-        logger.info(
-            "POST %s for %s: %s; try %s failed",
-            call.path,
-            call.label,
-            reason,
-            state.attempt_number,
-        )
-
-    return log
+        return log

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -10,8 +11,8 @@ from tenacity import RetryCallState
 
 from chatislav_source.api.retry import RetriableError
 
-FIRST_CONTACT_SECONDS = 15.0  # from the first request on
-PROBE_SECONDS = 5.0  # of them, to ask a silent host whether it answers anything
+FIRST_CONTACT_SECONDS = 10.0  # from the first request on; a whole run then takes up to 15
+PROBE_SECONDS = 4.0  # of them, to ask a silent host whether it answers anything
 SHORTEST_SECONDS = 0.1  # of a timeout, for requests that begin last
 
 
@@ -27,6 +28,7 @@ class FirstContact:
         self.given_up: RetriableError | None = None
         self._clock = clock
         self._until: float | None = None
+        self._logged: str | None = None
 
     def extensions(self) -> dict[str, Any]:
         """The extensions of a request that begins now: shorter timeouts until the first response.
@@ -45,6 +47,12 @@ class FirstContact:
     def seconds_left(self) -> float:
         """Seconds until the API is given up, if it does not respond."""
         return max(SHORTEST_SECONDS, (self._until or 0.0) - self._clock())
+
+    def level_of(self, reason: str) -> int:
+        """The log level of a failed try: until the first response, each reason is said once."""
+        is_repeated = not self.has_responded and reason == self._logged
+        self._logged = reason
+        return logging.DEBUG if is_repeated else logging.INFO
 
     def stop(self, state: RetryCallState) -> bool:
         """Whether no time is left for the next try of a request; a stop condition for tenacity."""

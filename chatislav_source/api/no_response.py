@@ -58,7 +58,7 @@ def explained(error: httpx.RequestError, host: str, proxy: str | None) -> NoResp
 def _not_connected(error: httpx.RequestError, host: str, proxy: str | None) -> NoResponse:
     certificate = _first_of(error, ssl.SSLCertVerificationError)
     if certificate:
-        problem = getattr(certificate, "verify_message", "") or "it cannot be verified"
+        problem = getattr(certificate, "verify_message", "").rstrip(".") or "unknown reason"
         reason = f"the certificate of {host} is not accepted: {problem}"
         return NoResponse(reason, CHECK_CERTIFICATE, is_connection=True)
     tls = _first_of(error, ssl.SSLError)
