@@ -102,6 +102,28 @@ def test_retry_after_is_waited_for(
     assert limiter.turns[1] - limiter.turns[0] >= 38.0
 
 
+@pytest.mark.parametrize("status", [408, 425, 500, 502, 504])
+def test_retry_after_is_waited_for_on_every_status_that_is_tried_again(
+    api: Sandbox, client: ChatislavClient, limiter: RecordingRateLimiter, status: int
+) -> None:
+    api.answer_next(Answer(status, b"", {"Retry-After": "40"}))
+
+    assert post(client).tries == 2
+
+    assert limiter.turns[1] - limiter.turns[0] >= 40.0
+
+
+def test_retry_after_of_a_refused_key_that_has_worked_is_waited_for(
+    api: Sandbox, client: ChatislavClient, limiter: RecordingRateLimiter
+) -> None:
+    post(client)
+    api.answer_next(Answer(401, b"", {"Retry-After": "40"}))
+
+    post(client)
+
+    assert limiter.turns[2] - limiter.turns[1] >= 40.0
+
+
 def test_a_too_long_retry_after_is_an_error_and_nothing_more_is_sent(
     api: Sandbox, client: ChatislavClient
 ) -> None:
