@@ -8,6 +8,8 @@ from typing import Any
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # legal in JSON, refused by most warehouses
 REPLACEMENT = "\ufffd"
+MAX_KEY_CHARACTERS = 500  # up to 2,000 bytes; an index of Postgres takes 2,704, one of MySQL 3,072
+DIGEST_CHARACTERS = 32  # of a key that is too long
 WITH_DIGEST = re.compile(REPLACEMENT + ".*#[0-9a-f]{12}$", re.DOTALL)
 
 
@@ -37,3 +39,16 @@ def sanitized_key(text: str) -> str:
         return text
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
     return f"{clean}#{digest}"
+
+
+def session_key(text: str) -> str:
+    """The session id as a key: storable, and shortened if it is longer than an index can hold.
+
+    Different ids have different keys: the end of a long one is replaced by a digest of all of it.
+    """
+    key = sanitized_key(text)
+    if len(key) <= MAX_KEY_CHARACTERS:
+        return key
+    whole = text.encode("utf-8", "surrogatepass")
+    digest = hashlib.blake2b(whole, digest_size=DIGEST_CHARACTERS // 2).hexdigest()
+    return f"{key[: MAX_KEY_CHARACTERS - DIGEST_CHARACTERS - 1]}#{digest}"
