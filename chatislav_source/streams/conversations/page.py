@@ -36,8 +36,8 @@ class PageRequest:
         query: Row = {
             "bot_id": self.bot_id,
             "from": self.window.first_day.isoformat(),
-            "channel": "all",
-            "resolution_status": "all",
+            "channel": self.window.channel,
+            "resolution_status": self.window.resolution_status,
             "limit": self.limit,
         }
         if self.window.last_day:
