@@ -23,7 +23,7 @@ from msgspec import Raw, Struct
 
 from chatislav_source.records.columns import instants, microseconds
 from chatislav_source.records.json_decoder import NUL
-from chatislav_source.records.sanitize import MAX_KEY_CHARACTERS
+from chatislav_source.records.sanitize import SAFE_KEY_CHARACTERS
 from chatislav_source.records.schema import CONVERSATIONS, row_version
 from chatislav_source.records.structs import struct_of
 
@@ -165,7 +165,7 @@ def _is_of(bot_id: int, envelope: Envelope) -> bool:
     if envelope.pagination.has_more and not envelope.pagination.next_token:
         return False
     return all(
-        each.bot_id == bot_id and 0 < len(each.session_id) <= MAX_KEY_CHARACTERS
+        each.bot_id == bot_id and 0 < len(each.session_id) <= SAFE_KEY_CHARACTERS
         for each in envelope.conversations
     )
 

@@ -8,7 +8,8 @@ from typing import Any
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # legal in JSON, refused by most warehouses
 REPLACEMENT = "\ufffd"
-MAX_KEY_CHARACTERS = 500  # up to 2,000 bytes; an index of Postgres takes 2,704, one of MySQL 3,072
+MAX_KEY_BYTES = 2600  # in UTF-8; an entry of an index of Postgres takes 2,704, with the bot id
+SAFE_KEY_CHARACTERS = MAX_KEY_BYTES // 4  # never longer than that, as a character has 4 bytes
 DIGEST_CHARACTERS = 32  # of a key that is too long
 WITH_DIGEST = re.compile(REPLACEMENT + ".*#[0-9a-f]{12}$", re.DOTALL)
 
@@ -47,8 +48,16 @@ def session_key(text: str) -> str:
     Different ids have different keys: the end of a long one is replaced by a digest of all of it.
     """
     key = sanitized_key(text)
-    if len(key) <= MAX_KEY_CHARACTERS:
+    if not is_too_long(key):
         return key
     whole = text.encode("utf-8", "surrogatepass")
     digest = hashlib.blake2b(whole, digest_size=DIGEST_CHARACTERS // 2).hexdigest()
-    return f"{key[: MAX_KEY_CHARACTERS - DIGEST_CHARACTERS - 1]}#{digest}"
+    start = key.encode()[: MAX_KEY_BYTES - DIGEST_CHARACTERS - 1].decode("utf-8", "ignore")
+    return f"{start}#{digest}"
+
+
+def is_too_long(session_id: str) -> bool:
+    """Whether an index cannot hold this session id."""
+    if len(session_id) <= SAFE_KEY_CHARACTERS:
+        return False
+    return len(session_id.encode("utf-8", "surrogatepass")) > MAX_KEY_BYTES

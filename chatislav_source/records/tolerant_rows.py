@@ -19,7 +19,7 @@ from chatislav_source.records.columns import column_array, json_text, value_at
 from chatislav_source.records.json_decoder import Row
 from chatislav_source.records.known_fields import known_fields
 from chatislav_source.records.record_batch import RecordBatch
-from chatislav_source.records.sanitize import MAX_KEY_CHARACTERS, session_key
+from chatislav_source.records.sanitize import is_too_long, session_key
 from chatislav_source.records.schema import (
     ANALYTICS,
     ARROW_TYPES,
@@ -126,7 +126,7 @@ def _conversation_extra(item: Row) -> Row | None:
     if messages is not None and not isinstance(messages, list):
         extra = {**(extra or {}), "messages": messages}
     session_id = item.get("sessionId")
-    if len(str(session_id)) > MAX_KEY_CHARACTERS:
+    if is_too_long(str(session_id)):
         extra = {**(extra or {}), "sessionId": session_id}  # the column has only its key
     return extra
 
