@@ -6,6 +6,7 @@ ChatislavError
 ├── BotAccessError            the key is accepted, but not for this bot
 ├── RequestRejectedError      the API rejects this request (any other 4xx)
 ├── RetriesExhaustedError     every try of a request failed
+│   └── ApiUnreachableError   the API has not responded to any request
 ├── UnexpectedResponseError   a response with an undocumented shape, which could lose rows
 ├── PipelineLockedError       another process uses the pipeline or the database
 └── LoadFailedError           the destination rejected a load
@@ -15,7 +16,9 @@ from __future__ import annotations
 
 
 class ChatislavError(Exception):
-    """Base class of the errors of this package."""
+    """Base class of the errors of this package; `requests` were sent before it was raised."""
+
+    requests: int = 0
 
 
 class ConfigurationError(ChatislavError, ValueError):
@@ -68,19 +71,38 @@ class RequestRejectedError(ChatislavError):
 
 
 class RetriesExhaustedError(ChatislavError):
-    """Every try of a request failed with a temporary error."""
+    """Every try of a request failed with a temporary error; `advice` may be empty."""
 
     def __init__(
-        self, path: str, label: str, tries: int, reason: str, size_may_be_why: bool = False
+        self,
+        path: str,
+        label: str,
+        tries: int,
+        reason: str,
+        size_may_be_why: bool = False,
+        advice: str = "",
     ) -> None:
         self.path = path
+        self.label = label
         self.tries = tries
         self.reason = reason
         self.size_may_be_why = size_may_be_why
-        super().__init__(
-            f"POST {path} for {label} failed {tries} time{'s' * (tries != 1)}, last: {reason}. "
-            "Nothing is lost: run again later to continue from here."
-        )
+        steps = [self._what_happened(), advice, LATER]
+        super().__init__(" ".join(filter(None, steps)))
+
+    def _what_happened(self) -> str:
+        times = f"{self.tries} time{'s' * (self.tries != 1)}"
+        return f"POST {self.path} for {self.label} failed {times}, last: {self.reason}."
+
+
+LATER = "Nothing is lost: run again later to continue from here."
+
+
+class ApiUnreachableError(RetriesExhaustedError):
+    """The API has not responded to any request of this run; the message names no request."""
+
+    def _what_happened(self) -> str:
+        return f"The API has not responded to any request: {self.reason}."
 
 
 class WrongShapeError(Exception):

@@ -33,6 +33,7 @@ ALONE_IN: dict[str, set[str]] = {
     "rich": {"cli"},
     "ctypes": {"cli"},
     "httpx": {"api"},
+    "httpcore": {"api"},
     "tenacity": {"api"},
     "msgspec": {"records"},
     "threading": {"api", "destinations", "extract", "runner", "cli"},

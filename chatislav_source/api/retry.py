@@ -1,4 +1,4 @@
-"""Retry rules: the action for an HTTP status, the stop condition and Retry-After."""
+"""Retry rules: the action for an HTTP status, when to try again, and Retry-After."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 from math import isfinite
 
-from tenacity import RetryCallState
+from tenacity import RetryCallState, wait_random_exponential
 
 
 class Action(Enum):
@@ -40,13 +40,33 @@ def action_for(status: int) -> Action:
     return Action.RETRY if status >= 500 else Action.REJECT
 
 
-class RetriableError(Exception):
-    """A try failed with a temporary error; with `size_may_be_why` a smaller page may help."""
+TRIES_IF_SLOW = 2  # of a request whose time was up; each takes a minute or more
 
-    def __init__(self, reason: str, size_may_be_why: bool) -> None:
+
+class RetriableError(Exception):
+    """A try failed with a temporary error.
+
+    `size_may_be_why`: a smaller page may help. `is_slow`: the time was up. `advice`: what the user
+    can do, may be empty.
+    """
+
+    def __init__(
+        self, reason: str, size_may_be_why: bool, is_slow: bool = False, advice: str = ""
+    ) -> None:
         self.reason = reason
         self.size_may_be_why = size_may_be_why
+        self.is_slow = is_slow
+        self.advice = advice
         super().__init__(reason)
+
+
+class KeyRefusedError(Exception):
+    """Every key was refused; `wait` is in seconds until the next try, None if it is believed."""
+
+    def __init__(self, status: int, wait: float | None) -> None:
+        self.status = status
+        self.wait = wait
+        super().__init__(f"HTTP {status}")
 
 
 def stop_after(tries: int, tries_if_large: int) -> Callable[[RetryCallState], bool]:
@@ -54,10 +74,33 @@ def stop_after(tries: int, tries_if_large: int) -> Callable[[RetryCallState], bo
 
     def stop(state: RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome else None
-        may_be_size = isinstance(error, RetriableError) and error.size_may_be_why
-        return state.attempt_number >= (min(tries, tries_if_large) if may_be_size else tries)
+        if isinstance(error, KeyRefusedError):
+            return tries == 1 or error.wait is None
+        most = tries
+        if isinstance(error, RetriableError) and error.size_may_be_why:
+            most = min(most, tries_if_large)
+        if isinstance(error, RetriableError) and error.is_slow:
+            most = min(most, TRIES_IF_SLOW)
+        return state.attempt_number >= most
 
     return stop
+
+
+def wait_before_retry(first: float, longest: float) -> Callable[[RetryCallState], float]:
+    """Seconds before the next try, for tenacity: exponential with full jitter.
+
+    `first` is the maximum before the second try, doubled before each later one up to `longest`.
+    After a refused key it is the `wait` of the error.
+    """
+    exponential = wait_random_exponential(multiplier=first, max=longest)
+
+    def wait(state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, KeyRefusedError):
+            return error.wait or 0.0
+        return exponential(state)
+
+    return wait
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

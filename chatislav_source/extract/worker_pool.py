@@ -71,6 +71,7 @@ class WorkerPool:
         self._idle = threading.Condition(self._lock)  # for workers, which wake each other
         self._queues: list[StreamQueue[Any, Any]] = []
         self._few_since: dict[str, float] = {}
+        self._said: set[str] = set()
         self._closed = False
         self._threads = [
             threading.Thread(target=self._work, name=f"chatislav-{number}", daemon=True)
@@ -203,10 +204,17 @@ class WorkerPool:
                 checkpoint = partition.on_page(task.request, outcome)
                 return ExtractedPage(partition.bot_id, task.request, outcome, checkpoint)
             except ChatislavError as problem:
+                problem.requests = outcome.tries
                 outcome = problem
-        logger.warning("%s", outcome)
+        self._warn(str(outcome))
         checkpoint = self._checkpoint_after_failure(task, outcome)
-        return ExtractedPage(partition.bot_id, task.request, None, checkpoint)
+        return ExtractedPage(partition.bot_id, task.request, None, checkpoint, outcome.requests)
+
+    def _warn(self, text: str) -> None:
+        """Log a warning, once; many windows may fail for the same reason."""
+        if text not in self._said:
+            self._said.add(text)
+            logger.warning("%s", text)
 
     def _checkpoint_after_failure(self, task: Task, error: ChatislavError) -> State:
         partition = task.partition

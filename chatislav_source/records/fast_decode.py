@@ -23,6 +23,7 @@ from msgspec import Raw, Struct
 
 from chatislav_source.records.columns import instants, microseconds
 from chatislav_source.records.json_decoder import NUL
+from chatislav_source.records.sanitize import SAFE_KEY_CHARACTERS
 from chatislav_source.records.schema import CONVERSATIONS, row_version
 from chatislav_source.records.structs import struct_of
 
@@ -160,10 +161,13 @@ def _times(texts: list[str | None]) -> list[int | None]:
 
 
 def _is_of(bot_id: int, envelope: Envelope) -> bool:
-    """Whether the next page has a token, and each conversation a session id and this bot."""
+    """Whether the next page has a token, and each conversation a storable id and this bot."""
     if envelope.pagination.has_more and not envelope.pagination.next_token:
         return False
-    return all(each.bot_id == bot_id and each.session_id for each in envelope.conversations)
+    return all(
+        each.bot_id == bot_id and 0 < len(each.session_id) <= SAFE_KEY_CHARACTERS
+        for each in envelope.conversations
+    )
 
 
 def _check_utf8(body: bytes) -> None:

@@ -19,7 +19,7 @@ from chatislav_source.records.columns import column_array, json_text, value_at
 from chatislav_source.records.json_decoder import Row
 from chatislav_source.records.known_fields import known_fields
 from chatislav_source.records.record_batch import RecordBatch
-from chatislav_source.records.sanitize import sanitized_key
+from chatislav_source.records.sanitize import is_too_long, session_key
 from chatislav_source.records.schema import (
     ANALYTICS,
     ARROW_TYPES,
@@ -58,11 +58,11 @@ def version_of(item: Row, zone: tzinfo) -> str:
 
 
 def session_id_of(item: Row) -> str | None:
-    """The conversation's storable id; None if it has none, so that it cannot be identified."""
+    """The conversation's `session_key`; None if it has none, so that it cannot be identified."""
     value = item.get("sessionId")
     if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return sanitized_key(value) if isinstance(value, str) and value else None
+        return session_key(str(value))
+    return session_key(value) if isinstance(value, str) and value else None
 
 
 def page_rows(
@@ -125,6 +125,9 @@ def _conversation_extra(item: Row) -> Row | None:
     messages = item.get("messages")
     if messages is not None and not isinstance(messages, list):
         extra = {**(extra or {}), "messages": messages}
+    session_id = item.get("sessionId")
+    if is_too_long(str(session_id)):
+        extra = {**(extra or {}), "sessionId": session_id}  # the column has only its key
     return extra
 
 

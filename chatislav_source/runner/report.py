@@ -42,6 +42,9 @@ class ResourceReport:
             self.requests += page.item.tries
             self.retries += page.item.tries - 1
             self.replaced_characters += page.item.replaced_characters
+        elif page.failed_requests:
+            self.requests += page.failed_requests
+            self.retries += page.failed_requests - 1
 
     def end(self, done: bool, error: BaseException | None, state: dict[str, Any]) -> None:
         """Record the outcome of the resource; `state` is used only if no page had a checkpoint."""

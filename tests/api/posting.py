@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from chatislav_source.api.client import ApiResponse, ChatislavClient
+from chatislav_source.api.call import ApiResponse
+from chatislav_source.api.client import ChatislavClient
 from chatislav_source.api.rate_limiter import RateLimiter
 from chatislav_source.errors import WrongShapeError
 from chatislav_source.records.json_decoder import decode

@@ -102,6 +102,28 @@ def test_retry_after_is_waited_for(
     assert limiter.turns[1] - limiter.turns[0] >= 38.0
 
 
+@pytest.mark.parametrize("status", [408, 425, 500, 502, 504])
+def test_retry_after_is_waited_for_on_every_status_that_is_tried_again(
+    api: Sandbox, client: ChatislavClient, limiter: RecordingRateLimiter, status: int
+) -> None:
+    api.answer_next(Answer(status, b"", {"Retry-After": "40"}))
+
+    assert post(client).tries == 2
+
+    assert limiter.turns[1] - limiter.turns[0] >= 40.0
+
+
+def test_retry_after_of_a_refused_key_that_has_worked_is_waited_for(
+    api: Sandbox, client: ChatislavClient, limiter: RecordingRateLimiter
+) -> None:
+    post(client)
+    api.answer_next(Answer(401, b"", {"Retry-After": "40"}))
+
+    post(client)
+
+    assert limiter.turns[2] - limiter.turns[1] >= 40.0
+
+
 def test_a_too_long_retry_after_is_an_error_and_nothing_more_is_sent(
     api: Sandbox, client: ChatislavClient
 ) -> None:
@@ -164,7 +186,9 @@ def test_a_server_that_hangs_is_an_error(
     monkeypatch.setattr("chatislav_source.api.transport.READ_TIMEOUT_SECONDS", 0.2)
     api.configure(faults={"hang": 1.0})
 
-    with pytest.raises(RetriesExhaustedError, match=r"no response \(ReadTimeout\)") as raised:
+    with pytest.raises(
+        RetriesExhaustedError, match=r"127.0.0.1:\d+ did not send .* in time"
+    ) as raised:
         post(new_client(api), tries=2)
 
     assert raised.value.size_may_be_why
@@ -176,7 +200,9 @@ def test_an_unreachable_server_is_an_error(
     client = new_client(api)
     api.stop()
 
-    with pytest.raises(RetriesExhaustedError, match=r"no response \(ConnectError\)"):
+    with pytest.raises(
+        RetriesExhaustedError, match=r"no connection to 127.0.0.1:\d+: connection refused. Check "
+    ):
         post(client, tries=2)
 
 

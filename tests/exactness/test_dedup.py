@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from chatislav_source.api.client import ApiResponse
+from chatislav_source.api.call import ApiResponse
 from chatislav_source.extract.stream_queue import ExtractedPage
 from chatislav_source.records.convert import record_batches, tolerant_page
 from chatislav_source.records.record_batch import RecordBatch

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from random import Random
 from typing import Any
 
-from chatislav_source.api.client import ApiResponse
+from chatislav_source.api.call import ApiResponse
 from chatislav_source.config import SyncConfig
 from chatislav_source.errors import ChatislavError, RetriesExhaustedError
 from chatislav_source.extract.stream_queue import ExtractedPage

@@ -193,6 +193,43 @@ def test_a_page_that_is_not_as_documented_is_decoded_tolerantly(item: Any) -> No
     assert fast(body_of([GOOD | {"sessionId": "other"}, item])) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        pytest.param("1e999999", '"1e999999"', id="a number no warehouse holds"),
+        pytest.param("-1E-999999", '"-1E-999999"', id="a number too small"),
+        pytest.param("9" * 140_000, '"' + "9" * 140_000 + '"', id="a number too long"),
+        pytest.param("NaN", '"NaN"', id="NaN"),
+        pytest.param('{"b": 1, "b": 2}', '{"b":2,"b#1":1}', id="a name that comes twice"),
+    ],
+)
+@pytest.mark.parametrize("name", ["summary", "userForm"])
+def test_a_json_column_has_only_what_each_warehouse_takes(name: str, text: str, shown: str) -> None:
+    field = {name: {"a": "y"}}
+    body = body_of([GOOD | field]).replace(b'"y"', text.encode())
+
+    page = parse_page(body, BOT_ID, UTC)
+
+    rows = record_batches([page.records(READ_AT)])[0].conversations.to_pylist()
+    column = "summary" if name == "summary" else "user_form"
+    assert rows[0][column] == f'{{"a":{shown}}}'
+
+
+def test_a_session_id_of_any_length_has_a_key_that_an_index_holds() -> None:
+    ids = ["я" * 3000 + end for end in "ab"]
+    body = body_of([GOOD | {"sessionId": each} for each in ids])
+
+    page = parse_page(body, BOT_ID, UTC)
+
+    batch = record_batches([page.records(READ_AT)])[0]
+    rows = batch.conversations.to_pylist()
+    keys = [row["session_id"] for row in rows]
+    assert len(set(keys)) == 2
+    assert all(len(key.encode()) <= 2600 for key in keys)
+    assert [json.loads(row["extra"])["sessionId"] for row in rows] == ids
+    assert [row["session_id"] for row in batch.messages.to_pylist()] == keys
+
+
 def test_a_page_where_only_some_times_have_an_offset_makes_the_same_rows() -> None:
     times = {"createdAt": "2026-06-23T10:15:00+02:00", "lastActivity": "2026-06-23T10:15:00"}
     body = body_of([GOOD | {"sessionId": "other"}, GOOD | times])

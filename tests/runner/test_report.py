@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
+from chatislav_source.extract.stream_queue import ExtractedPage
 from chatislav_source.runner.report import ResourceReport, SyncReport
 
 STARTED_AT = datetime(2026, 6, 23, 12, 30, 15, 999, tzinfo=UTC)
@@ -39,6 +40,15 @@ def test_totals_add_up_over_bots_and_resources() -> None:
     ]
 
     assert (report(*parts).total("rows"), report(*parts).total("requests")) == (7, 11)
+
+
+def test_requests_that_failed_are_counted() -> None:
+    part = ResourceReport(1, "conversations")
+
+    part.count(ExtractedPage(1, None, None, {}, failed_requests=8))
+    part.count(ExtractedPage(1, None, None, {}))
+
+    assert (part.pages, part.requests, part.retries) == (0, 8, 7)
 
 
 def test_a_report_is_json_with_instants_in_utc() -> None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date
 from typing import Any
 
-from chatislav_source.api.client import ANALYTICS_PATH, ApiResponse, ChatislavClient
+from chatislav_source.api.call import ApiResponse
+from chatislav_source.api.client import ANALYTICS_PATH, ChatislavClient
 from chatislav_source.errors import WrongShapeError
 from chatislav_source.records.json_decoder import Row, decode
 from chatislav_source.records.sanitize import sanitized

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 
-from chatislav_source.api.client import CONVERSATIONS_PATH, TRIES, ApiResponse, ChatislavClient
+from chatislav_source.api.call import ApiResponse
+from chatislav_source.api.client import CONVERSATIONS_PATH, TRIES, ChatislavClient
 from chatislav_source.records.convert import ParsedPage, Records, parse_page
 from chatislav_source.records.json_decoder import Row
 from chatislav_source.streams.conversations.observations import PageObservations, observe
@@ -35,8 +36,8 @@ class PageRequest:
         query: Row = {
             "bot_id": self.bot_id,
             "from": self.window.first_day.isoformat(),
-            "channel": "all",
-            "resolution_status": "all",
+            "channel": self.window.channel,
+            "resolution_status": self.window.resolution_status,
             "limit": self.limit,
         }
         if self.window.last_day:

@@ -25,6 +25,7 @@ from chatislav_source.streams.conversations.window_retries import (
     WindowFailures,
     WindowRetries,
     is_token_refused,
+    warnings_of_filters,
 )
 from chatislav_source.streams.conversations.window_sizer import WindowSizer
 from chatislav_source.streams.date_window import DateWindow, coarser, merged
@@ -169,7 +170,7 @@ class ConversationsPartition:
             self._newest.close(opened, others_open=bool(self._open))
             return
         self._failures.of_ranges.pop(opened.window, None)
-        if not opened.resumed:
+        if not (opened.resumed or opened.window.is_filtered):
             self._queue.sizer.observe_window(len(opened.keys), opened.window.days)
         if self._is_read_by_next_sync(opened.window) or opened.is_one_page:
             return
@@ -198,6 +199,8 @@ class ConversationsPartition:
         self._open.remove(opened)
         windows = self._retries.windows_to_try(opened, error)
         if windows:
+            warnings = [*self.warnings, *warnings_of_filters(self.bot_id, windows)]
+            self.warnings = list(dict.fromkeys(warnings))
             (self._newest if opened.of_newest else self._queue).add(windows)
         else:
             self._window_failed(opened, error)
@@ -258,24 +261,24 @@ class ConversationsPartition:
         # observations of earlier pages are not stored, so the newest days are read from page 1
         resumable = [opened for opened in self._open if self._is_resumable(opened)]
         resumable = resumable[:MAX_STORED_OPEN]
-        resumable = resumable[:MAX_STORED_OPEN]
         fresh = [
             opened.window
             for opened in self._open
             if opened not in resumable and not opened.of_newest
         ]
         failed, again = self._failures.of_ranges, self._verification.again
-        unverified = self._verification.drift.unverified
+        drifting = self._verification.drift.unverified
+        unverified = dict.fromkeys(window.unfiltered for window in drifting)
         todo = [*self._queue.left, *fresh, *failed, *again]
         return {
             **self.state[self._slot],
             "todo": _texts(coarser(merged(todo), MAX_STORED_WINDOWS)),
             "open": [opened.stored for opened in resumable],
-            "unverified": _texts(coarser(unverified, MAX_STORED_WINDOWS)),
+            "unverified": _texts(coarser(list(unverified), MAX_STORED_WINDOWS)),
         }
 
     def _is_resumable(self, opened: OpenWindow) -> bool:
-        if not opened.has_storable_token:
+        if opened.window.is_filtered or not opened.has_storable_token:
             return False
         is_all_newest = opened.window == self._newest.window
         return not opened.of_newest or (is_all_newest and not self._verification.drift.unverified)

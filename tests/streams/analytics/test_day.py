@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from chatislav_source.api.client import ApiResponse, ChatislavClient
+from chatislav_source.api.call import ApiResponse
+from chatislav_source.api.client import ChatislavClient
 from chatislav_source.api.rate_limiter import RateLimiter
 from chatislav_source.errors import ChatislavError, UnexpectedResponseError
 from chatislav_source.records.tolerant_rows import analytics_rows
