@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from math import inf
 from typing import Any, TypedDict, Unpack
 from urllib.parse import urlsplit
 
@@ -43,7 +44,8 @@ class Arguments(TypedDict, total=False):
     `DEFAULTS`. `start_date` and `end_date` are whole days, both included; an `end_date` makes the
     sync a backfill. `timezone` is the zone of the analytics day, `api_timezone` that of timestamps
     without an offset; both are IANA names. `lookback_days` None: 2 if the API filters on activity,
-    else 30. `max_concurrency` limits the requests in flight.
+    else 30. `max_concurrency` limits the requests in flight, `requests_per_second` their rate;
+    None: only the API limits it.
     """
 
     bot_ids: list[int] | None
@@ -58,6 +60,7 @@ class Arguments(TypedDict, total=False):
     analytics_lookback_days: int | None
     analytics_channels: list[str] | None
     max_concurrency: int | None
+    requests_per_second: float | None
 
 
 SECRETS = frozenset({"api_key", "secondary_api_key"})
@@ -94,6 +97,7 @@ class SyncConfig:
     analytics_lookback_days: int
     analytics_channels: tuple[str, ...]
     max_concurrency: int
+    requests_per_second: float | None
     now: datetime
 
     @property
@@ -134,6 +138,7 @@ def checked(*, now: datetime, **arguments: Unpack[Arguments]) -> SyncConfig:
         analytics_lookback_days=_days("analytics_lookback_days", given["analytics_lookback_days"]),
         analytics_channels=_channels(given["analytics_channels"]),
         max_concurrency=_whole("max_concurrency", given["max_concurrency"], 1, MAX_CONCURRENCY),
+        requests_per_second=_rate(given.get("requests_per_second")),
         now=now.astimezone(UTC),
     )
 
@@ -286,6 +291,17 @@ def _whole(name: str, value: Any, minimum: int, maximum: int) -> int:
             f"{name} is {value!r}; it must be a whole number from {minimum} to {maximum}."
         )
     return int(value)
+
+
+def _rate(value: Any) -> float | None:
+    if value is None:
+        return None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 < value < inf:
+        raise ConfigurationError(
+            f"requests_per_second is {value!r}; it must be a number above 0, such as 5 or 0.5."
+        )
+    return float(value)
 
 
 def _channels(value: Any) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import httpx
 import orjson
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
+from chatislav_source.api.pace import Start
 from chatislav_source.api.rate_limiter import Cancelled, RateLimiter, RetryAfterTooLong
 from chatislav_source.api.retry import (
     Action,
@@ -170,7 +171,7 @@ class ChatislavClient:
         self, path: str, query: Mapping[str, Any], key: str | None = None
     ) -> tuple[httpx.Response, str]:
         """The response, and the key that was sent: `key`, or the first configured one."""
-        with self._rate_limiter.acquire() as started_at:
+        with self._rate_limiter.acquire() as start:
             key = key or self._keys[0]
             request = httpx.Request(
                 "POST",
@@ -186,16 +187,17 @@ class ChatislavClient:
                 # the message of such an error may contain the request; its type does not
                 reason = f"no response ({type(error).__name__})"
                 raise RetriableError(reason, size_may_be_why=True) from None
-            self._record_result(response, started_at)
+            self._record_result(response, start)
             return response, key
 
-    def _record_result(self, response: httpx.Response, started_at: float) -> None:
+    def _record_result(self, response: httpx.Response, start: Start) -> None:
         action = action_for(response.status_code)
         if action is Action.THROTTLE:
             seconds = retry_after(response.headers, datetime.now(UTC))
-            self._rate_limiter.on_throttle(started_at, seconds)
+            is_limit = response.status_code == 429
+            self._rate_limiter.on_throttle(start, seconds, is_limit=is_limit)
         elif action is Action.PARSE:
-            self._rate_limiter.on_success(started_at)
+            self._rate_limiter.on_success(start)
 
     def _send_with_other_key(
         self, path: str, query: Mapping[str, Any], refused_key: str, status: int
