@@ -15,7 +15,8 @@ it. It departs from botocore in these points:
   so that a limit of one request in two seconds is probed as seldom as one of 50 in a second.
 - The clock of the curve counts successes, so that the rate does not grow while it is not used.
 - A refusal without 429 or Retry-After may be a random 503. They count only if a CUSUM test (Page,
-  1954) finds clearly more of them than `EXPECTED_SHARE`.
+  1954) finds clearly more of them than `EXPECTED_SHARE`, and not if at a lower rate the same share
+  is refused.
 - With fewer than `ENOUGH_SUCCESSES` since the last refusal there is nothing to measure: the rate is
   halved, and goes back with the next success.
 """
@@ -24,19 +25,23 @@ from __future__ import annotations
 
 from math import inf, log, sqrt
 
-DECREASE = 0.93  # of w_max, after a refusal
+DECREASE = 0.95  # of w_max, after a refusal
 GROWTH = 0.25  # of w_max, in the second interval after the rate has reached it
 SHORTEST_INTERVAL_SECONDS, INTERVAL_REQUESTS = 0.3, 8  # from the decrease back to w_max, at first
-LONGEST_INTERVAL_SECONDS, LONGEST_INTERVAL_REQUESTS = 30.0, 40  # likewise, after it has doubled
+LONGEST_INTERVAL_SECONDS, LONGEST_INTERVAL_REQUESTS = 20.0, 40  # likewise, after it has doubled
 PAUSES_PER_INTERVAL = 10  # a refusal costs the pause of Retry-After, so it must be rare
 LONGEST_INTERVAL_AFTER_PAUSE_SECONDS = 120.0
 SAME_LIMIT = 1.5  # greatest ratio of two values of w_max that measure the same limit
 ENOUGH_SUCCESSES = 3
+ENOUGH_TO_COMPARE = 15  # successes
 LOWEST_RATE = 0.2  # requests per second, while every request is refused
 HIGHEST_RATE = 1e5  # requests per second; as good as no limit
 MAX_CATCH_UP_SECONDS = 0.002  # delay of a thread that the next request compensates
 
-EXPECTED_SHARE, ALARM_SHARE = 0.05, 0.2  # of 503s by chance, and of those that mean a limit
+EXPECTED_SHARE = 0.05  # of requests that have a 503 by chance
+ALARM_EXCESS = 0.15  # above that share, which means a limit
+HIGHEST_CHANCE_SHARE = 0.4  # a greater share means a limit
+SLOWER = 0.5  # times the fastest rate: slow enough to tell whether fewer requests are refused
 ALARM_LEVEL = 5.0  # of the CUSUM; higher: fewer false alarms and later true ones
 LATE_ALARM_MARGIN = 0.95  # of w_max, as the test notices the limit after the rate has passed it
 
@@ -83,21 +88,45 @@ class RefusalAlarm:
     """Decides whether refusals are more than chance: a CUSUM test of their share."""
 
     def __init__(self) -> None:
-        self._level = 0.0
         self.last_calm_rate: float | None = None  # when the level was zero the last time
+        self._level = 0.0
+        self._expected = EXPECTED_SHARE
+        self._fastest: tuple[float, float] | None = None  # sent and accepted per second
+        self._slower = SLOWER  # share of the fastest rate at which both are compared
 
     def count_success(self, rate: float | None) -> None:
         """Count a success at `rate` requests per second; None if there is no rate."""
-        self._level = max(0.0, self._level + log((1 - ALARM_SHARE) / (1 - EXPECTED_SHARE)))
+        weight = log((1 - self._expected - ALARM_EXCESS) / (1 - self._expected))
+        self._level = max(0.0, self._level + weight)
         if not self._level:
             self.last_calm_rate = rate
 
     def rings(self, is_explicit: bool) -> bool:
         """Count a refusal; whether it means a limit. An explicit one always does."""
-        self._level += log(ALARM_SHARE / EXPECTED_SHARE)
+        self._level += log((self._expected + ALARM_EXCESS) / self._expected)
         if not is_explicit and self._level < ALARM_LEVEL:
             return False
         self._level = 0.0
+        return True
+
+    def was_chance(self, sent: float, accepted: float) -> bool:
+        """Whether an alarm was false: at a lower rate the same share was refused.
+
+        `sent` and `accepted` are requests per second since the last alarm. A limit would accept as
+        many as before. If it was false, that share is expected from now on.
+        """
+        share = 1 - accepted / sent
+        self._expected = EXPECTED_SHARE
+        if self._fastest is None or sent >= self._fastest[0]:
+            self._fastest = sent, accepted
+            return False
+        slower = sent / self._fastest[0]
+        if slower > self._slower or accepted > sqrt(slower) * self._fastest[1]:
+            return False
+        if share > HIGHEST_CHANCE_SHARE:
+            return False
+        self._expected, self._fastest = max(share, EXPECTED_SHARE), None
+        self._slower *= SLOWER  # if this was wrong, more is needed the next time
         return True
 
 
@@ -135,7 +164,7 @@ class AdaptiveRate:
     def forget(self, now: float) -> None:
         """Start without a rate at `now`; results of requests that started before are ignored."""
         self._found = None
-        self._growth, self._alarm = CubicGrowth(), RefusalAlarm()
+        self._growth = CubicGrowth()
         self._start_cycle(now)
         self.decided_at = now
 
@@ -175,6 +204,9 @@ class AdaptiveRate:
             self._chance += 1
             return
         resume_at = max(now, resume_at)
+        if self.is_found and not is_explicit and self._was_chance(now):
+            self.forget(now)
+            return
         if self.is_found and self._successes < ENOUGH_SUCCESSES:
             self._halve()
         else:
@@ -182,6 +214,12 @@ class AdaptiveRate:
             self._start_cycle(resume_at)
         self.decided_at = resume_at
         self.next_start = max(self.next_start, now)
+
+    def _was_chance(self, now: float) -> bool:
+        refused, seconds = self._chance + 1, max(now - self._cycle_start, 0.001)
+        sent, accepted = (self._successes + refused) / seconds, self._successes / seconds
+        is_enough = self._successes >= ENOUGH_TO_COMPARE
+        return is_enough and self._alarm.was_chance(sent, accepted)
 
     def _halve(self) -> None:
         self._halvings += 1
