@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from chatislav_source.api.pace import Pace
 from tests.api.simulation import (
     MAX_IN_FLIGHT,
     Bucket,
@@ -16,6 +17,7 @@ from tests.api.simulation import (
     Shared,
     Simulation,
     SlidingWindow,
+    Unlimited,
 )
 
 SECONDS = 310.0
@@ -111,3 +113,29 @@ def test_a_limit_is_used_and_rarely_exceeded(name: str, noise: float, latency: f
     assert through >= 0.9 * limit.allowed_for(run, noise)
     assert run.throttled_share(limit.since, limit.until) < 0.05
     assert run.most_tries < 8  # else a request would fail
+
+
+@pytest.mark.parametrize("latency", [0.05, 0.3, 1.0])
+def test_random_503s_cost_little_speed_where_there_is_no_limit(latency: float) -> None:
+    with_noise = Simulation(Unlimited(), latency, noise=NOISE).run(SECONDS)
+
+    speed = with_noise.successes_per_second(SETTLED, SECONDS)
+    assert speed >= 0.85 * MAX_IN_FLIGHT / latency
+
+
+@pytest.mark.parametrize("latency", [0.05, 0.3])
+def test_a_minute_that_does_not_tell_when_it_ends_fails_no_request(latency: float) -> None:
+    run = Simulation(FixedWindow(60, 60), latency).run(660)
+
+    assert run.most_tries < 8
+    assert run.successes_per_second(60, 660) >= 0.7
+    assert run.throttled_share(60, 660) < 0.25
+
+
+def test_a_new_pace_starts_with_two_requests_in_flight() -> None:
+    pace = Pace(MAX_IN_FLIGHT, 0.0)
+
+    pace.on_start(0.0)
+    pace.on_start(0.0)
+
+    assert pace.delay(0.0) == float("inf")
