@@ -17,6 +17,7 @@ from chatislav_source.api.api_keys import ApiKeys
 from chatislav_source.api.call import ApiResponse, Call
 from chatislav_source.api.first_contact import FirstContact
 from chatislav_source.api.no_response import explained
+from chatislav_source.api.pace import Start
 from chatislav_source.api.rate_limiter import Cancelled, RateLimiter, RetryAfterTooLong
 from chatislav_source.api.retry import (
     Action,
@@ -180,7 +181,7 @@ class ChatislavClient:
         raise RequestRejectedError(call.path, call.label, response.status_code, excerpt)
 
     def _send(self, call: Call[T], key: str) -> httpx.Response:
-        with self._rate_limiter.acquire() as started_at:
+        with self._rate_limiter.acquire() as start:
             if self._contact.given_up:
                 raise self._contact.given_up
             call.requests += 1
@@ -198,7 +199,7 @@ class ChatislavClient:
                     self._probe()
                 raise self._failure(error) from None
             self._contact.has_responded = True
-            self._record_result(response, started_at)
+            self._record_result(response, start)
             return response
 
     def _probe(self) -> None:
@@ -228,14 +229,15 @@ class ChatislavClient:
             advice=why.advice,
         )
 
-    def _record_result(self, response: httpx.Response, started_at: float) -> None:
+    def _record_result(self, response: httpx.Response, start: Start) -> None:
         action = action_for(response.status_code)
         seconds = retry_after(response.headers, datetime.now(UTC))
         must_wait = seconds is not None and action in (Action.RETRY, Action.CHANGE_KEY)
         if action is Action.THROTTLE or must_wait:
-            self._rate_limiter.on_throttle(started_at, seconds)
+            is_limit = response.status_code == 429
+            self._rate_limiter.on_throttle(start, seconds, is_limit=is_limit)
         elif action is Action.PARSE:
-            self._rate_limiter.on_success(started_at)
+            self._rate_limiter.on_success(start)
 
     def _send_with_other_key(self, call: Call[T], refused: str, status: int) -> httpx.Response:
         """The response for the first other key that is accepted; later requests use this key.

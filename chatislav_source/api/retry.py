@@ -10,6 +10,8 @@ from math import isfinite
 
 from tenacity import RetryCallState, wait_random_exponential
 
+UNIX_TIME = 1e9  # seconds; a larger X-RateLimit-Reset is a time and not a duration
+
 
 class Action(Enum):
     """The action for a response."""
@@ -106,9 +108,13 @@ def wait_before_retry(first: float, longest: float) -> Callable[[RetryCallState]
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     """Seconds to wait by Retry-After (seconds or a date); None if it is missing or invalid.
 
-    A date is compared with the response's Date header, if there is one, else with `now`.
+    A date is compared with the response's Date header, if there is one, else with `now`. Without
+    Retry-After, the headers of a used up quota count: `RateLimit-Remaining: 0` with
+    `RateLimit-Reset` (draft-ietf-httpapi-ratelimit-headers-07), or the same with `X-` before it.
     """
-    text = headers.get("retry-after", "").strip()
+    if "retry-after" not in headers:
+        return _quota_reset(headers, now)
+    text = headers["retry-after"].strip()
     try:
         seconds = float(text)
     except ValueError:
@@ -117,6 +123,20 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
             return None
         seconds = (until - (_http_date(headers.get("date", "")) or now)).total_seconds()
     return max(0.0, seconds) if isfinite(seconds) else None
+
+
+def _quota_reset(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds until a used up quota is renewed; None if the headers do not say it."""
+    for prefix in ("ratelimit", "x-ratelimit"):
+        try:
+            remaining = float(headers.get(f"{prefix}-remaining", ""))
+            reset = float(headers.get(f"{prefix}-reset", ""))
+        except ValueError:
+            continue
+        if remaining <= 0 and isfinite(reset):
+            # many APIs send the time of the reset in Unix seconds, as GitHub does
+            return max(0.0, reset - now.timestamp() if reset > UNIX_TIME else reset)
+    return None
 
 
 def _http_date(text: str) -> datetime | None:

@@ -57,7 +57,9 @@ class Run:
         self.reports: Reports = {} if reports is None else reports
         self.handed_out_at = time.monotonic()  # when the last table was handed out
         self._access = KeyAccess()
-        rate_limiter = RateLimiter(config.max_concurrency)
+        rate_limiter = RateLimiter(
+            config.max_concurrency, requests_per_second=config.requests_per_second
+        )
         self._client = ChatislavClient(config.base_url, config.keys, rate_limiter)
         self.pool = WorkerPool(self._client, self._access, workers_for(config.max_concurrency))
         self._on_page = on_page

@@ -173,6 +173,26 @@ def test_retry_after_is_seconds_or_a_date_by_the_clock_of_the_api(
     assert retry_after(httpx.Headers(headers), NOW) == seconds
 
 
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"RateLimit-Remaining": "0", "RateLimit-Reset": "7"}, 7.0),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "7"}, 7.0),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": f"{NOW.timestamp() + 9:.0f}"}, 9.0),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": f"{NOW.timestamp() - 9:.0f}"}, 0.0),
+        ({"X-RateLimit-Remaining": "3", "X-RateLimit-Reset": "7"}, None),
+        ({"X-RateLimit-Remaining": "0"}, None),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "soon"}, None),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "nan"}, None),
+        ({"RateLimit-Remaining": "0", "RateLimit-Reset": "7", "Retry-After": "2"}, 2.0),
+    ],
+)
+def test_without_retry_after_the_reset_of_a_used_up_quota_counts(
+    headers: dict[str, str], seconds: float | None
+) -> None:
+    assert retry_after(httpx.Headers(headers), NOW) == seconds
+
+
 @given(st.text(st.characters(codec="ascii", exclude_categories=["Cc"])))
 def test_any_retry_after_is_parsed_without_an_error(text: str) -> None:
     seconds = retry_after(httpx.Headers({"Retry-After": text}), NOW)
