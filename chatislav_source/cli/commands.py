@@ -5,7 +5,6 @@ Each command imports the modules it needs, so that `chatislav --help` is fast.
 
 from __future__ import annotations
 
-import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +26,7 @@ from chatislav_source.cli.options import (
     start_date_option,
     sync_arguments,
 )
+from chatislav_source.cli.terminal.encoding import json_text
 from chatislav_source.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def sandbox(port: int, switches: tuple[str, ...], **generated: Any) -> None:
 
 
 def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+    click.echo(json_text(value))
 
 
 def main() -> None:

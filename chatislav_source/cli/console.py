@@ -29,6 +29,10 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_WIDTH = 100  # characters, if the output is not a terminal
 COUNTS = ("conversations", "messages", "analytics days", "unchanged", "requests")
+UNEXPECTED = (  # without the error's message, which may contain rows
+    "an unexpected {kind}. Nothing is lost: run again to continue from the last load. --debug "
+    "shows the traceback; please report it."
+)
 PAGES_PER_LINE = 100  # of the plain log
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else DEFAULT_WIDTH)
@@ -205,15 +209,6 @@ def duration(seconds: int | None) -> str:
     return f"{count} {unit}"
 
 
-def error(problem: BaseException) -> None:
-    """Print the message of an error of this package."""
-    err.print(f"[red]Error:[/] {escape(str(problem))}", soft_wrap=not err.is_terminal)
-
-
-def unexpected(problem: BaseException) -> None:
-    """Print the type of any other error; its message is not shown, as it may contain rows."""
-    err.print(
-        f"[red]Error:[/] an unexpected {type(problem).__name__}. Nothing is lost: run "
-        "again to continue from the last load. --debug shows the traceback; please report it.",
-        soft_wrap=not err.is_terminal,
-    )
+def error(message: str) -> None:
+    """Print the message of an error."""
+    err.print(f"[red]Error:[/] {escape(message)}", soft_wrap=not err.is_terminal)

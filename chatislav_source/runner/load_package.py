@@ -20,7 +20,7 @@ from chatislav_source.destinations.duckdb import (
     locked_error,
     raise_memory_limit,
 )
-from chatislav_source.errors import ChatislavError, LoadFailedError
+from chatislav_source.errors import ChatislavError, DiskFullError, LoadFailedError
 from chatislav_source.runner.redaction import harmless
 
 logger = logging.getLogger(__name__)
@@ -133,10 +133,17 @@ def failure_of(error: PipelineStepFailed) -> Exception:
 
     A `ChatislavError` or an error of a locked database if that is the cause; `error` itself if the
     extract step has a defect; else a `LoadFailedError` without any text that may contain a row.
+
+    Raises:
+        KeyboardInterrupt: the step was interrupted.
     """
     for cause in _causes(error):
+        if isinstance(cause, KeyboardInterrupt):
+            raise KeyboardInterrupt from None  # the loads so far are committed
         if isinstance(cause, ChatislavError):
             return cause
+        if DiskFullError.is_cause(cause):
+            return DiskFullError()
         locked = locked_error(str(cause))
         if locked:
             return locked

@@ -203,7 +203,7 @@ def test_a_file_held_by_another_process_is_a_clear_error(
         ended = chatislav("sync", "--bot-id", "101")
 
         process.communicate(b"\n")
-    assert ended.status == 1
+    assert ended.status == 75
     assert "held by another process" in ended.err
     assert api.count() == 0
 
