@@ -63,12 +63,13 @@ from chatislav_source.cli.terminal import stopping
 stopping.GRACE_SECONDS = float(sys.argv[1])
 with stopping.interruptible(130, lambda: print("last words")):
     threading.Thread(target=time.sleep, args=(60,)).start()  # is waited for at the end
-    print("ready", flush=True)
+    text = "ready"
     while True:
         try:
+            print(text, flush=True)
             time.sleep(60)
         except KeyboardInterrupt:
-            print("interrupted", flush=True)
+            text = "interrupted"
 """
 
 
