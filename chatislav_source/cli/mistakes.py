@@ -63,4 +63,9 @@ def _mistake_in_dlt(error: BaseException) -> ConfigurationError | None:
             f"--pipeline-name {error.pipeline_name!r} cannot be the name of a folder. Use letters, "
             "digits and underscores."
         )
+    if isinstance(error, ValueError) and str(error).startswith("Unknown level"):
+        return ConfigurationError(
+            "The log level of dlt is none of Python's. Set RUNTIME__LOG_LEVEL, or log_level in "
+            "[runtime] of .dlt/config.toml, to ERROR, WARNING, INFO or DEBUG."
+        )
     return configuration_error(error) if isinstance(error, ConfigurationException) else None

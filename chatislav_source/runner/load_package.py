@@ -17,11 +17,11 @@ from chatislav_source.destinations.duckdb import (
     clear_append_mark,
     has_append_mark,
     is_out_of_memory,
-    locked_error,
     raise_memory_limit,
 )
+from chatislav_source.destinations.duckdb_file.access import locked_error
 from chatislav_source.errors import ChatislavError, DiskFullError, LoadFailedError
-from chatislav_source.runner.redaction import harmless
+from chatislav_source.runner.redaction import reason_of
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +95,8 @@ def load(
         needs_memory = lacks_memory(error)
     if not _can_repeat(pipeline, dispositions, needs_memory):
         raise failure from None  # the causes may contain rows
-    logger.warning("A load failed and is tried again: %s", failure)
+    reason = failure.kind if isinstance(failure, LoadFailedError) else failure
+    logger.warning("A load failed and is tried again: %s", reason)
     try:
         pipeline.run()
         clear_append_mark(pipeline)
@@ -149,7 +150,7 @@ def failure_of(error: PipelineStepFailed) -> Exception:
             return locked
     if error.step == "extract":
         return error  # a defect, whose traceback is needed
-    return LoadFailedError(error.step, f"{type(error.exception).__name__}: {_reason(error)}")
+    return LoadFailedError(error.step, reason_of(error))
 
 
 def lacks_memory(error: PipelineStepFailed) -> bool:
@@ -163,9 +164,3 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     while cause is not None:
         yield cause
         cause = cause.__cause__ or cause.__context__
-
-
-def _reason(error: BaseException) -> str:
-    """The warehouse's error text, up to where it may contain a row."""
-    *_, first = _causes(error)
-    return harmless(str(first))
