@@ -229,6 +229,7 @@ class SandboxCommand(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the switches of `--set` after the options."""
+        super().format_epilog(ctx, formatter)
         from chatislav_source.cli.sandbox import switches
 
         with formatter.section("Switches (--set NAME=JSON)"):

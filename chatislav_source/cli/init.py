@@ -16,7 +16,7 @@ from chatislav_source.errors import ConfigurationError
 
 FOLDER = Path(".dlt")
 SECTION = ("sources", "chatislav")
-PLACEHOLDERS = (None, "", [], "<configure me>")
+PLACEHOLDERS: tuple[Any, ...] = (None, "", [], "<configure me>")
 KEY_VARIABLE = "SOURCES__CHATISLAV__API_KEY"
 
 
