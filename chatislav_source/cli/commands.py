@@ -292,8 +292,8 @@ def init(bot_ids: tuple[int, ...], start_date: date | None, debug: bool) -> None
 
     console.log_to_stderr(console.Verbosity(debug=debug))
     run_init(list(bot_ids), start_date)
-    ctx = click.get_current_context()
-    ctx.invoke(check, **{each.name: each.get_default(ctx) for each in check.params})
+    with check.make_context("check", ["--debug"] if debug else []) as context:
+        check.invoke(context)
 
 
 def _print_json(value: Any) -> None:

@@ -10,6 +10,7 @@ import dlt
 from dlt.common.configuration import inject_section, resolve_configuration
 from dlt.common.configuration.exceptions import (
     ConfigFieldMissingException,
+    ConfigProviderException,
     ConfigurationException,
     LookupTraces,
 )
@@ -130,6 +131,8 @@ def configured_database(pipeline_name: str) -> Path | None:
     try:
         with inject_section(ConfigSectionContext(pipeline_name=pipeline_name, sections=sections)):
             found = resolve_configuration(DuckDbCredentials(), accept_partial=True).database
+    except ConfigProviderException:
+        raise  # a file that cannot be read, which is not about the destination
     except ConfigurationException as error:
         raise ConfigurationError(NO_FILE.format(reason=type(error).__name__)) from None
     if found and found.startswith(":"):

@@ -14,8 +14,9 @@ COMMAND = [sys.executable, "-m", "chatislav_source"]
 
 
 def start(*words: str, api: Sandbox | None = None, **options: Any) -> subprocess.Popen[str]:
-    """Start the command in a process group of its own; `env` has more variables."""
-    env = os.environ | {"SOURCES__CHATISLAV__API_KEY": SANDBOX_KEY} | options.pop("env", {})
+    """Start the command in a process group of its own; `env` has more variables, None unsets."""
+    given = {"SOURCES__CHATISLAV__API_KEY": SANDBOX_KEY} | options.pop("env", {})
+    env = {name: value for name, value in (os.environ | given).items() if value is not None}
     if api:
         env["SOURCES__CHATISLAV__BASE_URL"] = api.base_url
     env["PYTHONPATH"] = str(Path(__file__).parents[2])
