@@ -88,13 +88,13 @@ def test_what_may_not_be_written_is_not_called_damaged(tmp_path: Path, name: str
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 100 kB, which is too small for a sync."""
+    """A file system of 50 kB, which is too small for a sync."""
     folder = tmp_path / "small"
     folder.mkdir()
     mounted = (
         os.geteuid() == 0
         and not subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(folder)],  # noqa: S607
+            ["mount", "-t", "tmpfs", "-o", "size=50k", "tmpfs", str(folder)],  # noqa: S607
             check=False,
             capture_output=True,
         ).returncode
