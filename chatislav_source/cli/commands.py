@@ -14,6 +14,7 @@ import click
 
 from chatislav_source.cli.exit_status import COMPLETE, INCOMPLETE, run
 from chatislav_source.cli.options import (
+    SandboxCommand,
     api_options,
     as_day,
     as_seconds,
@@ -222,18 +223,6 @@ def demo(database: Path, conversations: int, debug: bool) -> None:
     verbosity = console.Verbosity(debug=debug)
     console.log_to_stderr(verbosity)
     run_demo(database, conversations, verbosity)
-
-
-class SandboxCommand(click.Command):
-    """The command `sandbox`; its help lists the switches, which are imported only for it."""
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the switches of `--set` after the options."""
-        super().format_epilog(ctx, formatter)
-        from chatislav_source.cli.sandbox import switches
-
-        with formatter.section("Switches (--set NAME=JSON)"):
-            formatter.write_dl(switches())
 
 
 @cli.command(cls=SandboxCommand)

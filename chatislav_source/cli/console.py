@@ -90,7 +90,9 @@ def progress(bots: int, verbosity: Verbosity) -> Iterator[SyncProgress]:
     if verbosity.quiet:
         yield SyncProgress(bots, lambda _: None)
         return
-    with LiveLine(err) if err.is_terminal else LogLines() as shown:
+    is_each_shown = verbosity.verbose or verbosity.debug
+    lines = LogLines(0.0) if is_each_shown else LogLines()
+    with LiveLine(err) if err.is_terminal and not is_each_shown else lines as shown:
         yield SyncProgress(bots, shown)
 
 

@@ -56,6 +56,18 @@ class Option(click.Option):
         return super().value_from_envvar(ctx)
 
 
+class SandboxCommand(click.Command):
+    """The command `sandbox`; its help lists the switches, which are imported only for it."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the switches of `--set` after the options."""
+        super().format_epilog(ctx, formatter)
+        from chatislav_source.cli.sandbox import switches
+
+        with formatter.section("Switches (--set NAME=JSON)"):
+            formatter.write_dl(switches())
+
+
 def variable_of(option: str) -> str:
     """The environment variable of an option like `--bot-id`."""
     return "CHATISLAV_" + option.strip("-").upper().replace("-", "_")
@@ -125,7 +137,7 @@ start_date_option = option(
 output_options = options(
     option("--json", "as_json", is_flag=True, help="Print only one JSON document."),
     option("--quiet", "-q", is_flag=True, help="Print errors only."),
-    option("--verbose", "-v", is_flag=True, help="Log what is read and loaded."),
+    option("--verbose", "-v", is_flag=True, help="Log each page and each load."),
     debug_option,
 )
 read_options = options(

@@ -47,7 +47,6 @@ class SyncProgress(NullCollector):
             left = days_left(page.checkpoint)
             first = self._first_left.setdefault(page.bot_id, left + page.request.window.days)
             self._read[page.bot_id] = max(0.0, 1 - left / first)
-        logger.debug("%s", self)
         self._shown(str(self))
 
     def _start(self, step: str) -> None:
@@ -59,7 +58,7 @@ class SyncProgress(NullCollector):
         if not self._place:
             return "connecting"
         conversations, days = self._rows.values()
-        share = int(100 * sum(self._read.values()) / self._bots)
+        share = round(100 * sum(self._read.values()) / self._bots)
         counts = f"{conversations:,} conversations, {days:,} days"
         return f"{share} %, {self._place}: {counts}{', loading' * self._is_loading}"
 
@@ -98,11 +97,14 @@ class LiveLine:
 
 
 class LogLines:
-    """The progress as a log line from time to time."""
+    """The progress as log lines, at least `seconds` apart."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, seconds: float = SECONDS_PER_LINE, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._seconds = seconds
         self._clock = clock
-        self._next = clock() + SECONDS_PER_LINE
+        self._next = clock() + seconds
 
     def __enter__(self) -> Callable[[str], None]:
         return self.show
@@ -111,7 +113,7 @@ class LogLines:
         """Log the text, unless there was a line a short time ago."""
         now = self._clock()
         if now >= self._next:
-            self._next = now + SECONDS_PER_LINE
+            self._next = now + self._seconds
             logger.info("%s", text)
 
     def __exit__(self, *_: object) -> None:
