@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import logging
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,12 +36,8 @@ Chatislav = Callable[..., Ended]
 
 
 @pytest.fixture
-def chatislav(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Chatislav]:
-    """Runs the command in this process, and restores the logger afterwards."""
-    log = logging.getLogger("chatislav_source")
-    before = (log.handlers, log.propagate, log.level)
+def chatislav(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Chatislav:
+    """Runs the command in this process."""
 
     def run(*arguments: str) -> Ended:
         monkeypatch.setattr(sys, "argv", ["chatislav", *arguments])
@@ -55,9 +50,7 @@ def chatislav(
         printed = capsys.readouterr()
         return Ended(status, printed.out, printed.err)
 
-    yield run
-    log.handlers, log.propagate = before[0], before[1]
-    log.setLevel(before[2])
+    return run
 
 
 @pytest.fixture(autouse=True)
