@@ -5,6 +5,7 @@ dlt 1.31 has no public equivalent for them, so the package pins the exact releas
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from dlt.common.configuration.container import Container
@@ -28,6 +29,7 @@ __all__ = [
     "add_tracking_module",
     "clear_table_hints",
     "configured_pipeline_name",
+    "copy_row_groups",
     "decompress_state",
 ]
 
@@ -46,3 +48,15 @@ def add_tracking_module(module: Any) -> None:
 def clear_table_hints(resource: DltResource) -> None:
     """Remove the hints per table that an earlier load added to a resource."""
     resource._hints_variants.clear()
+
+
+def copy_row_groups(applies: Callable[[Any], bool]) -> None:
+    """Have dlt copy parquet into Postgres by row group, for the tables to which this applies.
+
+    For other tables dlt reads a whole file into memory and copies it at once. Both are one
+    transaction.
+    """
+    from dlt.destinations.impl.postgres.postgres import PostgresParquetCopyJob
+
+    by_table = property(lambda job: applies(job._load_table))
+    PostgresParquetCopyJob._ingest_per_rowgroup = by_table  # type: ignore[assignment]

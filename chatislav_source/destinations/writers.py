@@ -95,14 +95,17 @@ class FileWriter(TableWriter):
 
     def _opened(self, table: Table) -> JsonLinesFile | ParquetFile:
         if self._file_format == PARQUET:
-            return ParquetFile(self._folder / f"{table.name}.parquet", table)
+            return ParquetFile(
+                self._folder / f"{table.name}.parquet", table, self._adapter.json_type
+            )
         return JsonLinesFile(self._folder / f"{table.name}.jsonl.gz", table)
 
     def flush(self) -> Iterator[Any]:
         for file in self._files.values():
             file.close()
             appends = self._appends(file)
-            hints = hints_of(file.table, self._adapter, self._file_format, appends)
+            hint = self._adapter.format_hint or self._file_format
+            hints = hints_of(file.table, self._adapter, hint, appends)
             dlt.current.resource().merge_hints(hints, create_table_variant=True)
             for path, count in file.parts(appends):
                 yield dlt.mark.with_file_import(
@@ -129,9 +132,10 @@ class ParquetFile:
     Rows that only remove a conversation's messages are written into a separate file.
     """
 
-    def __init__(self, path: Path, table: Table) -> None:
+    def __init__(self, path: Path, table: Table, json_type: pa.DataType) -> None:
         self.path, self.table, self.count = path, table, 0
-        self._writer = _parquet_writer(path, table)
+        self._schema = _with_json(table, json_type)
+        self._writer = _parquet_writer(path, self._schema)
         self._removals = table.arrow_schema.empty_table()
 
     def write(self, rows: pa.Table) -> None:
@@ -141,7 +145,7 @@ class ParquetFile:
             self._removals = pa.concat_tables([self._removals, rows.filter(is_removal)])
             rows = rows.filter(pc.invert(is_removal)) if self._removals.num_rows else rows
         self.count += rows.num_rows
-        self._writer.write_table(rows)
+        self._writer.write_table(rows.cast(self._schema))
 
     def close(self) -> None:
         """Finish the file; closing again has no effect."""
@@ -152,14 +156,22 @@ class ParquetFile:
         yield self.path, self.count
         if self._removals.num_rows and not appends:
             path = self.path.with_stem(f"{self.path.stem}.removals")
-            with _parquet_writer(path, self.table) as writer:
-                writer.write_table(self._removals)
+            with _parquet_writer(path, self._schema) as writer:
+                writer.write_table(self._removals.cast(self._schema))
             yield path, self._removals.num_rows
 
 
-def _parquet_writer(path: Path, table: Table) -> pq.ParquetWriter:
+def _with_json(table: Table, json_type: pa.DataType) -> pa.Schema:
+    """The Arrow schema of a table with JSON columns of `json_type`."""
+    fields = zip(table.columns, table.arrow_schema, strict=True)
+    return pa.schema(
+        [field.with_type(json_type) if c.data_type == "json" else field for c, field in fields]
+    )
+
+
+def _parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     return pq.ParquetWriter(
-        path, table.arrow_schema, compression="none", use_dictionary=False, write_statistics=False
+        path, schema, compression="none", use_dictionary=False, write_statistics=False
     )
 
 
@@ -180,6 +192,7 @@ def open_writer(dispositions: DispositionChooser | None) -> Iterator[TableWriter
     if file_format not in (JSON_LINES, PARQUET):
         yield ArrowWriter(adapter, file_format)
         return
+    adapter.prepare(pipeline)
     # an imported file is loaded into the resource's table, so the resource has a name per file
     resource.apply_hints(table_name=_table_name)
     with _empty_folder(Path(pipeline.working_dir, ROW_FILES, resource.name)) as folder:

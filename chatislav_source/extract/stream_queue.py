@@ -35,7 +35,7 @@ ItemT_co = TypeVar("ItemT_co", bound=Item, covariant=True)
 class ExtractedPage(Generic[RequestT_co, ItemT_co]):
     """The parsed response to one request, and the partition's checkpoint after it.
 
-    `item` is None if the request failed.
+    `item` is None if the request failed, or if the page has only the partition's final state.
     """
 
     bot_id: int

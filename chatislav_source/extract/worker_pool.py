@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chatislav_source.api.client import ChatislavClient
@@ -188,7 +188,10 @@ class WorkerPool:
             with self._lock:
                 task.queue.request_ended(task.number)
                 if outcome is not None:
-                    task.queue.put(self._page_of(task, outcome))
+                    page = self._page_of(task, outcome)
+                    task.queue.put(page)
+                    if task.partition.done and page.checkpoint is not task.partition.state:
+                        task.queue.put(replace(page, item=None, checkpoint=task.partition.state))
                 self._arrived.notify_all()
 
     def _page_of(self, task: Task, outcome: Any) -> ExtractedPage[Any, Any]:

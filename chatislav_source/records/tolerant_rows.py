@@ -5,7 +5,6 @@ No value is lost: a documented field is in its column, any other value in `extra
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -26,10 +25,12 @@ from chatislav_source.records.schema import (
     ARROW_TYPES,
     CONVERSATIONS,
     DELETED,
+    LOAD_ID,
     MESSAGES,
-    SCHEMA_VERSION,
+    VERSION,
     JsonPath,
     Table,
+    row_version,
 )
 
 CONVERSATION_FIELDS = known_fields(CONVERSATIONS, others=["messages"])
@@ -47,13 +48,13 @@ class DayTotals:
     read_at: datetime
 
 
-def digest_of(item: Row) -> bytes:
-    """Eight bytes that differ if any value in `item` differs."""
+def version_of(item: Row, zone: tzinfo) -> str:
+    """The `_version` of the row of `item`: it differs if any value differs."""
     try:
         text = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
     except TypeError:  # an integer beyond 64 bits, or nested too deep for orjson
         text = json.dumps(item, sort_keys=True).encode()
-    return hashlib.blake2b(text, digest_size=8, key=SCHEMA_VERSION).digest()
+    return row_version(text, zone)
 
 
 def session_id_of(item: Row) -> str | None:
@@ -65,9 +66,14 @@ def session_id_of(item: Row) -> str | None:
 
 
 def page_rows(
-    items: Sequence[Row], session_ids: Sequence[str], bot_id: int, zone: tzinfo, read_at: datetime
+    items: Sequence[Row],
+    session_ids: Sequence[str],
+    versions: Sequence[str],
+    bot_id: int,
+    zone: tzinfo,
+    read_at: datetime,
 ) -> RecordBatch:
-    """The rows of `items`, whose ids are `session_ids`; `read_at` becomes `synced_at`."""
+    """The rows of `items`, with their ids and versions; `read_at` becomes `synced_at`."""
     lists = [item.get("messages") for item in items]
     known = [isinstance(value, list) for value in lists]
     own: dict[str, Sequence[Any]] = {
@@ -75,11 +81,13 @@ def page_rows(
         "session_id": session_ids,
         "message_count": [len(m) if isinstance(m, list) else None for m in lists],
         "synced_at": _each_time(read_at, len(items)),
+        VERSION.name: versions,
     }
     extras = [_conversation_extra(item) for item in items]
     conversations = _table(CONVERSATIONS, items, own, extras, zone)
     messages, parents = _message_rows(lists, session_ids, bot_id, zone, read_at)
-    return RecordBatch(conversations, messages, parents, known, session_ids, *_times(conversations))
+    times = _times(conversations)
+    return RecordBatch(conversations, messages, parents, known, session_ids, versions, *times)
 
 
 def _times(conversations: pa.Table) -> tuple[list[int | None], list[int | None]]:
@@ -147,6 +155,7 @@ def _table(
             if unrepresentable and not table.is_part_of_json(column.json_path):
                 for number, value in unrepresentable.items():
                     extras[number] = _with_unrepresentable(extras[number], column.json_path, value)
+    arrays[LOAD_ID.name] = pa.nulls(len(items), pa.string())
     arrays["extra"] = pa.array(
         [json_text(extra) if extra else None for extra in extras], pa.string()
     )

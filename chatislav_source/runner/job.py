@@ -23,7 +23,7 @@ from chatislav_source.destinations.staging import private_staging
 from chatislav_source.errors import PipelineLockedError
 from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.extract.page_groups import OnPage
-from chatislav_source.runner.checkpoint import keep_to_destination
+from chatislav_source.runner.checkpoint import keep_to_destination, prune_states
 from chatislav_source.runner.load_package import load, load_pending
 from chatislav_source.runner.report import Reports, SyncReport
 from chatislav_source.runner.resources import package_source
@@ -45,6 +45,7 @@ def run_job(pipeline: dlt.Pipeline, config: SyncConfig, on_progress: OnPage) -> 
     private_staging().claim(pipeline)
     with alone(pipeline):
         keep_to_destination(pipeline)
+        states = pipeline.state["_state_version"]
         load_pending(pipeline)
         reports: Reports = {}
         resumed = _load_packages(pipeline, Run(config, on_progress, reports), report)
@@ -52,6 +53,7 @@ def run_job(pipeline: dlt.Pipeline, config: SyncConfig, on_progress: OnPage) -> 
             # rows read before the interruption may have changed since
             again = replace(config, bot_ids=tuple(resumed), now=datetime.now(UTC))
             _load_packages(pipeline, Run(again, on_progress, reports), report)
+        prune_states(pipeline, states)
     report.seconds = time.monotonic() - began
     return report
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import dlt
 from dlt.common.storages.exceptions import StorageException
@@ -21,6 +19,7 @@ from chatislav_source.destinations.duckdb import (
 )
 from chatislav_source.destinations.duckdb_file.access import locked_error
 from chatislav_source.errors import ChatislavError, DiskFullError, LoadFailedError
+from chatislav_source.runner.checkpoint import start_over
 from chatislav_source.runner.redaction import reason_of
 
 logger = logging.getLogger(__name__)
@@ -58,18 +57,6 @@ def is_half_loaded(pipeline: dlt.Pipeline) -> bool:
         )
     except (OSError, StorageException):
         return True  # a kill while dlt created its folders, which dlt does not repair
-
-
-def start_over(pipeline: dlt.Pipeline) -> None:
-    """Delete all local files; the next load restores the state of the last complete one.
-
-    `abort_packages` is not used: if it is interrupted, the state stays ahead of the tables.
-    """
-    interrupted = Path(pipeline.pipelines_dir) / f".{pipeline.pipeline_name}.interrupted"
-    shutil.rmtree(interrupted, ignore_errors=True)
-    Path(pipeline.working_dir).rename(interrupted)  # atomic, so that no part of it is left
-    pipeline.drop()
-    shutil.rmtree(interrupted, ignore_errors=True)
 
 
 def load(

@@ -80,7 +80,7 @@ class ExpectedWarningsFilter(logging.Filter):
         "when merging arrow schema with dlt schema",
         # appended rows have no row to delete, and merged rows need the hint
         'The "hard_delete" column hint for column',
-        # rows for Postgres; dlt's faster formats turn empty texts into null
+        # rows for Postgres where parquet cannot be loaded; CSV would turn empty texts into null
         "A ArrowToInsertValuesWriter writer is used",
     )
 

@@ -47,18 +47,11 @@ class ResourceReport:
         """Record the outcome of the resource; `state` is used only if no page had a checkpoint."""
         self.complete = done
         self.error = str(error) if error else None
-        self.state = without_digests(self.state or state)
+        self.state = self.state or state
 
 
 Reports = dict[tuple[str, int], ResourceReport]
 """By resource and bot."""
-
-
-def without_digests(value: Any) -> Any:
-    """A state without digests, which are long and unreadable."""
-    if not isinstance(value, dict):
-        return value
-    return {name: without_digests(part) for name, part in value.items() if name != "digests"}
 
 
 @dataclass

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
+import dlt
 import pyarrow as pa
+from dlt.common.pipeline import current_pipeline
+from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 
 from chatislav_source.api.client import ChatislavClient
 from chatislav_source.api.rate_limiter import RateLimiter
@@ -16,12 +19,12 @@ from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.extract.page_groups import OnPage
 from chatislav_source.extract.stream_queue import AnyPage
 from chatislav_source.extract.worker_pool import WorkerPool, workers_for
-from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, Table
+from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, LOAD_ID, Table
 from chatislav_source.runner.analytics_tables import AnalyticsTables
 from chatislav_source.runner.checkpoint import stored_states
 from chatislav_source.runner.conversation_tables import ConversationTables
 from chatislav_source.runner.report import Reports, ResourceReport
-from chatislav_source.runner.row_digests import CommitMarker
+from chatislav_source.runner.stored_tables import StoredTables
 from chatislav_source.streams.partition import Partition
 
 Tables = ConversationTables | AnalyticsTables
@@ -70,10 +73,10 @@ class Run:
         """Start fetching a stream from its stored state; nothing if it was started before."""
         if stream in self.tables:
             return
-        marker = CommitMarker(stream, resource_state)
-        tables = TABLES_BY_STREAM[stream](self.config, marker, self.reports)
-        stored = stored_states(resource_state, self.config.bot_ids)
-        tables.start(stored, self.pool, self._count)
+        stored = StoredTables(cast(dlt.Pipeline | None, current_pipeline()))
+        tables = TABLES_BY_STREAM[stream](self.config, stored, self.reports)
+        states = stored_states(resource_state, self.config.bot_ids)
+        tables.start(states, self.pool, self._count)
         self.tables[stream] = tables
         for bot_id, days in tables.ranges.items():
             self.reports.setdefault((stream, bot_id), ResourceReport(bot_id, stream, *days))
@@ -94,7 +97,7 @@ class Run:
             limit = limit.without_waiting(time.monotonic())  # the rest is in the next package
         for table, rows in self.tables[stream].package(resource_state, limit):
             self.handed_out_at = time.monotonic()
-            yield table, rows
+            yield table, _with_load_id(rows)
 
     def _is_over(self, stream: str) -> bool:
         return stream not in self.tables or self.tables[stream].is_over
@@ -130,3 +133,13 @@ class Run:
     def warnings(self) -> list[str]:
         """The warnings of all partitions."""
         return [warning for partition in self.partitions for warning in partition.warnings]
+
+
+def _with_load_id(rows: pa.Table) -> pa.Table:
+    """The rows with the id of the load package that is being extracted; unchanged if none is."""
+    try:
+        load_id = dlt.current.load_package_state()["load_id"]
+    except CurrentLoadPackageStateNotAvailable:
+        return rows
+    place = rows.schema.get_field_index(LOAD_ID.name)
+    return rows.set_column(place, LOAD_ID.name, pa.repeat(pa.scalar(load_id), rows.num_rows))

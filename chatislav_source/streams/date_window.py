@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import zip_longest
 
 import pendulum
 
@@ -82,20 +83,6 @@ class DateWindow:
         return DateWindow(cut, self.last_day), DateWindow(self.first_day, cut - ONE_DAY)
 
 
-def without(windows: Iterable[DateWindow], day: date) -> list[DateWindow]:
-    """The same days except `day`."""
-    result = []
-    for window in windows:
-        if not window.contains(day):
-            result.append(window)
-            continue
-        if window.first_day < day:
-            result.append(DateWindow(window.first_day, day - ONE_DAY))
-        if window.last_day is None or day < window.last_day:
-            result.append(DateWindow(day + ONE_DAY, window.last_day))
-    return result
-
-
 def days_of(first_day: date, last_day: date) -> Iterator[date]:
     """Each day from `first_day` to `last_day`, both included, oldest first."""
     for n in range((last_day - first_day).days + 1):
@@ -112,6 +99,17 @@ def merged(windows: Iterable[DateWindow]) -> list[DateWindow]:
         else:
             last_day = _later(previous.last_day, window.last_day)
             result[-1] = DateWindow(previous.first_day, last_day)
+    return result
+
+
+def coarser(windows: Iterable[DateWindow], most: int) -> list[DateWindow]:
+    """At most `most` windows that cover at least the same days, oldest first."""
+    result = sorted(set(windows), key=lambda window: window.first_day)
+    while len(result) > most:
+        pairs = zip_longest(result[::2], result[1::2], fillvalue=result[-1])
+        result = [
+            DateWindow(one.first_day, _later(one.last_day, other.last_day)) for one, other in pairs
+        ]
     return result
 
 

@@ -46,8 +46,11 @@ NOT_PUBLIC = {
     "dlt.destinations.impl.bigquery.bigquery_adapter.PARTITION_HINT",
     "dlt.destinations.impl.bigquery.bigquery_adapter.TABLE_DESCRIPTION_HINT",
     "dlt.destinations.impl.duckdb.configuration.DuckDbCredentials",
+    "dlt.destinations.impl.postgres.postgres.PostgresParquetCopyJob",
     "dlt.pipeline.trace",
     "._hints_variants",
+    "._ingest_per_rowgroup",
+    "._load_table",
 }
 """All that `dlt_internals` uses of dlt's insides."""
 

@@ -25,7 +25,6 @@ from chatislav_source.records.fast_decode import FastPage, decode_page
 from chatislav_source.records.fast_rows import fast_batches
 from chatislav_source.records.json_decoder import decode
 from chatislav_source.records.record_batch import RecordBatch
-from chatislav_source.records.tolerant_rows import page_rows, session_id_of
 from tests.records.examples import DOCUMENTED
 
 READ_AT = datetime(2026, 6, 30, 12, tzinfo=UTC)
@@ -78,9 +77,7 @@ def fast(body: bytes) -> RecordBatch | None:
 
 def tolerant(body: bytes) -> RecordBatch:
     """The rows by tolerant decoding."""
-    items = decode(body)[0]["conversations"]
-    ids = [session_id_of(item) or "" for item in items]
-    return page_rows(items, ids, BOT_ID, UTC, READ_AT)
+    return batch_of(tolerant_page(*decode(body), BOT_ID, UTC, body))
 
 
 def comparable(rows: RecordBatch) -> tuple[Any, ...]:
@@ -90,7 +87,8 @@ def comparable(rows: RecordBatch) -> tuple[Any, ...]:
         for name in ("summary", "user_form"):
             row[name] = row[name] and [json.loads(row[name])]  # null is not the JSON text of null
     messages = rows.messages.to_pylist()
-    known = (rows.has_messages, list(rows.session_ids), rows.created, rows.active)
+    ids, versions = list(rows.session_ids), list(rows.versions)
+    known = (rows.has_messages, ids, versions, rows.created, rows.active)
     return conversations, messages, rows.parents.to_pylist(), known
 
 
@@ -240,15 +238,13 @@ def test_json_columns_of_several_lines_are_decoded_tolerantly() -> None:
     assert fast(body_of([item]).replace(b'"y"', b'\n"y"')) is None
 
 
-def test_the_digest_differs_if_any_value_differs() -> None:
+def test_the_version_differs_if_any_value_differs() -> None:
     changes = [{}, {"channel": "viber"}, {"summary": {"sentiment": "x"}}, {"messages": [{}]}]
     pages = [decode_page(body_of([GOOD | change]), BOT_ID) for change in changes]
 
-    digests = {
-        digest for page in pages if page for digest in page.records(READ_AT).digests.values()
-    }
+    versions = {each for page in pages if page for each in page.records(READ_AT).versions}
 
-    assert len(digests) == len(changes)
+    assert len(versions) == len(changes)
 
 
 def test_an_empty_page_has_empty_tables() -> None:
@@ -288,7 +284,7 @@ def test_pages_together_make_the_rows_that_each_makes_alone(pages: list[list[Any
 
     for number, (one, page, body) in enumerate(zip(together, parsed, bodies, strict=True)):
         alone = batch_of(page, number)
-        tolerant_one = batch_of(tolerant_page(*decode(body), BOT_ID, UTC), number)
+        tolerant_one = batch_of(tolerant_page(*decode(body), BOT_ID, UTC, body), number)
         assert comparable(one) == comparable(alone) == comparable(tolerant_one)
         assert page.replaced_characters == body.count(b"\\u0000")
 

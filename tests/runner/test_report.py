@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
-from chatislav_source.runner.report import ResourceReport, SyncReport, without_digests
+from chatislav_source.runner.report import ResourceReport, SyncReport
 
 STARTED_AT = datetime(2026, 6, 23, 12, 30, 15, 999, tzinfo=UTC)
 
@@ -50,10 +50,3 @@ def test_a_report_is_json_with_instants_in_utc() -> None:
     assert (values["seconds"], values["loads"], values["complete"]) == (1.235, 2, False)
     assert values["resources"][0]["first_day"] == "2026-06-01"
     assert values["resources"][0]["state"] == {"watermark": None}
-
-
-def test_digests_are_left_out_of_a_state_however_deep() -> None:
-    state = {"digests": "AAAA", "series": {"UTC|all": {"final": [], "digests": {"2026": "aa"}}}}
-
-    assert without_digests(state) == {"series": {"UTC|all": {"final": []}}}
-    assert "digests" in state

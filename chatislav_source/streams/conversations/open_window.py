@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 
 from chatislav_source.streams.conversations.page import Page
 from chatislav_source.streams.date_window import DateWindow
+from chatislav_source.streams.state import State
 
+MAX_STORED_TOKEN = 120  # characters; a window with a longer page token begins anew in the next run
 MAX_USELESS_PAGES = 20  # in a row without a new conversation, each with a new page token
 
 
@@ -32,6 +34,16 @@ class OpenWindow:
     tokens: set[str] = field(default_factory=set)
 
     @property
+    def has_storable_token(self) -> bool:
+        """Whether it has a page token that a state may hold."""
+        return self.page_token is not None and len(self.page_token) <= MAX_STORED_TOKEN
+
+    @property
+    def stored(self) -> State:
+        """The window as a state stores it."""
+        return {"window": str(self.window), "page_token": self.page_token, "limit": self.limit}
+
+    @property
     def is_one_page(self) -> bool:
         """Whether one request read the whole window, so that page drift is impossible."""
         return self.pages == 1 and not self.resumed
@@ -55,3 +67,17 @@ class OpenWindow:
         self.tokens.add(page_token)
         self.page_token = page_token
         return None
+
+
+def resumed_windows(progress: State) -> list[OpenWindow]:
+    """The windows that an earlier run had open, each at its page token."""
+    return [
+        OpenWindow(
+            DateWindow.parse(entry["window"]),
+            entry["limit"],
+            entry["page_token"],
+            resumed=True,
+            of_newest=entry["window"] == progress["tail"],
+        )
+        for entry in progress["open"]
+    ]

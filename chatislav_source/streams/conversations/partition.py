@@ -17,7 +17,7 @@ from chatislav_source.errors import (
 )
 from chatislav_source.streams.conversations import state
 from chatislav_source.streams.conversations.newest_days import NewestDays
-from chatislav_source.streams.conversations.open_window import OpenWindow
+from chatislav_source.streams.conversations.open_window import OpenWindow, resumed_windows
 from chatislav_source.streams.conversations.page import Page, PageReader, PageRequest
 from chatislav_source.streams.conversations.verification import Verification
 from chatislav_source.streams.conversations.window_queue import WindowQueue
@@ -27,8 +27,14 @@ from chatislav_source.streams.conversations.window_retries import (
     is_token_refused,
 )
 from chatislav_source.streams.conversations.window_sizer import WindowSizer
-from chatislav_source.streams.date_window import DateWindow, merged
+from chatislav_source.streams.date_window import DateWindow, coarser, merged
 from chatislav_source.streams.state import State
+
+# A state stays under 4 kB. A window with a longer page token begins anew in the next run; of more
+# unverified windows, neighbours are verified as one.
+MAX_STORED_TOKEN = 120  # characters
+MAX_STORED_OPEN = 8
+MAX_STORED_WINDOWS = 40  # each of those to read and those to verify
 
 
 class Phase(Enum):
@@ -219,13 +225,14 @@ class ConversationsPartition:
         return {**self.state, "error": error} if self._is_sync else self.state
 
     def _settle(self) -> State:
-        """The checkpoint; the final state if everything was read."""
+        """The checkpoint. If everything was read, it has nothing left; `state` is the final one."""
+        before = {**self._with_error(), self._slot: self._progress()}
         is_all_read = self._queue.is_empty and not self._open and not self._newest.is_left
         if is_all_read and not self._newest_days_follow() and not self.error:
             self._end_round()
         if not self.done:
             self.state = {**self._with_error(), self._slot: self._progress()}
-        return self.state
+        return before if self.done else self.state
 
     def _end_round(self) -> None:
         is_needed, drifted = self._verification.end_round(self._newest)
@@ -249,41 +256,29 @@ class ConversationsPartition:
 
     def _progress(self) -> State:
         # observations of earlier pages are not stored, so the newest days are read from page 1
+        resumable = [opened for opened in self._open if self._is_resumable(opened)]
+        resumable = resumable[:MAX_STORED_OPEN]
+        resumable = resumable[:MAX_STORED_OPEN]
         fresh = [
-            opened.window for opened in self._open if not (opened.page_token or opened.of_newest)
+            opened.window
+            for opened in self._open
+            if opened not in resumable and not opened.of_newest
         ]
         failed, again = self._failures.of_ranges, self._verification.again
         unverified = self._verification.drift.unverified
+        todo = [*self._queue.left, *fresh, *failed, *again]
         return {
             **self.state[self._slot],
-            "todo": _texts(merged([*self._queue.left, *fresh, *failed, *again])),
-            "open": [_resumable(opened) for opened in self._open if self._is_resumable(opened)],
-            "unverified": _texts(unverified),
+            "todo": _texts(coarser(merged(todo), MAX_STORED_WINDOWS)),
+            "open": [opened.stored for opened in resumable],
+            "unverified": _texts(coarser(unverified, MAX_STORED_WINDOWS)),
         }
 
     def _is_resumable(self, opened: OpenWindow) -> bool:
-        if opened.page_token is None:
+        if not opened.has_storable_token:
             return False
         is_all_newest = opened.window == self._newest.window
         return not opened.of_newest or (is_all_newest and not self._verification.drift.unverified)
-
-
-def resumed_windows(progress: State) -> list[OpenWindow]:
-    """The windows that an earlier run had open, each at its page token."""
-    return [
-        OpenWindow(
-            DateWindow.parse(entry["window"]),
-            entry["limit"],
-            entry["page_token"],
-            resumed=True,
-            of_newest=entry["window"] == progress["tail"],
-        )
-        for entry in progress["open"]
-    ]
-
-
-def _resumable(opened: OpenWindow) -> State:
-    return {"window": str(opened.window), "page_token": opened.page_token, "limit": opened.limit}
 
 
 def _texts(windows: Iterable[DateWindow]) -> list[str]:
