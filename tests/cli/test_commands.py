@@ -325,7 +325,8 @@ def test_an_option_of_the_api_is_an_argument_of_the_source(command: str) -> None
     options = {option.name for option in cli.cli.commands[command].params}
     others = {"destination", "database", "dataset", "pipeline_name", "pipelines_dir"}
 
-    assert options - others - {"as_json", "debug"} <= set(Arguments.__annotations__)
+    others |= {"wait_seconds", "as_json", "quiet", "verbose", "debug"}
+    assert options - others <= set(Arguments.__annotations__)
 
 
 def test_the_pipeline_has_a_config_section_of_its_own(
