@@ -9,10 +9,14 @@ ChatislavError
 │   └── ApiUnreachableError   the API has not responded to any request
 ├── UnexpectedResponseError   a response with an undocumented shape, which could lose rows
 ├── PipelineLockedError       another process uses the pipeline or the database
+├── DiskFullError             a disk or a quota is full; nothing is lost
 └── LoadFailedError           the destination rejected a load
 """
 
 from __future__ import annotations
+
+import errno
+import re
 
 
 class ChatislavError(Exception):
@@ -131,6 +135,25 @@ class UnexpectedResponseError(ChatislavError):
 
 class PipelineLockedError(ChatislavError):
     """Another process runs the same pipeline or has the database file open."""
+
+
+FULL = re.compile("No space left on device|Disk quota exceeded|disk full", re.IGNORECASE)
+
+
+class DiskFullError(ChatislavError):
+    """A disk or a quota is full, of this machine or of the warehouse."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The disk is full. Free some space where the database, the folder of dlt's pipelines "
+            "and temporary files are, and run again to continue; what was loaded is kept."
+        )
+
+    @staticmethod
+    def is_cause(error: BaseException) -> bool:
+        """Whether an error says that there is no space left."""
+        number = error.errno if isinstance(error, OSError) else None
+        return number in (errno.ENOSPC, errno.EDQUOT) or bool(FULL.search(str(error)))
 
 
 class LoadFailedError(ChatislavError):

@@ -10,12 +10,13 @@ from typing import Any
 
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs import ConfigSectionContext
+from dlt.common.versioned_state import decompress_state
 from dlt.destinations.impl.bigquery.bigquery_adapter import (
     CLUSTER_COLUMNS_HINT,
     PARTITION_HINT,
     TABLE_DESCRIPTION_HINT,
 )
-from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
+from dlt.destinations.impl.duckdb.configuration import DuckDbConnectionPool, DuckDbCredentials
 from dlt.extract import DltResource
 from dlt.pipeline import trace
 
@@ -23,11 +24,13 @@ __all__ = [
     "CLUSTER_COLUMNS_HINT",
     "PARTITION_HINT",
     "TABLE_DESCRIPTION_HINT",
+    "DuckDbConnectionPool",
     "DuckDbCredentials",
     "add_tracking_module",
     "clear_table_hints",
     "configured_pipeline_name",
     "copy_row_groups",
+    "decompress_state",
 ]
 
 

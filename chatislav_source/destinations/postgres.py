@@ -27,6 +27,10 @@ logger = logging.getLogger(__name__)
 
 OLDEST_VERSION = 150000  # in the form of `server_version_num`; the first version with MERGE
 TOO_OLD = "is Postgres {version}, but 15 or later is needed, for MERGE. Upgrade the server."
+WRONG_ENCODING = (
+    "has a database with the encoding {encoding}, which cannot hold every text. Create one with "
+    "CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0, and load into it."
+)
 
 Selector = Callable[..., tuple[str, Sequence[str]]]
 """Returns the preferred and the supported file formats of a table."""
@@ -88,9 +92,12 @@ def missing_indexes(client: SqlClient, table: Table) -> dict[str, str]:
 
 
 def version_problem(client: SqlClient) -> str | None:
-    """Why the server is too old; None if it is not."""
+    """Why the server is too old or cannot hold every text; None if it can be used."""
     number = int((client.execute_sql("SHOW server_version_num") or [[0]])[0][0])
-    return TOO_OLD.format(version=number // 10000) if number < OLDEST_VERSION else None
+    if number < OLDEST_VERSION:
+        return TOO_OLD.format(version=number // 10000)
+    encoding = str((client.execute_sql("SHOW server_encoding") or [["UTF8"]])[0][0])
+    return None if encoding == "UTF8" else WRONG_ENCODING.format(encoding=encoding)
 
 
 class FormatSelector:

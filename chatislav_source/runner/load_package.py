@@ -16,12 +16,17 @@ from chatislav_source.destinations.duckdb import (
     clear_append_mark,
     has_append_mark,
     is_out_of_memory,
-    locked_error,
     raise_memory_limit,
 )
-from chatislav_source.errors import ChatislavError, LoadFailedError, PipelineLockedError
+from chatislav_source.destinations.duckdb_file.access import locked_error
+from chatislav_source.errors import (
+    ChatislavError,
+    DiskFullError,
+    LoadFailedError,
+    PipelineLockedError,
+)
 from chatislav_source.runner.checkpoint import start_over
-from chatislav_source.runner.redaction import harmless
+from chatislav_source.runner.redaction import reason_of
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +88,8 @@ def load(
         needs_memory = lacks_memory(error)
     if not _can_repeat(pipeline, dispositions, needs_memory):
         raise failure from None  # the causes may contain rows
-    logger.warning("A load failed and is tried again: %s", failure)
+    reason = failure.kind if isinstance(failure, LoadFailedError) else failure
+    logger.warning("A load failed and is tried again: %s", reason)
     try:
         bot_locks.check(pipeline)
     except PipelineLockedError:
@@ -127,16 +133,23 @@ def failure_of(error: PipelineStepFailed) -> Exception:
 
     A `ChatislavError` or an error of a locked database if that is the cause; `error` itself if the
     extract step has a defect; else a `LoadFailedError` without any text that may contain a row.
+
+    Raises:
+        KeyboardInterrupt: the step was interrupted.
     """
     for cause in _causes(error):
+        if isinstance(cause, KeyboardInterrupt):
+            raise KeyboardInterrupt from None  # the loads so far are committed
         if isinstance(cause, ChatislavError):
             return cause
+        if DiskFullError.is_cause(cause):
+            return DiskFullError()
         locked = locked_error(str(cause))
         if locked:
             return locked
     if error.step == "extract":
         return error  # a defect, whose traceback is needed
-    return LoadFailedError(error.step, f"{type(error.exception).__name__}: {_reason(error)}")
+    return LoadFailedError(error.step, reason_of(error))
 
 
 def lacks_memory(error: PipelineStepFailed) -> bool:
@@ -150,9 +163,3 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     while cause is not None:
         yield cause
         cause = cause.__cause__ or cause.__context__
-
-
-def _reason(error: BaseException) -> str:
-    """The warehouse's error text, up to where it may contain a row."""
-    *_, first = _causes(error)
-    return harmless(str(first))

@@ -22,7 +22,7 @@ from chatislav_source.destinations.duckdb import is_out_of_memory, raise_memory_
 from chatislav_source.errors import LoadFailedError
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES
 from chatislav_source.runner.checkpoint import forget_tables
-from chatislav_source.runner.redaction import harmless
+from chatislav_source.runner.redaction import reason_of
 from chatislav_source.streams.analytics.day import StoredDays
 from chatislav_source.streams.conversations.state import is_kept
 from chatislav_source.streams.date_window import ONE_DAY, DateWindow, merged
@@ -165,8 +165,7 @@ class StoredTables:
             if is_out_of_memory(str(error)):
                 raise_memory_limit(pipeline)
                 return _query(pipeline, query, values, parts)
-            reason = f"{type(error).__name__}: {harmless(str(error))}"
-            raise LoadFailedError("read", reason) from None
+            raise LoadFailedError("read", reason_of(error)) from None
 
 
 TABLE_NAMES = {
