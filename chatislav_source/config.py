@@ -43,7 +43,7 @@ class Arguments(TypedDict, total=False):
     `DEFAULTS`. `start_date` and `end_date` are whole days, both included; an `end_date` makes the
     sync a backfill. `timezone` is the zone of the analytics day, `api_timezone` that of timestamps
     without an offset; both are IANA names. `lookback_days` None: 2 if the API filters on activity,
-    else 30. `max_concurrency` limits the requests in flight.
+    else 30. `max_concurrency` limits the requests in flight, `requests_per_second` their rate.
     """
 
     bot_ids: list[int] | None
@@ -58,6 +58,7 @@ class Arguments(TypedDict, total=False):
     analytics_lookback_days: int | None
     analytics_channels: list[str] | None
     max_concurrency: int | None
+    requests_per_second: float | None
 
 
 SECRETS = frozenset({"api_key", "secondary_api_key"})
@@ -94,6 +95,7 @@ class SyncConfig:
     analytics_lookback_days: int
     analytics_channels: tuple[str, ...]
     max_concurrency: int
+    requests_per_second: float | None
     now: datetime
 
     @property
@@ -134,6 +136,7 @@ def checked(*, now: datetime, **arguments: Unpack[Arguments]) -> SyncConfig:
         analytics_lookback_days=_days("analytics_lookback_days", given["analytics_lookback_days"]),
         analytics_channels=_channels(given["analytics_channels"]),
         max_concurrency=_whole("max_concurrency", given["max_concurrency"], 1, MAX_CONCURRENCY),
+        requests_per_second=_rate(given.get("requests_per_second")),
         now=now.astimezone(UTC),
     )
 
@@ -170,19 +173,15 @@ def day_of(name: str, value: Day | None) -> date | None:
         return None
     if isinstance(value, date):  # also a date-time, and a date of pendulum
         return date(value.year, value.month, value.day)
+    import pendulum  # here, as `chatislav --help` imports this module
+
     try:
-        return _parsed_day(value)
+        # with a format, as `parse` also accepts a month, a year and "now"
+        day = pendulum.from_format(value, {10: "YYYY-MM-DD", 8: "YYYYMMDD"}[len(value)])
     except (KeyError, TypeError, ValueError):
         raise ConfigurationError(
             f"{name} {value!r} is not a date; write it as 2026-06-01."
         ) from None
-
-
-def _parsed_day(text: str) -> date:
-    import pendulum  # here, as `chatislav --help` imports this module
-
-    # with a format, as `parse` also accepts a month, a year and "now"
-    day = pendulum.from_format(text, {10: "YYYY-MM-DD", 8: "YYYYMMDD"}[len(text)])
     return date(day.year, day.month, day.day)
 
 
@@ -259,20 +258,14 @@ def _base_url(value: Any) -> str:
     except ValueError:  # an incomplete IPv6 address, or a port above 65535
         is_address = False
     if not is_address or not url.isprintable() or " " in url:
-        raise ConfigurationError(
-            f"base_url {_shown(value)} is not an http(s) address like {BASE_URL}."
-        )
+        shown = "(not shown)" if "@" in str(value) else repr(value)  # it may contain a password
+        raise ConfigurationError(f"base_url {shown} is not an http(s) address like {BASE_URL}.")
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise ConfigurationError(
             "base_url contains a password, a query or a fragment, which the API does not use; "
             f"write only the address, like {BASE_URL}."
         )
     return url.rstrip("/")
-
-
-def _shown(url: Any) -> str:
-    """The address as given, or a placeholder if it may contain a password."""
-    return "(not shown)" if "@" in str(url) else repr(url)
 
 
 def _days(name: str, value: Any) -> int:
@@ -286,6 +279,14 @@ def _whole(name: str, value: Any, minimum: int, maximum: int) -> int:
             f"{name} is {value!r}; it must be a whole number from {minimum} to {maximum}."
         )
     return int(value)
+
+
+def _rate(value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e9:
+        raise ConfigurationError(f"requests_per_second is {value!r}; give a number above 0.")
+    return float(value)
 
 
 def _channels(value: Any) -> tuple[str, ...]:

@@ -6,16 +6,23 @@ ChatislavError
 ├── BotAccessError            the key is accepted, but not for this bot
 ├── RequestRejectedError      the API rejects this request (any other 4xx)
 ├── RetriesExhaustedError     every try of a request failed
+│   └── ApiUnreachableError   the API has not responded to any request
 ├── UnexpectedResponseError   a response with an undocumented shape, which could lose rows
 ├── PipelineLockedError       another process uses the pipeline or the database
+├── DiskFullError             a disk or a quota is full; nothing is lost
 └── LoadFailedError           the destination rejected a load
 """
 
 from __future__ import annotations
 
+import errno
+import re
+
 
 class ChatislavError(Exception):
-    """Base class of the errors of this package."""
+    """Base class of the errors of this package; `requests` were sent before it was raised."""
+
+    requests: int = 0
 
 
 class ConfigurationError(ChatislavError, ValueError):
@@ -68,19 +75,38 @@ class RequestRejectedError(ChatislavError):
 
 
 class RetriesExhaustedError(ChatislavError):
-    """Every try of a request failed with a temporary error."""
+    """Every try of a request failed with a temporary error; `advice` may be empty."""
 
     def __init__(
-        self, path: str, label: str, tries: int, reason: str, size_may_be_why: bool = False
+        self,
+        path: str,
+        label: str,
+        tries: int,
+        reason: str,
+        size_may_be_why: bool = False,
+        advice: str = "",
     ) -> None:
         self.path = path
+        self.label = label
         self.tries = tries
         self.reason = reason
         self.size_may_be_why = size_may_be_why
-        super().__init__(
-            f"POST {path} for {label} failed {tries} time{'s' * (tries != 1)}, last: {reason}. "
-            "Nothing is lost: run again later to continue from here."
-        )
+        steps = [self._what_happened(), advice, LATER]
+        super().__init__(" ".join(filter(None, steps)))
+
+    def _what_happened(self) -> str:
+        times = f"{self.tries} time{'s' * (self.tries != 1)}"
+        return f"POST {self.path} for {self.label} failed {times}, last: {self.reason}."
+
+
+LATER = "Nothing is lost: run again later to continue from here."
+
+
+class ApiUnreachableError(RetriesExhaustedError):
+    """The API has not responded to any request of this run; the message names no request."""
+
+    def _what_happened(self) -> str:
+        return f"The API has not responded to any request: {self.reason}."
 
 
 class WrongShapeError(Exception):
@@ -109,6 +135,25 @@ class UnexpectedResponseError(ChatislavError):
 
 class PipelineLockedError(ChatislavError):
     """Another process runs the same pipeline or has the database file open."""
+
+
+FULL = re.compile("No space left on device|Disk quota exceeded|disk full", re.IGNORECASE)
+
+
+class DiskFullError(ChatislavError):
+    """A disk or a quota is full, of this machine or of the warehouse."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The disk is full. Free some space where the database, the folder of dlt's pipelines "
+            "and temporary files are, and run again to continue; what was loaded is kept."
+        )
+
+    @staticmethod
+    def is_cause(error: BaseException) -> bool:
+        """Whether an error says that there is no space left."""
+        number = error.errno if isinstance(error, OSError) else None
+        return number in (errno.ENOSPC, errno.EDQUOT) or bool(FULL.search(str(error)))
 
 
 class LoadFailedError(ChatislavError):

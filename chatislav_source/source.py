@@ -5,12 +5,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+import json
+import logging
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Unpack, get_type_hints
+from pathlib import Path
+from typing import Any, Unpack, get_args, get_origin, get_type_hints
 
 import dlt
 from dlt.common.configuration import configspec, inject_section, resolve_configuration
+from dlt.common.configuration.exceptions import (
+    ConfigFieldMissingException,
+    ConfigProviderException,
+    ConfigurationException,
+    ConfigValueCannotBeCoercedException,
+    ValueNotSecretException,
+)
 from dlt.common.configuration.specs import BaseConfiguration, ConfigSectionContext
 from dlt.common.typing import TSecretStrValue
 from dlt.extract import DltResource
@@ -22,10 +37,16 @@ from chatislav_source.runner.job import run_job
 from chatislav_source.runner.report import SyncReport
 from chatislav_source.runner.resources import STREAMS, Customize, WholeRunScope
 from chatislav_source.runner.resources import resources as resources_of
+from chatislav_source.runner.run import TABLES_BY_STREAM
+
+logger = logging.getLogger(__name__)
 
 NO_RESOURCE = "There is no resource {name}. Choose from conversations and analytics."
 
 SECTIONS = ("sources", "chatislav")
+PLACEHOLDER = "<configure me>"  # that dlt writes into new files
+OF_DLT = {"max_table_nesting", "root_key", "schema_contract", *TABLES_BY_STREAM}
+"""Names in the section that dlt reads: options of a source, and sections of its resources."""
 
 
 @dlt.source(name="chatislav", section="chatislav", max_table_nesting=0)
@@ -82,25 +103,128 @@ def sync_config(pipeline_name: str, **arguments: Unpack[Arguments]) -> SyncConfi
         TypeError: there is no such argument.
     """
     with inject_section(ConfigSectionContext(pipeline_name=pipeline_name, sections=SECTIONS)):
-        return _resolved(arguments)
+        return _resolved(arguments, pipeline_name)
 
 
-def _resolved(arguments: Arguments) -> SyncConfig:
+def _resolved(arguments: Arguments, pipeline_name: str | None = None) -> SyncConfig:
     """The configuration of a sync, read from the config section that is active in dlt."""
     unknown = arguments.keys() - Arguments.__annotations__
     if unknown:
         raise TypeError(f"chatislav has no argument {', '.join(sorted(unknown))}")
-    resolved = resolve_configuration(Configuration(), explicit_value=_given(arguments))
-    return checked(now=datetime.now(UTC), **_given(resolved))
+    try:
+        for name in sorted({*_configured_names(pipeline_name)} - HINTS.keys() - OF_DLT):
+            logger.warning("%s", _misspelt(name))
+        resolved = resolve_configuration(Configuration(), explicit_value=_given(arguments))
+    except ConfigurationException as error:
+        raise configuration_error(error) from None
+    configured = {
+        name: value if name in arguments else from_text(value, HINTS[name])
+        for name, value in _given(resolved).items()
+    }
+    return checked(now=datetime.now(UTC), **configured)
 
 
 def _given(values: Any) -> Any:
-    return {name: value for name, value in values.items() if value is not None}
+    return {
+        name: value for name, value in values.items() if value is not None and value != PLACEHOLDER
+    }
+
+
+def from_text(value: Any, hint: Any) -> Any:
+    """A configured value as an argument with this type; what cannot be converted is unchanged.
+
+    A list is text like `[123, 456]` or `123,456`; a single value is a list of one.
+    """
+    kinds = get_args(hint)
+    lists = [kind for kind in kinds if get_origin(kind) is list]
+    if lists:
+        items = _items(value) if isinstance(value, str) else value
+        (item_hint,) = get_args(lists[0])
+        is_list = isinstance(items, list)
+        return [from_text(each, item_hint | None) for each in items] if is_list else items
+    if isinstance(value, str) and str not in kinds:
+        with suppress(ValueError, RecursionError):
+            return json.loads(value)
+    return value
+
+
+def _items(text: str) -> Any:
+    """The items of a list in text; JSON, or separated by commas or blanks."""
+    with suppress(ValueError, RecursionError):
+        found = json.loads(text)
+        return found if isinstance(found, list | dict) else [found]
+    return [item for item in re.split(r"[\s,]+", text.strip().strip("[]")) if item]
+
+
+def _configured_names(pipeline_name: str | None) -> Iterator[str]:
+    """The names in `[sources.chatislav]` and in the environment, also those of one pipeline."""
+    first, last = SECTIONS
+    for name in {None, pipeline_name}:
+        for provider in dlt.config.config_providers:
+            if provider.present_locations:  # it reads files
+                section, _ = provider.get_value(last, dict, name, first)
+                yield from section if isinstance(section, dict) else ()
+        prefix = "__".join([*filter(None, [name]), *SECTIONS, ""]).upper()
+        for variable in os.environ:
+            if variable.startswith(prefix):
+                yield variable.removeprefix(prefix).partition("__")[0].lower()
+
+
+def _misspelt(name: str) -> str:
+    (nearest,) = difflib.get_close_matches(name, HINTS, n=1, cutoff=0)
+    return f"[sources.chatislav] has no setting {name!r}, so it is ignored; meant is {nearest!r}?"
+
+
+def configuration_error(error: ConfigurationException) -> ConfigurationError:
+    """What is wrong with dlt's configuration; never with a value, as it may be a secret."""
+    if isinstance(error, ConfigProviderException):
+        return ConfigurationError(_broken_file(error))
+    if isinstance(error, ValueNotSecretException):
+        return ConfigurationError(
+            f"{error.key} is a secret, but stands in {error.provider_name}. Move it to "
+            ".dlt/secrets.toml, or set it in the environment."
+        )
+    if isinstance(error, ConfigValueCannotBeCoercedException):
+        kind = getattr(error.hint, "__name__", str(error.hint))
+        return ConfigurationError(
+            f"The configured value of {error.field_name} is not of the type {kind}. Correct it in "
+            ".dlt/config.toml, .dlt/secrets.toml or the environment (it is not shown)."
+        )
+    if isinstance(error, ConfigFieldMissingException):
+        return ConfigurationError(
+            f"The configuration lacks {', '.join(error.fields)} ({error.spec_name}). Set it in "
+            ".dlt/secrets.toml, .dlt/config.toml or the environment."
+        )
+    return ConfigurationError(
+        f"dlt cannot use its configuration ({type(error).__name__}). Check .dlt/config.toml, "
+        ".dlt/secrets.toml and the environment; --debug shows dlt's own text."
+    )
+
+
+def _broken_file(error: ConfigProviderException) -> str:
+    """Which of the files that dlt reads together is not TOML, and in which line."""
+    for path in filter(os.path.isfile, getattr(error, "full_paths", [])):
+        try:
+            content = Path(path).read_bytes()
+            tomllib.loads(content.decode())
+        except OSError as problem:
+            return f"{path} cannot be read: {problem.strerror}. Check its rights."
+        except UnicodeDecodeError as problem:
+            line = content.count(b"\n", 0, problem.start) + 1
+            return f"{path} is not UTF-8 (at line {line}). Save it as UTF-8, and run again."
+        except ValueError as problem:
+            end = f"at line {len(content.splitlines())}, the last"
+            reason = str(problem).replace("at end of document", end)
+            return f"{path} is not TOML: {reason}. Correct it, and run again."
+    return f"{error.provider_name} cannot be read; --debug shows dlt's own text."
+
+
+HINTS = get_type_hints(Arguments)
 
 
 def _configuration() -> type[BaseConfiguration]:
-    """`Arguments` as a dlt configuration; every field is optional."""
-    hints = get_type_hints(Arguments) | dict.fromkeys(SECRETS, TSecretStrValue | None)
+    """`Arguments` as a dlt configuration; every field is optional, and its type checked here."""
+    hints = dict.fromkeys(HINTS, Any | None) | dict.fromkeys(SECRETS, TSecretStrValue | None)
     fields = dict.fromkeys(hints) | {"__annotations__": hints, "__module__": __name__}
     return configspec(type("Configuration", (BaseConfiguration,), fields))
 

@@ -97,6 +97,10 @@ def test_defaults_are_those_of_the_contract() -> None:
         pytest.param("max_concurrency", 0, "from 1", id="concurrency zero"),
         pytest.param("max_concurrency", 1000, "to 64", id="concurrency too large"),
         pytest.param("max_concurrency", "8", "from 1", id="concurrency as text"),
+        pytest.param("requests_per_second", 0, "above 0", id="rate zero"),
+        pytest.param("requests_per_second", float("nan"), "above 0", id="rate not a number"),
+        pytest.param("requests_per_second", True, "above 0", id="rate true"),
+        pytest.param("requests_per_second", "5", "above 0", id="rate as text"),
     ],
 )
 def test_the_error_for_an_unusable_value_names_it_and_a_usable_value(

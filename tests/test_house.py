@@ -33,9 +33,10 @@ ALONE_IN: dict[str, set[str]] = {
     "rich": {"cli"},
     "ctypes": {"cli"},
     "httpx": {"api"},
+    "httpcore": {"api"},
     "tenacity": {"api"},
     "msgspec": {"records"},
-    "threading": {"api", "extract", "runner", "cli"},
+    "threading": {"api", "destinations", "extract", "runner", "cli"},
     "dlt": {"source", "runner", "destinations", "cli"},
 }
 """The only rooms that may import a library."""

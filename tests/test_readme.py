@@ -96,6 +96,7 @@ def run(tmp_path: Path) -> Iterator[Callable[[str], str]]:
 
     with Sandbox(world) as api:
         environment = {
+            "COLUMNS": "100",  # the width without a terminal; workers of pytest set another
             "SOURCES__CHATISLAV__API_KEY": SANDBOX_KEY,
             "SOURCES__CHATISLAV__BASE_URL": api.base_url,
         }

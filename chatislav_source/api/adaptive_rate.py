@@ -1,228 +1,246 @@
-"""Adapts the request rate and the concurrency to the limits of an API.
+"""Finds the highest rate at which an API does not refuse requests.
 
 Pure: the caller passes the times, which are seconds of any monotonic clock.
 
-The concurrency grows with each successful request and is halved when one is throttled (HTTP 429 or
-503). After the first throttled request there is also a rate in requests per second, which is
-adjusted once per epoch. After an epoch with too many throttled requests, the rate is decreased to
-the last rate without throttled requests, or to the rate of successful requests. After an epoch
-without throttled requests it approaches the rate that failed, stays slightly below it for some
-time, and then increases in small steps. If a lower rate does not reduce the share of throttled
-requests, they do not depend on the rate, and are tolerated.
+It follows CUBIC (RFC 9438), which the adaptive retry mode of the AWS SDKs applies to request rates
+(botocore's `retries/adaptive.py` and `retries/throttling.py`): there is no rate until a request is
+refused; a refusal sets `w_max` and lowers the rate to a share of it; with every success the rate
+moves along a cubic curve, quickly back towards `w_max`, flat near it, then faster and faster past
+it. It departs from botocore in these points:
+
+- `w_max` is the geometric mean of the rate at which the request was refused and the rate of
+  successes since the last refusal, the pause of Retry-After included. The first is too high, and
+  the second too low where the pause was longer than the API needed.
+- The curve is scaled to `w_max` and to an interval that doubles while `w_max` stays about the same,
+  so that a limit of one request in two seconds is probed as seldom as one of 50 in a second.
+- The clock of the curve counts successes, so that the rate does not grow while it is not used.
+- A refusal without 429 or Retry-After may be a random 503. They count only if a CUSUM test (Page,
+  1954) finds clearly more of them than `EXPECTED_SHARE`, and not if at a lower rate the same share
+  is refused.
+- With fewer than `ENOUGH_SUCCESSES` since the last refusal there is nothing to measure: the rate is
+  halved, and goes back with the next success.
 """
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, log, sqrt
 
-START_CONCURRENCY = 2  # requests in flight before the first response
-
-EPOCH_SECONDS, LONGEST_EPOCH_SECONDS = 2.0, 10.0
-EPOCH_REQUESTS = 10  # fewest in an epoch, unless it reaches the longest time
-EPOCH_REQUESTS_TOLERANT = (
-    60  # likewise while throttling is tolerated, to reduce the effect of chance
-)
-MAX_THROTTLED_SHARE = 0.05  # of an epoch's requests
-MARGIN = 0.95  # of a rate that is known to be slightly too high
-APPROACH_SHARE = 0.4  # of the distance to the rate that failed, after each clean epoch
-CLOSE_SHARE = 0.9  # of the rate that failed; from here on the rate stays constant for some time
-FIRST_GROWTH, LARGEST_GROWTH = 0.02, 0.5  # per clean epoch after the hold
-FIRST_HOLD_SECONDS, LONGEST_HOLD_SECONDS = 4.0, 60.0
-LOWEST_RATE = 0.2  # requests per second, while every request is throttled
-CUTS_TO_GIVE_UP, MOST_CUTS_TO_GIVE_UP = (
-    3,
-    8,
-)  # decreases, less clean epochs; then the rate is not the cause
-SURELY_FAILING = 1.25  # times the rate of successful requests; fails at any higher sent rate
-MAX_CHANCE_SHARE = 0.6  # a greater share of throttled requests depends on the rate
+DECREASE = 0.95  # of w_max, after a refusal
+GROWTH = 0.25  # of w_max, in the second interval after the rate has reached it
+SHORTEST_INTERVAL_SECONDS, INTERVAL_REQUESTS = 0.3, 8  # from the decrease back to w_max, at first
+LONGEST_INTERVAL_SECONDS, LONGEST_INTERVAL_REQUESTS = 20.0, 40  # likewise, after it has doubled
+PAUSES_PER_INTERVAL = 10  # a refusal costs the pause of Retry-After, so it must be rare
+LONGEST_INTERVAL_AFTER_PAUSE_SECONDS = 120.0
+SAME_LIMIT = 1.5  # greatest ratio of two values of w_max that measure the same limit
+ENOUGH_SUCCESSES = 3
+ENOUGH_TO_COMPARE = 15  # successes
+LOWEST_RATE = 0.2  # requests per second, while every request is refused
+HIGHEST_RATE = 1e5  # requests per second; as good as no limit
 MAX_CATCH_UP_SECONDS = 0.002  # delay of a thread that the next request compensates
 
-
-class ConcurrencyLimit:
-    """Decides when the next request may start: by requests in flight, rate and pause.
-
-    `paused_until` is the time until which Retry-After forbids requests.
-    """
-
-    def __init__(self, max_in_flight: int, now: float) -> None:
-        self.paused_until = -inf
-        self.rate = AdaptiveRate(now)
-        self._max_in_flight = max_in_flight
-        self._in_flight = 0
-        self._limit = float(min(START_CONCURRENCY, max_in_flight))
-        self._was_throttled = False
-        self._halved_at = -inf
-
-    def delay(self, now: float) -> float:
-        """Seconds until a request may start; infinite if another one must finish first."""
-        delay = max(self.paused_until, self.rate.next_start) - now
-        if delay > 0:
-            return delay
-        return 0.0 if self._in_flight < int(self._limit) else inf
-
-    def on_start(self, now: float) -> None:
-        """Count a request that starts."""
-        self._in_flight += 1
-        self.rate.on_start(now)
-
-    def on_finish(self) -> None:
-        """Count a request that is no longer in flight, whatever its result."""
-        self._in_flight -= 1
-
-    def on_success(self, now: float, started_at: float) -> None:
-        """Record that a request succeeded."""
-        step = 1.0 / self._limit if self._was_throttled else 1.0
-        self._limit = min(self._limit + step, float(self._max_in_flight))
-        self.rate.observe(now, started_at, is_success=True)
-
-    def on_throttle(self, now: float, started_at: float, retry_after: float | None) -> None:
-        """Record that a request was throttled; `retry_after` is in seconds, None if not given."""
-        self._was_throttled = True
-        # requests that were in flight together are throttled for the same reason, so the limit is
-        # halved once; and where a rate limits the requests, the concurrency need not
-        has_rate = self.rate.per_second is not None or self.rate.tolerates_throttling
-        if started_at >= self._halved_at and not has_rate:
-            self._limit = max(1.0, self._limit / 2)
-            self._halved_at = now
-        self.rate.observe(now, started_at, is_success=False)
-        if retry_after is not None:
-            self.paused_until = max(self.paused_until, now + retry_after)
-            self.rate.start_epoch(self.paused_until)
+EXPECTED_SHARE = 0.05  # of requests that have a 503 by chance
+ALARM_EXCESS = 0.15  # above that share, which means a limit
+HIGHEST_CHANCE_SHARE = 0.4  # a greater share means a limit
+SLOWER = 0.5  # times the fastest rate: slow enough to tell whether fewer requests are refused
+ALARM_LEVEL = 5.0  # of the CUSUM; higher: fewer false alarms and later true ones
+LATE_ALARM_MARGIN = 0.95  # of w_max, as the test notices the limit after the rate has passed it
 
 
-class Epoch:
-    """Results of the requests that started at `started_at` or later."""
+class CubicGrowth:
+    """The rate after a refusal, as a function of the successes since."""
 
-    def __init__(self, started_at: float) -> None:
-        self.started_at = started_at
-        self.successes = 0
-        self.throttled = 0
-        self._last_start = started_at
+    def __init__(self) -> None:
+        self.w_max = inf
+        self._interval = 0.0  # seconds from the decrease until the rate is w_max
+        self._elapsed = 0.0  # seconds that the successes took at the rate of their time
 
     @property
-    def requests(self) -> int:
-        """Requests with a result."""
-        return self.successes + self.throttled
+    def rate(self) -> float:
+        """Requests per second."""
+        intervals = self._elapsed / self._interval - 1
+        scale = 1 - DECREASE if intervals < 0 else GROWTH
+        return min(self.w_max * (1 + scale * intervals**3), HIGHEST_RATE)
 
-    def count(self, started_at: float, is_success: bool) -> None:
-        """Add a result."""
-        self._last_start = max(self._last_start, started_at)
-        self.successes += is_success
-        self.throttled += not is_success
+    def count_success(self, rate: float) -> None:
+        """Advance by one success at `rate` requests per second."""
+        self._elapsed += 1 / rate
 
-    def sent_per_second(self, now: float) -> float:
-        """The rate at which the counted requests were started."""
-        seconds = now - self.started_at
-        return self.requests / max(self._last_start - self.started_at, seconds / 2)
+    def restart(self) -> None:
+        """Begin again below `w_max`."""
+        self._elapsed = 0.0
+
+    def decrease(self, w_max: float, pause: float) -> None:
+        """Begin again below a new `w_max`; `pause` is the Retry-After of the refusal in seconds."""
+        is_same = 1 / SAME_LIMIT < w_max / self.w_max < SAME_LIMIT
+        shortest = max(SHORTEST_INTERVAL_SECONDS, INTERVAL_REQUESTS / w_max)
+        longest = max(
+            LONGEST_INTERVAL_SECONDS,
+            LONGEST_INTERVAL_REQUESTS / w_max,
+            min(PAUSES_PER_INTERVAL * pause, LONGEST_INTERVAL_AFTER_PAUSE_SECONDS),
+        )
+        doubled = max(shortest, 2 * self._interval) if is_same else shortest
+        self._interval = min(doubled, longest)
+        self.w_max = w_max
+        self.restart()
+
+
+class RefusalAlarm:
+    """Decides whether refusals are more than chance: a CUSUM test of their share."""
+
+    def __init__(self) -> None:
+        self.last_calm_rate: float | None = None  # when the level was zero the last time
+        self._level = 0.0
+        self._expected = EXPECTED_SHARE
+        self._fastest: tuple[float, float] | None = None  # sent and accepted per second
+        self._slower = SLOWER  # share of the fastest rate at which both are compared
+
+    def count_success(self, rate: float | None) -> None:
+        """Count a success at `rate` requests per second; None if there is no rate."""
+        weight = log((1 - self._expected - ALARM_EXCESS) / (1 - self._expected))
+        self._level = max(0.0, self._level + weight)
+        if not self._level:
+            self.last_calm_rate = rate
+
+    def rings(self, is_explicit: bool) -> bool:
+        """Count a refusal; whether it means a limit. An explicit one always does."""
+        self._level += log((self._expected + ALARM_EXCESS) / self._expected)
+        if not is_explicit and self._level < ALARM_LEVEL:
+            return False
+        self._level = 0.0
+        return True
+
+    def was_chance(self, sent: float, accepted: float) -> bool:
+        """Whether an alarm was false: at a lower rate the same share was refused.
+
+        `sent` and `accepted` are requests per second since the last alarm. A limit would accept as
+        many as before. If it was false, that share is expected from now on.
+        """
+        share = 1 - accepted / sent
+        self._expected = EXPECTED_SHARE
+        if self._fastest is None or sent >= self._fastest[0]:
+            self._fastest = sent, accepted
+            return False
+        slower = sent / self._fastest[0]
+        if slower > self._slower or accepted > sqrt(slower) * self._fastest[1]:
+            return False
+        if share > HIGHEST_CHANCE_SHARE:
+            return False
+        self._expected, self._fastest = max(share, EXPECTED_SHARE), None
+        self._slower *= SLOWER  # if this was wrong, more is needed the next time
+        return True
 
 
 class AdaptiveRate:
-    """Finds the highest rate at which requests are not throttled.
+    """Decides when the next request may start, by the rate.
 
-    `per_second` is None until requests are throttled; `next_start` is the earliest time of
-    the next request.
+    `ceiling` is the highest rate in requests per second, None for no ceiling. `next_start` is the
+    earliest time of the next request, `decided_at` the time from which requests tell something
+    about the current rate.
     """
 
-    def __init__(self, now: float) -> None:
-        self.per_second: float | None = None
+    def __init__(self, now: float, ceiling: float | None = None) -> None:
         self.next_start = -inf
-        self._epoch = Epoch(now)
-        self._clean_rate: float | None = None  # the last rate without a throttled request
-        self._failed_rate = inf  # the last rate with too many throttled requests
-        self._growth = FIRST_GROWTH
-        self._hold_seconds = FIRST_HOLD_SECONDS
-        self._hold_until = -inf
-        self._cuts = 0  # in a row
-        self._doubt = 0  # decreases, less the epochs without one: doubt that the rate is the cause
-        self._doubt_to_give_up = CUTS_TO_GIVE_UP
-        self._tolerated_share = 0.0
-
-    def start_epoch(self, now: float) -> None:
-        """Start a new epoch; results of requests that started before `now` are ignored."""
-        self._epoch = Epoch(now)
+        self.decided_at = -inf
+        self._ceiling = ceiling
+        self._found: float | None = None
+        self._growth = CubicGrowth()
+        self._alarm = RefusalAlarm()
+        self._cycle_start = now  # the end of the last refusal that set w_max
+        self._successes = 0  # since then
+        self._chance = 0  # refusals since then that were taken for chance
+        self._halvings = 0  # in a row
 
     @property
-    def tolerates_throttling(self) -> bool:
-        """Whether throttled requests are tolerated, as there are no more than expected."""
-        expected = self._tolerated_share * self._epoch.requests
-        return self._tolerated_share > 0 and self._epoch.throttled <= max(2.0, expected)
+    def per_second(self) -> float | None:
+        """The current rate; None while requests are not limited."""
+        known = [rate for rate in (self._found, self._ceiling) if rate is not None]
+        return min(known, default=None)
+
+    @property
+    def is_found(self) -> bool:
+        """Whether a refusal has set the rate."""
+        return self._found is not None
+
+    def forget(self, now: float) -> None:
+        """Start without a rate at `now`; results of requests that started before are ignored."""
+        self._found = None
+        self._growth = CubicGrowth()
+        self._start_cycle(now)
+        self.decided_at = now
 
     def on_start(self, now: float) -> None:
         """Count a request that starts, and set the earliest time of the next one."""
-        if self.per_second is not None:
-            interval = 1.0 / self.per_second
+        rate = self.per_second
+        if rate is not None:
+            interval = 1.0 / rate
             late = min(MAX_CATCH_UP_SECONDS, interval / 10)
             self.next_start = max(self.next_start, now - late) + interval
 
-    def observe(self, now: float, started_at: float, is_success: bool) -> None:
-        """Record that a request succeeded or was throttled."""
-        epoch = self._epoch
-        if started_at < epoch.started_at:
+    def on_success(self) -> None:
+        """Record that a request succeeded."""
+        self._alarm.count_success(self._found)
+        self._successes += 1
+        rate = self.per_second
+        if self._found is None or rate is None:
             return
-        epoch.count(started_at, is_success)
-        seconds = now - epoch.started_at
-        enough = EPOCH_REQUESTS_TOLERANT if self._tolerated_share else EPOCH_REQUESTS
-        is_full = seconds >= EPOCH_SECONDS and epoch.requests >= enough
-        if is_full or seconds >= LONGEST_EPOCH_SECONDS:
-            self._adjust(now, epoch)
-            self.start_epoch(now)
+        if self._halvings:
+            self._halvings = 0
+            self._growth.restart()
+        else:
+            self._growth.count_success(rate)
+        self._found = self._growth.rate
 
-    def _adjust(self, now: float, epoch: Epoch) -> None:
-        throttled_share = epoch.throttled / epoch.requests
-        is_single = epoch.throttled <= 1 and epoch.requests > EPOCH_REQUESTS
-        if throttled_share > max(MAX_THROTTLED_SHARE, self._tolerated_share) and not is_single:
-            sent = epoch.sent_per_second(now)
-            self._decrease(now, throttled_share, min(sent, self.per_second or sent))
-        elif self.per_second is not None:
-            self._cuts, self._doubt = 0, max(0, self._doubt - 1)
-            if not throttled_share:
-                self._clean_rate = self.per_second
-                self.per_second = self._increased(now, self.per_second)
+    def on_refused(
+        self, now: float, started_at: float, resume_at: float, is_explicit: bool
+    ) -> None:
+        """Record that a request was refused.
 
-    def _decrease(self, now: float, throttled_share: float, sent: float) -> None:
-        if self._tolerated_share:
-            self._stop_tolerating()
-        self._cuts += 1
-        self._doubt += 1
-        if self._doubt >= self._doubt_to_give_up and throttled_share < MAX_CHANCE_SHARE:
-            self._tolerate(throttled_share)
+        `resume_at` is the end of the pause of Retry-After; before `now` if there is none.
+        `is_explicit`: the refusal cannot be chance, as it has status 429 or a Retry-After.
+        """
+        if started_at < self.decided_at:
             return
-        rate = self.per_second or sent
-        successful = sent * (1 - throttled_share)
-        if self._cuts == 1 or throttled_share < 1:
-            # without a rate it is not known which rates below `sent` would have failed too
-            is_known = self.per_second or not successful
-            self._failed_rate = rate if is_known else min(sent, successful * SURELY_FAILING)
-        self.per_second = max(LOWEST_RATE, self._decreased(rate, successful))
-        self._growth = FIRST_GROWTH
-        self._hold_until = now + self._hold_seconds
-        self._hold_seconds = min(self._hold_seconds * 2, LONGEST_HOLD_SECONDS)
+        if not self._alarm.rings(is_explicit):
+            self._chance += 1
+            return
+        resume_at = max(now, resume_at)
+        if self.is_found and not is_explicit and self._was_chance(now):
+            self.forget(now)
+            return
+        if self.is_found and self._successes < ENOUGH_SUCCESSES:
+            self._halve()
+        else:
+            self._decrease(self._measured(now, resume_at, is_explicit), resume_at - now)
+            self._start_cycle(resume_at)
+        self.decided_at = resume_at
+        self.next_start = max(self.next_start, now)
 
-    def _decreased(self, rate: float, successful: float) -> float:
-        if not successful:
-            return rate / 2
-        if self._cuts == 1 and self._clean_rate:
-            return min(self._clean_rate, rate * MARGIN)
-        return successful * MARGIN**self._cuts  # lower each time, until the API has caught up
+    def _was_chance(self, now: float) -> bool:
+        refused, seconds = self._chance + 1, max(now - self._cycle_start, 0.001)
+        sent, accepted = (self._successes + refused) / seconds, self._successes / seconds
+        is_enough = self._successes >= ENOUGH_TO_COMPARE
+        return is_enough and self._alarm.was_chance(sent, accepted)
 
-    def _tolerate(self, throttled_share: float) -> None:
-        """Remove the rate limit, until a clearly greater share is throttled."""
-        self.per_second, self.next_start, self._cuts, self._doubt = None, -inf, 0, 0
-        self._tolerated_share = min(0.9, 1.5 * throttled_share + 0.05)
+    def _halve(self) -> None:
+        self._halvings += 1
+        self._found = max(LOWEST_RATE, DECREASE * self._growth.w_max / 2**self._halvings)
 
-    def _stop_tolerating(self) -> None:
-        """Limit the rate again; the next time, more decreases are needed to remove the limit."""
-        self._doubt_to_give_up = min(self._doubt_to_give_up + 1, MOST_CUTS_TO_GIVE_UP)
-        self._tolerated_share, self._cuts, self._doubt, self._clean_rate = 0.0, 0, 0, None
+    def _decrease(self, w_max: float, pause: float) -> None:
+        self._growth.decrease(max(LOWEST_RATE, w_max), pause)
+        self._found = self._growth.rate
 
-    def _increased(self, now: float, rate: float) -> float:
-        failed = self._failed_rate
-        if rate < CLOSE_SHARE * failed:
-            return min(rate + APPROACH_SHARE * (failed - rate), failed * MARGIN)
-        if now < self._hold_until:
-            return rate
-        increased = rate * (1 + self._growth)
-        self._growth = min(self._growth * 2, LARGEST_GROWTH)
-        if increased > 1.5 * failed:  # the API has raised its limit
-            self._hold_seconds, self._failed_rate = FIRST_HOLD_SECONDS, increased
-        return increased
+    def _measured(self, now: float, resume_at: float, is_explicit: bool) -> float:
+        """The limit in requests per second, by what happened since the cycle started."""
+        seconds = max(now - self._cycle_start, 0.001)
+        if is_explicit:
+            passed = max(self._successes + self._chance, 0.5)
+            sustained = passed / (seconds + resume_at - now)
+            failed, margin = self.per_second or passed / seconds, 1.0
+        else:
+            sustained = max(self._successes, 0.5) / seconds
+            failed, margin = self._alarm.last_calm_rate or sustained, LATE_ALARM_MARGIN
+        return min(margin * sqrt(sustained * failed), self.per_second or inf)
+
+    def _start_cycle(self, now: float) -> None:
+        self._cycle_start = now
+        self._successes = self._chance = self._halvings = 0

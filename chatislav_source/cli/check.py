@@ -34,7 +34,9 @@ def check_bots(config: SyncConfig) -> list[CheckResult]:
     Raises:
         AuthenticationError: the API accepts no key for any bot.
     """
-    rate_limiter = RateLimiter(config.max_concurrency)
+    rate_limiter = RateLimiter(
+        config.max_concurrency, requests_per_second=config.requests_per_second
+    )
     with ChatislavClient(config.base_url, config.keys, rate_limiter) as client:
         errors = {bot_id: _error(client, bot_id, config) for bot_id in config.bot_ids}
     refusals = [error for error in errors.values() if isinstance(error, AuthenticationError)]

@@ -5,9 +5,8 @@ Each command imports the modules it needs, so that `chatislav --help` is fast.
 
 from __future__ import annotations
 
-import json
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +14,13 @@ import click
 
 from chatislav_source.cli.exit_status import COMPLETE, INCOMPLETE, run
 from chatislav_source.cli.options import (
+    SandboxCommand,
     api_options,
     as_day,
+    as_seconds,
     conversations_option,
-    database_option,
     debug_option,
+    option,
     output_options,
     pipeline_config_of,
     pipeline_options,
@@ -28,12 +29,15 @@ from chatislav_source.cli.options import (
     start_date_option,
     sync_arguments,
 )
+from chatislav_source.cli.terminal.encoding import json_text
+from chatislav_source.config import MAX_BOT_ID
 from chatislav_source.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from chatislav_source.cli.check import CheckResult
+    from chatislav_source.cli.console import Verbosity
+    from chatislav_source.cli.status import BotStatus
     from chatislav_source.destinations.target import PipelineConfig
-    from chatislav_source.runner.report import SyncReport
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -54,7 +58,7 @@ def cli() -> None:
 @cli.command()
 @api_options
 @start_date_option
-@click.option("--end-date", help="Last day, included; makes the sync a backfill.")
+@option("--end-date", help="Last day, included; makes the sync a backfill.")
 @resource_option
 @read_options
 @pipeline_options
@@ -72,8 +76,8 @@ def sync(**given: Any) -> None:
 
 @cli.command()
 @api_options
-@click.option("--start-date", required=True, help="First day to read again.")
-@click.option("--end-date", required=True, help="Last day, included.")
+@option("--start-date", required=True, help="First day to read again.")
+@option("--end-date", required=True, help="Last day, included.")
 @resource_option
 @read_options
 @pipeline_options
@@ -87,7 +91,7 @@ def backfill(**given: Any) -> None:
     _load(**given)
 
 
-def _load(as_json: bool, debug: bool, **given: Any) -> None:
+def _load(as_json: bool, **given: Any) -> None:
     from chatislav_source.cli import process_memory
 
     process_memory.before_imports()
@@ -96,30 +100,36 @@ def _load(as_json: bool, debug: bool, **given: Any) -> None:
     from chatislav_source.source import sync_config
 
     process_memory.after_imports()
-    console.log_to_stderr(debug)
+    verbosity = _verbosity(given)
     pipeline_config = pipeline_config_of(given)
     config = sync_config(pipeline_config.pipeline_name, **sync_arguments(given))
     pipeline_config.check()
-    with console.progress() as on_progress:
-        report = run_job(pipeline_config.pipeline(), config, on_progress, given["resources"])
-    _show_report(pipeline_config, report, as_json)
+    with console.progress(len(config.bot_ids), verbosity) as progress:
+        pipeline = pipeline_config.pipeline(progress)
+        report = run_job(pipeline, config, progress.on_page, given["resources"])
+    if as_json:
+        _print_json(report.as_dict())
+    elif verbosity.quiet:
+        console.errors(report)
+    else:
+        console.summary(f"Chatislav → {pipeline_config}", report)
     sys.exit(COMPLETE if report.complete else INCOMPLETE)
 
 
-def _show_report(pipeline_config: PipelineConfig, report: SyncReport, as_json: bool) -> None:
+def _verbosity(given: dict[str, Any]) -> Verbosity:
+    """Set up the log as `output_options` say."""
     from chatislav_source.cli import console
 
-    if as_json:
-        _print_json(report.as_dict())
-    else:
-        console.summary(f"Chatislav → {pipeline_config}", report)
+    verbosity = console.Verbosity(given["quiet"], given["verbose"], given["debug"])
+    console.log_to_stderr(verbosity)
+    return verbosity
 
 
 @cli.command()
 @api_options
 @pipeline_options
 @output_options
-def check(as_json: bool, debug: bool, **given: Any) -> None:
+def check(as_json: bool, **given: Any) -> None:
     """Check that the key is accepted, each bot readable and the destination writable.
 
     Creates the dataset if it does not exist, and a small table that it drops afterwards.
@@ -132,7 +142,7 @@ def check(as_json: bool, debug: bool, **given: Any) -> None:
     from chatislav_source.cli.destination_check import check_destination
     from chatislav_source.source import sync_config
 
-    console.log_to_stderr(debug)
+    verbosity = _verbosity(given)
     pipeline_config = pipeline_config_of(given)
     config = sync_config(pipeline_config.pipeline_name, **sync_arguments(given))
     pipeline_config.check()
@@ -140,7 +150,7 @@ def check(as_json: bool, debug: bool, **given: Any) -> None:
     if as_json:
         _print_json([result.as_dict() for result in results])
     else:
-        console.check_results(results)
+        console.check_results([r for r in results if r.problem or not verbosity.quiet])
     sys.exit(_status_of(results))
 
 
@@ -150,35 +160,63 @@ def _status_of(results: list[CheckResult]) -> int:
 
 @cli.command()
 @pipeline_options
+@option(
+    "--max-age",
+    "max_age_seconds",
+    callback=as_seconds,
+    help="End with status 1 if a bot is further behind, or was never loaded; like 90m, 2h, 1d.",
+)
 @output_options
-def status(as_json: bool, debug: bool, **given: Any) -> None:
+def status(as_json: bool, max_age_seconds: int | None, **given: Any) -> None:
     """Show per bot: time of the last complete sync, delay, rows and last error.
+
+    Only reads the destination, so it can be run at any time, also during a sync.
 
     \b
     chatislav status
-    chatislav status --json | jq '.[] | select(.behind_seconds > 86400)'
+    chatislav status --max-age 2h
     """
     from chatislav_source.cli import console
-    from chatislav_source.cli.status import statuses
+    from chatislav_source.cli.status import too_old
 
-    console.log_to_stderr(debug)
+    verbosity = _verbosity(given)
     pipeline_config = pipeline_config_of(given)
-    pipeline_config.check()
-    if pipeline_config.is_duckdb and not pipeline_config.database.exists():
-        raise ConfigurationError(
-            f"{pipeline_config.database} does not exist: nothing is loaded yet. "
-            "`chatislav sync` creates it."
-        )
     now = datetime.now(UTC)
-    found = statuses(pipeline_config.pipeline(), now)
+    found = _statuses(pipeline_config, now, is_needed=max_age_seconds is None)
     if as_json:
         _print_json([bot.as_dict() for bot in found])
-    else:
+    elif not verbosity.quiet:
         console.status_table(f"{pipeline_config}, {console.moment(now)}", found)
+    problems = [] if max_age_seconds is None else too_old(found, max_age_seconds)
+    for problem in problems:
+        console.error(problem)
+    sys.exit(INCOMPLETE if problems else COMPLETE)
+
+
+def _statuses(config: PipelineConfig, now: datetime, is_needed: bool) -> list[BotStatus]:
+    """The status of each bot; empty without a DuckDB file, which is an error if `is_needed`."""
+    from chatislav_source.cli.status import looking, statuses
+
+    if config.is_duckdb and not config.database.exists():
+        if not is_needed:
+            return []
+        raise ConfigurationError(
+            f"{config.database} does not exist: nothing is loaded yet. `chatislav sync` creates it."
+        )
+    if not config.is_duckdb:
+        config.check()
+    with looking(config) as pipeline:
+        return statuses(pipeline, now)
 
 
 @cli.command()
-@database_option("chatislav_demo.duckdb", "File to create; replaces the file of an earlier demo.")
+@click.option(  # not from the environment, which names the file of the syncs
+    "--database",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default="chatislav_demo.duckdb",
+    show_default=True,
+    help="File to create; replaces the file of an earlier demo.",
+)
 @conversations_option
 @debug_option
 def demo(database: Path, conversations: int, debug: bool) -> None:
@@ -186,19 +224,39 @@ def demo(database: Path, conversations: int, debug: bool) -> None:
     from chatislav_source.cli import console
     from chatislav_source.cli.demo import run_demo
 
-    console.log_to_stderr(debug)
-    run_demo(database, conversations)
+    verbosity = console.Verbosity(debug=debug)
+    console.log_to_stderr(verbosity)
+    run_demo(database, conversations, verbosity)
 
 
-@cli.command()
-@click.option("--port", default=8765, show_default=True, help="0 chooses a free port.")
+@cli.command(cls=SandboxCommand)
 @click.option(
-    "--bot-id", "bot_ids", type=int, multiple=True, default=(101, 102, 103), show_default=True
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8765,
+    show_default=True,
+    help="0 chooses a free port.",
+)
+@click.option(
+    "--bot-id",
+    "bot_ids",
+    type=click.IntRange(1, MAX_BOT_ID),
+    multiple=True,
+    default=(101, 102, 103),
+    show_default=True,
 )
 @conversations_option
-@click.option("--days", default=60, show_default=True, help="Days with conversations.")
+@click.option(
+    "--days",
+    type=click.IntRange(1, 3650),
+    default=60,
+    show_default=True,
+    help="Days with conversations.",
+)
 @click.option("--last-day", callback=as_day, help="In UTC.  [default: today]")
-@click.option("--messages", type=int, help="In each conversation.  [default: 0 to 40]")
+@click.option(
+    "--messages", type=click.IntRange(0, 10_000), help="In each conversation.  [default: 0 to 40]"
+)
 @click.option("--seed", default=1, show_default=True)
 @click.option("--set", "switches", multiple=True, metavar="NAME=JSON", help="Switch; repeatable.")
 def sandbox(port: int, switches: tuple[str, ...], **generated: Any) -> None:
@@ -213,8 +271,26 @@ def sandbox(port: int, switches: tuple[str, ...], **generated: Any) -> None:
     run_sandbox(port, switches, **generated)
 
 
+@cli.command()
+@click.option("--bot-id", "bot_ids", type=int, multiple=True, help="AI agent; repeatable.")
+@click.option("--start-date", callback=as_day, help="First day of the first load.")
+@debug_option
+def init(bot_ids: tuple[int, ...], start_date: date | None, debug: bool) -> None:
+    """Write .dlt/config.toml and .dlt/secrets.toml, and check the access.
+
+    Asks for what is missing; what the files have already is kept.
+    """
+    from chatislav_source.cli import console
+    from chatislav_source.cli.init import run_init
+
+    console.log_to_stderr(console.Verbosity(debug=debug))
+    run_init(list(bot_ids), start_date)
+    with check.make_context("check", ["--debug"] if debug else []) as context:
+        check.invoke(context)
+
+
 def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+    click.echo(json_text(value))
 
 
 def main() -> None:

@@ -3,40 +3,66 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TextIO
 
 import pendulum
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.markup import escape
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.measure import Measurement
 from rich.table import Table
 
 from chatislav_source.cli.check import CheckResult
 from chatislav_source.cli.status import BotStatus
-from chatislav_source.extract.page_groups import OnPage
-from chatislav_source.extract.stream_queue import AnyPage
+from chatislav_source.cli.terminal.progress import LiveLine, LogLines, SyncProgress
 from chatislav_source.runner.report import ResourceReport, SyncReport
-from chatislav_source.streams.conversations.page import Page
 from chatislav_source.streams.date_window import utc_instant
 
-logger = logging.getLogger(__name__)
-
+WIDEST = 10_000  # characters; no table of ours is wider
 DEFAULT_WIDTH = 100  # characters, if the output is not a terminal
 COUNTS = ("conversations", "messages", "analytics days", "unchanged", "requests")
-PAGES_PER_LINE = 100  # of the plain log
+UNEXPECTED = (  # without the error's message, which may contain rows
+    "an unexpected {kind}. Nothing is lost: run again to continue from the last load. --debug "
+    "shows the traceback; please report it."
+)
 
-out = Console(highlight=False, width=None if sys.stdout.isatty() else DEFAULT_WIDTH)
-err = Console(highlight=False, stderr=True, width=None if sys.stderr.isatty() else DEFAULT_WIDTH)
+
+def _console(stream: TextIO, **options: Any) -> Console:
+    is_known = stream.isatty() or "COLUMNS" in os.environ
+    return Console(highlight=False, width=None if is_known else DEFAULT_WIDTH, **options)
 
 
-def log_to_stderr(debug: bool) -> None:
-    """Send the package's log to stderr: warnings only on a terminal, which shows progress."""
+out = _console(sys.stdout)
+err = _console(sys.stderr, stderr=True)
+
+
+@dataclass(frozen=True)
+class Verbosity:
+    """What the command prints beside its result; by default warnings and the progress."""
+
+    quiet: bool = False
+    verbose: bool = False
+    debug: bool = False
+
+    @property
+    def level(self) -> int:
+        """The least severe records of the log; on a terminal the progress is not logged."""
+        if self.debug:
+            return logging.DEBUG
+        if self.quiet:
+            return logging.ERROR
+        return logging.WARNING if err.is_terminal and not self.verbose else logging.INFO
+
+
+def log_to_stderr(verbosity: Verbosity) -> None:
+    """Send the package's log to stderr; that of dlt, which repeats errors, only if asked for."""
     handler: logging.Handler
     if err.is_terminal:
         handler = RichHandler(console=err, show_path=False, show_time=False)
@@ -45,52 +71,29 @@ def log_to_stderr(debug: bool) -> None:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     ours = logging.getLogger("chatislav_source")
     ours.handlers, ours.propagate = [handler], False
-    ours.setLevel(logging.DEBUG if debug else logging.WARNING if err.is_terminal else logging.INFO)
+    ours.setLevel(verbosity.level)
+    is_asked_for = verbosity.debug or "RUNTIME__LOG_LEVEL" in os.environ
+    of_dlt = logging.getLogger("dlt")
+    of_dlt.removeFilter(_nothing)
+    if not is_asked_for:
+        of_dlt.addFilter(_nothing)
 
 
-class PageCounter:
-    """Counts the conversations and days in the pages of a sync."""
-
-    def __init__(self) -> None:
-        self.pages = 0
-        self._rows = {"conversations": 0, "analytics": 0}
-
-    def add(self, stream: str, page: AnyPage) -> None:
-        """Count one page; a page of analytics is one day."""
-        self.pages += 1
-        if page.item is not None:
-            self._rows[stream] += len(page.item.keys) if isinstance(page.item, Page) else 1
-
-    def __str__(self) -> str:
-        conversations, days = self._rows.values()
-        return f"{conversations:,} conversations and {days:,} days read"
+def _nothing(_: logging.LogRecord) -> bool:
+    """A filter that drops every record."""
+    return False
 
 
 @contextmanager
-def progress() -> Iterator[OnPage]:
-    """Show the rows read so far: live on a terminal, elsewhere one log line per 100 pages."""
-    if not err.is_terminal:
-        yield _log_progress(PageCounter())
+def progress(bots: int, verbosity: Verbosity) -> Iterator[SyncProgress]:
+    """Show what is read, of this many bots: live on a terminal, else in the log."""
+    if verbosity.quiet:
+        yield SyncProgress(bots, lambda _: None)
         return
-    counter = PageCounter()
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True) as shown:
-        task = shown.add_task("Connecting", total=None)
-
-        def show(stream: str, page: AnyPage) -> None:
-            counter.add(stream, page)
-            shown.update(task, description=str(counter))
-
-        yield show
-
-
-def _log_progress(counter: PageCounter) -> OnPage:
-    def log(stream: str, page: AnyPage) -> None:
-        counter.add(stream, page)
-        if counter.pages % PAGES_PER_LINE == 0:
-            logger.info("%s", counter)
-
-    return log
+    is_each_shown = verbosity.verbose or verbosity.debug
+    lines = LogLines(0.0) if is_each_shown else LogLines()
+    with LiveLine(err) if err.is_terminal and not is_each_shown else lines as shown:
+        yield SyncProgress(bots, shown)
 
 
 def summary(title: str, report: SyncReport) -> None:
@@ -103,13 +106,24 @@ def summary(title: str, report: SyncReport) -> None:
     for bot_id in dict.fromkeys(part.bot_id for part in report.resources):
         both = [parts[bot_id, "conversations"], parts[bot_id, "analytics"]]
         table.add_row(str(bot_id), *_cells(*both))
-    out.print(table)
+    _print_table(table)
     for warning in report.warnings:
         _line(f"[yellow]{escape(warning)}[/]")
     for part in report.resources:
         if part.error:
-            _line(f"[red]✗ bot {part.bot_id}, {part.resource}:[/] {escape(part.error)}")
+            _line(_error_line(part))
     _line(_last_line(report))
+
+
+def errors(report: SyncReport) -> None:
+    """Print only what could not be loaded, to stderr."""
+    for part in report.resources:
+        if part.error:
+            err.print(_error_line(part), soft_wrap=not err.is_terminal)
+
+
+def _error_line(part: ResourceReport) -> str:
+    return f"[red]✗ bot {part.bot_id}, {part.resource}:[/] {escape(part.error or '')}"
 
 
 def _cells(conversations: ResourceReport, analytics: ResourceReport) -> list[str]:
@@ -151,7 +165,7 @@ def status_table(title: str, statuses: Sequence[BotStatus]) -> None:
             bot.date_filter,
             "error" if bot.error else "under way" if bot.under_way else "ok",
         )
-    out.print(table)
+    _print_table(table)
     for bot in statuses:
         if bot.error:
             _line(f"[red]✗ bot {bot.bot_id}:[/] {escape(bot.error)}")
@@ -174,7 +188,7 @@ def rows(title: str, names: Sequence[str], values: Sequence[Sequence[Any]]) -> N
     table = _table(title, names, numeric)
     for row in values:
         table.add_row(*("" if value is None else f"{value}" for value in row))
-    out.print(table)
+    _print_table(table)
 
 
 def _table(title: str, names: Sequence[str], numeric: Collection[str] = COUNTS) -> Table:
@@ -183,6 +197,22 @@ def _table(title: str, names: Sequence[str], numeric: Collection[str] = COUNTS) 
     for name in names:
         table.add_column(name, justify="right" if name in numeric else "left", header_style="dim")
     return table
+
+
+def _print_table(table: Table) -> None:
+    """Print a table; where it is too wide, each row as lines of name and value."""
+    needed = Measurement.get(out, out.options.update(width=WIDEST), table).maximum
+    if needed <= out.width or not table.row_count:
+        out.print(table)
+        return
+    out.print(f"[bold]{escape(str(table.title))}[/]")
+    rows = zip(*(column.cells for column in table.columns), strict=True)
+    width = max(len(str(column.header)) for column in table.columns)
+    for number, row in enumerate(rows):
+        if number:
+            out.print()
+        for column, value in zip(table.columns, row, strict=True):
+            out.print(f"[dim]{column.header!s:{width}}[/]  {escape(str(value))}", soft_wrap=True)
 
 
 def _line(text: str) -> None:
@@ -205,15 +235,6 @@ def duration(seconds: int | None) -> str:
     return f"{count} {unit}"
 
 
-def error(problem: BaseException) -> None:
-    """Print the message of an error of this package."""
-    err.print(f"[red]Error:[/] {escape(str(problem))}", soft_wrap=not err.is_terminal)
-
-
-def unexpected(problem: BaseException) -> None:
-    """Print the type of any other error; its message is not shown, as it may contain rows."""
-    err.print(
-        f"[red]Error:[/] an unexpected {type(problem).__name__}. Nothing is lost: run "
-        "again to continue from the last load. --debug shows the traceback; please report it.",
-        soft_wrap=not err.is_terminal,
-    )
+def error(message: str) -> None:
+    """Print the message of an error."""
+    err.print(f"[red]Error:[/] {escape(message)}", soft_wrap=not err.is_terminal)

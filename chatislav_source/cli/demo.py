@@ -42,32 +42,32 @@ QUERIES = {
 }
 
 
-def run_demo(database: Path, conversations: int) -> None:
+def run_demo(database: Path, conversations: int, verbosity: console.Verbosity) -> None:
     """Serve a workspace, sync it twice into `database`, and print some of its rows."""
     database.unlink(missing_ok=True)
     world = World.generate(bot_ids=BOT_IDS, conversations=conversations, days=DAYS, seed=1)
     with Sandbox(world) as api, tempfile.TemporaryDirectory() as folder:
         config = PipelineConfig("duckdb", database, "chatislav", "chatislav_demo", folder)
         config.check()
-        first = _sync(config, api.base_url)
+        first = _sync(config, api.base_url, verbosity)
         console.summary(f"1. First sync → {config}", first)
         changes = random.Random(1)  # noqa: S311 - test data
         for kind in CHANGES:
             world.mutate(kind, changes)
-        second = _sync(config, api.base_url)
+        second = _sync(config, api.base_url, verbosity)
         console.summary(f"2. Again, after {len(CHANGES)} changes in the workspace", second)
     _show(database)
 
 
-def _sync(config: PipelineConfig, base_url: str) -> SyncReport:
-    with console.progress() as on_progress:
+def _sync(config: PipelineConfig, base_url: str, verbosity: console.Verbosity) -> SyncReport:
+    with console.progress(len(BOT_IDS), verbosity) as progress:
         return sync(
-            config.pipeline(),
+            config.pipeline(progress),
             bot_ids=list(BOT_IDS),
             api_key=SANDBOX_KEY,
             base_url=base_url,
             start_date=datetime.now(UTC).date() - timedelta(days=DAYS - 1),
-            on_progress=on_progress,
+            on_progress=progress.on_page,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Iterable
 from functools import partial
@@ -18,11 +19,18 @@ def run_sandbox(port: int, switches: Iterable[str], **generated: Any) -> None:
     """Serve a world on a loopback port; `generated` are the arguments of `World.generate`.
 
     Raises:
-        ConfigurationError: a switch is unknown or has an unusable value.
+        ConfigurationError: a switch is unknown or has an unusable value, or the port is taken.
     """
     settings = settings_of(switches)
     world = World.generate(**generated)
-    serve(world, settings, port, partial(_announce, ",".join(map(str, generated["bot_ids"]))))
+    announce = partial(_announce, ",".join(map(str, generated["bot_ids"])))
+    try:
+        serve(world, settings, port, announce)
+    except OSError as error:
+        raise ConfigurationError(
+            f"Port {port} cannot be used ({error.strerror}). Give another --port, or 0 for any "
+            "that is free."
+        ) from None
 
 
 def settings_of(switches: Iterable[str]) -> Settings:
@@ -37,6 +45,22 @@ def settings_of(switches: Iterable[str]) -> Settings:
     except (AttributeError, ValueError) as problem:
         raise ConfigurationError(f"--set: {problem}") from None
     return settings
+
+
+def switches() -> list[tuple[str, str]]:
+    """Each switch with what it does and its default; the texts are the comments of `Settings`."""
+    comments: list[str] = []
+    found = []
+    defaults = Settings().as_dict()
+    for line in map(str.strip, inspect.getsource(Settings).splitlines()):
+        name = line.partition(":")[0]
+        if line.startswith("#"):
+            comments.append(line.removeprefix("#").strip())
+        elif name in defaults:
+            default = json.dumps(defaults[name], default=list)
+            found.append((name, f"{' '.join(comments)}  [default: {default}]"))
+            comments = []
+    return found
 
 
 def _switch(text: str) -> tuple[str, Any]:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import dlt
 import pendulum
+from dlt.common.destination.client import WithStateSync
+from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
+from chatislav_source.destinations.dlt_internals import decompress_state
+from chatislav_source.destinations.duckdb_file.snapshot import read_only
+from chatislav_source.destinations.target import PipelineConfig
+from chatislav_source.errors import ConfigurationError
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, TABLES
-from chatislav_source.runner.checkpoint import keep_to_destination
-from chatislav_source.streams.date_window import utc_instant
+from chatislav_source.streams.conversations.state import CLOCK_MARGIN_SECONDS
+from chatislav_source.streams.date_window import utc_instant, utc_text
 from chatislav_source.streams.state import State
 
 
@@ -40,16 +49,61 @@ class BotStatus:
 
 
 def statuses(pipeline: dlt.Pipeline, now: datetime) -> list[BotStatus]:
-    """The status of every bot in the pipeline's state, by id; does not change the destination."""
-    keep_to_destination(pipeline)
-    pipeline.sync_destination()
-    resources = pipeline.state.get("sources", {}).get("chatislav", {}).get("resources", {})
+    """The status of every bot in the pipeline's stored state, by id.
+
+    Only reads the destination; the pipeline's folder is neither read nor changed.
+    """
+    resources = _stored_state(pipeline).get("sources", {}).get("chatislav", {}).get("resources", {})
     conversations = resources.get(CONVERSATIONS.name, {}).get("bots", {})
     analytics = resources.get(ANALYTICS.name, {}).get("bots", {})
     counts = {table.name: _counts(pipeline, table.name) for table in TABLES}
     return [
         _status(int(bot), conversations.get(bot) or {}, analytics.get(bot) or {}, counts, now)
         for bot in sorted({*conversations, *analytics}, key=int)
+    ]
+
+
+@contextmanager
+def looking(config: PipelineConfig) -> Iterator[dlt.Pipeline]:
+    """A pipeline that only reads: in a temporary folder, and with a read-only DuckDB file.
+
+    Raises:
+        ConfigurationError: the destination cannot be used.
+        PipelineLockedError: as `read_only`.
+    """
+    with ExitStack() as stack:
+        folder = stack.enter_context(TemporaryDirectory(prefix="chatislav-"))
+        destination = None
+        if config.is_duckdb:
+            connection = stack.enter_context(read_only(config.database))
+            destination = dlt.destinations.duckdb(connection)
+        yield replace(config, pipelines_dir=folder).pipeline(destination=destination)
+
+
+def _stored_state(pipeline: dlt.Pipeline) -> dict[str, Any]:
+    """The state of the last load; empty before the first one."""
+    with pipeline.destination_client() as client:
+        if not isinstance(client, WithStateSync):
+            raise ConfigurationError(
+                f"{pipeline.destination.destination_name} stores no state, so there is no status."
+            )
+        try:
+            stored = client.get_stored_state(pipeline.pipeline_name)
+        except DestinationUndefinedEntity:
+            return {}
+    return decompress_state(stored.state) if stored else {}
+
+
+def too_old(found: list[BotStatus], max_age_seconds: int) -> list[str]:
+    """Why a monitor must alarm: nothing was loaded, or a bot is behind for longer than allowed."""
+    if not found:
+        return ["Nothing was ever loaded."]
+    return [
+        f"Bot {bot.bot_id} was never loaded completely."
+        if bot.behind_seconds is None
+        else f"Bot {bot.bot_id} is {bot.behind_seconds} s behind, more than {max_age_seconds} s."
+        for bot in found
+        if bot.behind_seconds is None or bot.behind_seconds > max_age_seconds
     ]
 
 
@@ -72,10 +126,12 @@ def _status(
     now: datetime,
 ) -> BotStatus:
     watermark = conversations.get("watermark")
+    # the watermark is earlier than the sync began, as the API's clock may be late
+    began = utc_instant(watermark).add(seconds=CLOCK_MARGIN_SECONDS) if watermark else None
     return BotStatus(
         bot_id=bot_id,
-        loaded_up_to=watermark,
-        behind_seconds=_seconds_since(utc_instant(watermark), now) if watermark else None,
+        loaded_up_to=utc_text(began) if began else None,
+        behind_seconds=max(0, _seconds_since(began, now)) if began else None,
         last_activity=conversations.get("last_activity"),
         date_filter=conversations.get("date_filter") or "unknown",
         under_way=bool(conversations.get("progress") or conversations.get("backfill")),

@@ -5,17 +5,19 @@ dlt 1.31 has no public equivalent for them, so the package pins the exact releas
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs import ConfigSectionContext
 from dlt.common.libs.pyarrow import py_arrow_to_table_schema_columns
+from dlt.common.versioned_state import decompress_state
 from dlt.destinations.impl.bigquery.bigquery_adapter import (
     CLUSTER_COLUMNS_HINT,
     PARTITION_HINT,
     TABLE_DESCRIPTION_HINT,
 )
-from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
+from dlt.destinations.impl.duckdb.configuration import DuckDbConnectionPool, DuckDbCredentials
 from dlt.extract import DltResource
 from dlt.extract.items import DataItemWithMeta, TableNameMeta
 from dlt.extract.items_transform import ItemTransform
@@ -26,12 +28,15 @@ __all__ = [
     "PARTITION_HINT",
     "TABLE_DESCRIPTION_HINT",
     "DataItemWithMeta",
+    "DuckDbConnectionPool",
     "DuckDbCredentials",
     "LastStep",
     "TableNameMeta",
     "add_tracking_module",
     "clear_table_hints",
     "configured_pipeline_name",
+    "copy_row_groups",
+    "decompress_state",
     "py_arrow_to_table_schema_columns",
 ]
 
@@ -60,3 +65,15 @@ def add_tracking_module(module: Any) -> None:
 def clear_table_hints(resource: DltResource) -> None:
     """Remove the hints per table that an earlier load added to a resource."""
     resource._hints_variants.clear()
+
+
+def copy_row_groups(applies: Callable[[Any], bool]) -> None:
+    """Have dlt copy parquet into Postgres by row group, for the tables to which this applies.
+
+    For other tables dlt reads a whole file into memory and copies it at once. Both are one
+    transaction.
+    """
+    from dlt.destinations.impl.postgres.postgres import PostgresParquetCopyJob
+
+    by_table = property(lambda job: applies(job._load_table))
+    PostgresParquetCopyJob._ingest_per_rowgroup = by_table  # type: ignore[assignment]

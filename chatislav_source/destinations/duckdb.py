@@ -1,4 +1,4 @@
-"""DuckDB: the choice between append and merge, the memory limit of the command line, and errors.
+"""DuckDB: the choice between append and merge, and the memory limit of the command line.
 
 A merge takes longer than an append. Rows are appended if their table has none of their keys yet. A
 query of the table checks this; from then on this process keeps the database open, so that no other
@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import dlt
 import duckdb
@@ -22,12 +22,11 @@ from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRela
 
 from chatislav_source.destinations.adapter import Adapter, SqlClient
 from chatislav_source.destinations.ddl import comments
-from chatislav_source.destinations.dlt_internals import DuckDbCredentials
-from chatislav_source.errors import ConfigurationError, PipelineLockedError
+from chatislav_source.destinations.duckdb_file.credentials import PatientCredentials
+from chatislav_source.destinations.pipe.parquet import PARQUET
 from chatislav_source.records.schema import TABLES, Table
 
-PARQUET: Literal["parquet"] = "parquet"
-ADAPTER = Adapter(file_format=PARQUET, catalog={"comments": comments}, can_append=True)
+ADAPTER = Adapter(file_format=PARQUET, catalog={"comments": comments}, can_append=True, locks=None)
 
 APPEND_FROM_ROWS = 5_000  # rows of a table in one load package; fewer are merged as fast
 APPEND_MARK = "chatislav_appends"
@@ -43,16 +42,7 @@ FREE_MEMORY_FROM = "2MB"  # freed at once; with the default of 512 MB DuckDB kee
 # the log. DuckDB counts 16 bytes here for any text.
 CHECKPOINT_SOON = "SET GLOBAL checkpoint_threshold = '4MB'"
 
-LOCKED = re.compile('Could not set lock on file "([^"]*)"')
 OUT_OF_MEMORY = re.compile(r"Out of Memory Error|B/[\d.]+ [KMGT]?i?B used\)")
-
-HELD = (
-    "The DuckDB file {path} is held by another process; DuckDB allows one writer at a time. Close "
-    "the other program (also a notebook or a DuckDB shell) and run again; nothing is lost."
-)
-NOT_DUCKDB = (
-    "{path} is not a DuckDB database, or is damaged. Give another --database, or move it away."
-)
 
 
 class DispositionChooser:
@@ -207,10 +197,13 @@ class LimitedMemory(dict[str, Any]):
         self["memory_limit"] = f"{number}MB"
 
 
-def limited_duckdb(path: Path) -> Any:
+def limited_duckdb(path: Path, wait_seconds: float = 0.0) -> Any:
     """A dlt destination for the command line: a DuckDB file with `LimitedMemory`."""
-    credentials = DuckDbCredentials(
-        str(path.absolute()), global_config=LimitedMemory(), statements=[CHECKPOINT_SOON]
+    credentials = PatientCredentials(
+        str(path.absolute()),
+        wait_seconds,
+        global_config=LimitedMemory(),
+        statements=[CHECKPOINT_SOON],
     )
     # parallel statements would share the memory limit, and not be faster
     return dlt.destinations.duckdb(credentials, loader_parallelism_strategy="sequential")
@@ -237,32 +230,3 @@ def is_out_of_memory(text: str) -> bool:
     used share of the limit.
     """
     return bool(OUT_OF_MEMORY.search(text))
-
-
-def locked_error(text: str) -> PipelineLockedError | None:
-    """The error if the text of a DuckDB error says that another process has the file open."""
-    locked = LOCKED.search(text)
-    return PipelineLockedError(HELD.format(path=locked[1])) if locked else None
-
-
-def check_file(path: Path, dataset: str) -> None:
-    """Check that a DuckDB file can be written or created.
-
-    Raises:
-        ConfigurationError: the file is not DuckDB, its folder is missing, or the dataset and the
-            file have the same name, which is ambiguous in DuckDB.
-        PipelineLockedError: another process has the file open.
-    """
-    if dataset.lower() == path.stem.lower():
-        raise ConfigurationError(
-            f"A DuckDB file and its dataset cannot have the same name: {path.name} and {dataset}. "
-            "Give another --database or --dataset."
-        )
-    if not path.parent.is_dir():
-        raise ConfigurationError(f"The folder of {path} does not exist; create it.")
-    if not path.exists():
-        return
-    try:
-        duckdb.connect(str(path)).close()
-    except duckdb.Error as error:
-        raise locked_error(str(error)) or ConfigurationError(NOT_DUCKDB.format(path=path)) from None

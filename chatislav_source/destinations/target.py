@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import dlt
+from dlt.common.configuration import inject_section, resolve_configuration
 from dlt.common.configuration.exceptions import (
     ConfigFieldMissingException,
+    ConfigProviderException,
     ConfigurationException,
     LookupTraces,
 )
+from dlt.common.configuration.specs import ConfigSectionContext
+from dlt.common.configuration.specs.exceptions import InvalidConnectionString
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import MissingDependencyException
 from dlt.common.pipeline import get_dlt_pipelines_dir
 
-from chatislav_source.destinations.duckdb import check_file, limited_duckdb
+from chatislav_source.destinations.dlt_internals import DuckDbCredentials
+from chatislav_source.destinations.duckdb import limited_duckdb
+from chatislav_source.destinations.duckdb_file.access import check_file
 from chatislav_source.errors import ConfigurationError
 
 UNKNOWN = (
@@ -28,16 +35,25 @@ NOT_CONFIGURED = (
     ".dlt/secrets.toml, or in the environment as DESTINATION__{upper}__CREDENTIALS..."
 )
 
+NO_FILE = (
+    "The credentials in [destination.duckdb] name no file ({reason}). Set credentials to the path "
+    "of a file there, or give --database."
+)
+
 
 @dataclass(frozen=True)
 class PipelineConfig:
-    """A destination by dlt's name; `database` is the DuckDB file, unused for the others."""
+    """A destination by dlt's name; `database` is the DuckDB file, unused for the others.
+
+    `wait_seconds`: how long to wait for a DuckDB file that another process holds.
+    """
 
     destination: str
     database: Path
     dataset: str
     pipeline_name: str
     pipelines_dir: str | None
+    wait_seconds: float = 0.0
 
     @property
     def is_duckdb(self) -> bool:
@@ -48,22 +64,37 @@ class PipelineConfig:
         text = f"{self.destination} {self.database}" if self.is_duckdb else self.destination
         return f"{text}, dataset {self.dataset}"
 
-    def pipeline(self) -> dlt.Pipeline:
+    def pipeline(self, progress: Any = None, destination: Any = None) -> dlt.Pipeline:
         """The dlt pipeline for this destination.
+
+        `progress` is a collector of dlt; `destination` is used instead of the configured one.
 
         Raises:
             ConfigurationError: dlt knows no such destination.
         """
-        destination = limited_duckdb(self.database) if self.is_duckdb else self.destination
+        if destination is None:
+            destination = self._destination()
+        options = {"progress": progress} if progress else {}
         try:
-            return dlt.pipeline(
+            pipeline: dlt.Pipeline = dlt.pipeline(
                 self.pipeline_name,
                 destination=destination,
                 dataset_name=self.dataset,
                 pipelines_dir=self.pipelines_dir or get_dlt_pipelines_dir(),
+                **options,
             )
         except UnknownDestinationModule:
             raise ConfigurationError(UNKNOWN.format(name=self.destination)) from None
+        return pipeline
+
+    def _destination(self) -> Any:
+        if not self.is_duckdb:
+            return self.destination
+        try:
+            return limited_duckdb(self.database, self.wait_seconds)
+        except InvalidConnectionString:
+            text = f"--database {str(self.database)!r} cannot be the path of a file."
+            raise ConfigurationError(text) from None
 
     def check(self) -> None:
         """Check that the destination is known and configured; connects to no server.
@@ -74,7 +105,8 @@ class PipelineConfig:
             PipelineLockedError: as `check_file`.
         """
         if self.is_duckdb:
-            check_file(self.database, self.dataset)
+            self._destination()
+            check_file(self.database, self.dataset, self.wait_seconds)
             return
         pipeline = self.pipeline()
         name = self.destination
@@ -87,6 +119,25 @@ class PipelineConfig:
             problem = _problem(error)
             text = NOT_CONFIGURED.format(name=name, upper=name.upper(), problem=problem)
             raise ConfigurationError(text) from None
+
+
+def configured_database(pipeline_name: str) -> Path | None:
+    """The DuckDB file in `[destination.duckdb] credentials` of dlt's config; None without one.
+
+    Raises:
+        ConfigurationError: the credentials name no file.
+    """
+    sections = ("destination", "duckdb")
+    try:
+        with inject_section(ConfigSectionContext(pipeline_name=pipeline_name, sections=sections)):
+            found = resolve_configuration(DuckDbCredentials(), accept_partial=True).database
+    except ConfigProviderException:
+        raise  # a file that cannot be read, which is not about the destination
+    except ConfigurationException as error:
+        raise ConfigurationError(NO_FILE.format(reason=type(error).__name__)) from None
+    if found and found.startswith(":"):
+        raise ConfigurationError(NO_FILE.format(reason=f"they are {found}"))
+    return Path(found) if found else None
 
 
 def _problem(error: ConfigurationException) -> str:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 PACKAGE_BYTES = 512 * 1024 * 1024  # of JSON in one package, which is written to disk as it grows
 MERGED_PACKAGE_BYTES = 128 * 1024 * 1024  # of JSON, if rows may be replaced: the joins need memory
 PACKAGE_SECONDS = 10.0  # of fetching, which a crash repeats at most; a load has 0.3 s of overhead
-LEAST_PACKAGE_BYTES = 32 * 1024 * 1024  # of JSON; less is not worth the overhead of a load
-LOAD_SECONDS = 0.5  # assumed duration of the first load
+LEAST_PACKAGE_BYTES = 32 * 1024 * 1024  # of JSON; less is not worth a load that delays requests
+LEAST_WAITING_BYTES = 2 * 1024 * 1024  # of JSON; less is not worth a load that delays none
+LOAD_SECONDS = 0.3  # assumed duration of the first load
 READ_PER_LOAD = 3.0  # seconds of fetching per second of loading, as both run in parallel
 
 
@@ -47,6 +48,6 @@ class LoadLimit:
 
         `is_waiting`: no page can be taken; `is_slow`: few requests are in flight.
         """
-        if size < LEAST_PACKAGE_BYTES:
-            return False
-        return is_slow or (is_waiting and now >= self.worth_from)
+        if is_waiting and now >= self.worth_from:
+            return size >= LEAST_WAITING_BYTES
+        return is_slow and size >= LEAST_PACKAGE_BYTES

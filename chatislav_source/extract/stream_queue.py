@@ -35,13 +35,15 @@ ItemT_co = TypeVar("ItemT_co", bound=Item, covariant=True)
 class ExtractedPage(Generic[RequestT_co, ItemT_co]):
     """The parsed response to one request, and the partition's checkpoint after it.
 
-    `item` is None if the request failed.
+    `item` is None if the request failed, after `failed_requests` were sent, or if the page has only
+    the partition's final state.
     """
 
     bot_id: int
     request: RequestT_co
     item: ItemT_co | None
     checkpoint: State
+    failed_requests: int = 0
 
     @property
     def size(self) -> int:

@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chatislav_source.api.client import ChatislavClient
@@ -71,6 +71,7 @@ class WorkerPool:
         self._idle = threading.Condition(self._lock)  # for workers, which wake each other
         self._queues: list[StreamQueue[Any, Any]] = []
         self._few_since: dict[str, float] = {}
+        self._said: set[str] = set()
         self._closed = False
         self._threads = [
             threading.Thread(target=self._work, name=f"chatislav-{number}", daemon=True)
@@ -188,7 +189,10 @@ class WorkerPool:
             with self._lock:
                 task.queue.request_ended(task.number)
                 if outcome is not None:
-                    task.queue.put(self._page_of(task, outcome))
+                    page = self._page_of(task, outcome)
+                    task.queue.put(page)
+                    if task.partition.done and page.checkpoint is not task.partition.state:
+                        task.queue.put(replace(page, item=None, checkpoint=task.partition.state))
                 self._arrived.notify_all()
 
     def _page_of(self, task: Task, outcome: Any) -> ExtractedPage[Any, Any]:
@@ -200,10 +204,17 @@ class WorkerPool:
                 checkpoint = partition.on_page(task.request, outcome)
                 return ExtractedPage(partition.bot_id, task.request, outcome, checkpoint)
             except ChatislavError as problem:
+                problem.requests = outcome.tries
                 outcome = problem
-        logger.warning("%s", outcome)
+        self._warn(str(outcome))
         checkpoint = self._checkpoint_after_failure(task, outcome)
-        return ExtractedPage(partition.bot_id, task.request, None, checkpoint)
+        return ExtractedPage(partition.bot_id, task.request, None, checkpoint, outcome.requests)
+
+    def _warn(self, text: str) -> None:
+        """Log a warning, once; many windows may fail for the same reason."""
+        if text not in self._said:
+            self._said.add(text)
+            logger.warning("%s", text)
 
     def _checkpoint_after_failure(self, task: Task, error: ChatislavError) -> State:
         partition = task.partition

@@ -14,20 +14,31 @@ from typing import Any
 import pyarrow.compute as pc
 
 from chatislav_source.errors import WrongShapeError
-from chatislav_source.records.fast_decode import FastPage, FastRecords, decode_page
+from chatislav_source.records.fast_decode import (
+    FastPage,
+    FastRecords,
+    decode_page,
+    raw_conversations,
+    version_of_raw,
+    without_lone_surrogates,
+)
 from chatislav_source.records.fast_rows import fast_batches
 from chatislav_source.records.json_decoder import Row, decode
 from chatislav_source.records.record_batch import RecordBatch
 from chatislav_source.records.sanitize import sanitized
-from chatislav_source.records.tolerant_rows import digest_of, page_rows, session_id_of
+from chatislav_source.records.tolerant_rows import page_rows, session_id_of, version_of
 
 
 @dataclass(frozen=True)
 class TolerantRecords:
-    """The conversations of one page as rows, and by session id the `digest_of` each."""
+    """The conversations of one page as rows."""
 
     batch: RecordBatch
-    digests: dict[str, bytes] = field(repr=False)
+
+    @property
+    def versions(self) -> Sequence[str]:
+        """The `_version` of each conversation, in the order of the page."""
+        return self.batch.versions
 
     @property
     def session_ids(self) -> Sequence[str]:
@@ -56,6 +67,7 @@ class TolerantPage:
 
     items: list[Row] = field(repr=False)  # personal data
     session_ids: list[str]
+    versions: list[str]
     bot_id: int
     zone: tzinfo
     has_more: bool
@@ -64,9 +76,9 @@ class TolerantPage:
 
     def records(self, read_at: datetime) -> TolerantRecords:
         """The conversations; `read_at` is when the response arrived."""
-        batch = page_rows(self.items, self.session_ids, self.bot_id, self.zone, read_at)
-        digests = dict(zip(self.session_ids, map(digest_of, self.items), strict=True))
-        return TolerantRecords(batch, digests)
+        return TolerantRecords(
+            page_rows(self.items, self.session_ids, self.versions, self.bot_id, self.zone, read_at)
+        )
 
 
 Records = FastRecords | TolerantRecords
@@ -85,11 +97,13 @@ def parse_page(body: bytes, bot_id: int, zone: tzinfo) -> ParsedPage:
     """
     # fast decoding reads instants without an offset in UTC only
     fast = decode_page(body, bot_id) if zone is UTC else None
-    return fast or tolerant_page(*decode(body), bot_id, zone)
+    return fast or tolerant_page(*decode(body), bot_id, zone, body)
 
 
-def tolerant_page(value: Any, needs_sanitizing: bool, bot_id: int, zone: tzinfo) -> TolerantPage:
-    """The page in `value`, the decoded body.
+def tolerant_page(
+    value: Any, needs_sanitizing: bool, bot_id: int, zone: tzinfo, body: bytes = b""
+) -> TolerantPage:
+    """The page in `value`, decoded from `body`.
 
     Raises:
         WrongShapeError: as `parse_page` says.
@@ -101,9 +115,23 @@ def tolerant_page(value: Any, needs_sanitizing: bool, bot_id: int, zone: tzinfo)
     items, replaced = value["conversations"], 0
     if needs_sanitizing:
         items, replaced = sanitized(items)
+    versions = _versions(items, body if zone is UTC else b"", zone)
     pagination = value["pagination"]
     has_more, token = pagination["hasMore"], pagination.get("nextCursor")
-    return TolerantPage(items, session_ids, bot_id, zone, has_more, token, replaced)
+    return TolerantPage(items, session_ids, versions, bot_id, zone, has_more, token, replaced)
+
+
+def _versions(items: Sequence[Row], body: bytes, zone: tzinfo) -> list[str]:
+    """The version of each conversation.
+
+    One that fast decoding could read alone has the version of fast decoding: what else is on its
+    page does not make it another row.
+    """
+    conversations = raw_conversations(body) or raw_conversations(without_lone_surrogates(body))
+    fast: list[str | None] = [version_of_raw(raw) for raw in conversations]
+    if len(fast) != len(items):
+        fast = [None] * len(items)
+    return [known or version_of(item, zone) for known, item in zip(fast, items, strict=True)]
 
 
 def _envelope_problem(value: Any) -> str | None:
@@ -148,4 +176,5 @@ def _alone(page: FastRecords) -> RecordBatch:
 
 def _tolerant_batch(page: FastRecords) -> RecordBatch:
     value, _ = decode(page.body)  # its texts are storable, or fast decoding had refused it
-    return page_rows(value["conversations"], page.session_ids, page.bot_id, UTC, page.read_at)
+    items, ids, versions = value["conversations"], page.session_ids, page.versions
+    return page_rows(items, ids, versions, page.bot_id, UTC, page.read_at)

@@ -9,7 +9,7 @@ value in a column or in `extra`. A test checks that both make the same rows.
 
 from __future__ import annotations
 
-import hashlib
+import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,7 +23,8 @@ from msgspec import Raw, Struct
 
 from chatislav_source.records.columns import instants, microseconds
 from chatislav_source.records.json_decoder import NUL
-from chatislav_source.records.schema import CONVERSATIONS, SCHEMA_VERSION
+from chatislav_source.records.sanitize import SAFE_KEY_CHARACTERS
+from chatislav_source.records.schema import CONVERSATIONS, row_version
 from chatislav_source.records.structs import struct_of
 
 
@@ -63,8 +64,18 @@ class Envelope(Struct, gc=False):
     pagination: Pagination
 
 
+class RawEnvelope(Struct, gc=False):
+    """A response whose conversations are not decoded."""
+
+    conversations: list[Raw]
+
+
 ENVELOPE = msgspec.json.Decoder(Envelope)
+RAW_ENVELOPE = msgspec.json.Decoder(RawEnvelope)
+CONVERSATION_DECODER = msgspec.json.Decoder(CONVERSATION)
 SENT_AT = msgspec.json.Decoder(list[SentAt])
+# a pair of surrogates, a lone one, or any other escape
+ESCAPE = re.compile(rb"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F]..)|\\.")
 
 
 @dataclass(frozen=True)
@@ -88,9 +99,9 @@ class FastRecords:
         return [each.session_id for each in self.conversations]
 
     @cached_property
-    def digests(self) -> dict[str, bytes]:
-        """By session id, the `digest_of` the conversation; computed at the first access."""
-        return {each.session_id: digest_of(each) for each in self.conversations}
+    def versions(self) -> list[str]:
+        """The `version_of` each conversation, in the order of the page."""
+        return [version_of(each) for each in self.conversations]
 
     def days_of_messages(self, number: int) -> set[date]:
         """The days on which the messages of one conversation were sent; empty if not documented."""
@@ -150,10 +161,13 @@ def _times(texts: list[str | None]) -> list[int | None]:
 
 
 def _is_of(bot_id: int, envelope: Envelope) -> bool:
-    """Whether the next page has a token, and each conversation a session id and this bot."""
+    """Whether the next page has a token, and each conversation a storable id and this bot."""
     if envelope.pagination.has_more and not envelope.pagination.next_token:
         return False
-    return all(each.bot_id == bot_id and each.session_id for each in envelope.conversations)
+    return all(
+        each.bot_id == bot_id and 0 < len(each.session_id) <= SAFE_KEY_CHARACTERS
+        for each in envelope.conversations
+    )
 
 
 def _check_utf8(body: bytes) -> None:
@@ -172,7 +186,30 @@ def days_of_messages(conversation: Conversation) -> set[date]:
     return {moment.date() for moment in sent.drop_null().to_pylist()}
 
 
-def digest_of(conversation: Conversation) -> bytes:
-    """Eight bytes that differ if any value of the conversation differs."""
-    encoded = msgspec.json.encode(conversation)
-    return hashlib.blake2b(encoded, digest_size=8, key=SCHEMA_VERSION).digest()
+def version_of(conversation: Conversation) -> str:
+    """The `_version` of the conversation: it differs if any value differs."""
+    return row_version(msgspec.json.encode(conversation), UTC)
+
+
+def version_of_raw(raw: Raw) -> str | None:
+    """The `_version` of one conversation of a page; None if it is not as documented."""
+    try:
+        return version_of(CONVERSATION_DECODER.decode(raw))
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+
+
+def raw_conversations(body: bytes) -> list[Raw]:
+    """The conversations of a page, not decoded; empty if that is impossible."""
+    try:
+        return RAW_ENVELOPE.decode(body).conversations
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return []
+
+
+def without_lone_surrogates(body: bytes) -> bytes:
+    """The body with a replacement character for each surrogate that is in no pair.
+
+    msgspec refuses a body that has one, also in a conversation that is not decoded.
+    """
+    return ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], body)

@@ -19,7 +19,15 @@ import pyarrow.compute as pc
 from chatislav_source.records.fast_decode import Conversation, FastRecords
 from chatislav_source.records.fast_messages import Messages, read_messages
 from chatislav_source.records.record_batch import RecordBatch
-from chatislav_source.records.schema import ARROW_TYPES, CONVERSATIONS, DELETED, MESSAGES, Table
+from chatislav_source.records.schema import (
+    ARROW_TYPES,
+    CONVERSATIONS,
+    DELETED,
+    LOAD_ID,
+    MESSAGES,
+    VERSION,
+    Table,
+)
 from chatislav_source.records.structs import ObjectColumns
 
 INSTANT = ARROW_TYPES["timestamp"]
@@ -56,6 +64,8 @@ def _conversation_table(
         "message_count": counts.cast(pa.int64()),
         "extra": pa.nulls(len(items), pa.string()),
         "synced_at": _each(pages, [page.read_at for page in pages], INSTANT),
+        VERSION.name: pa.array([each for page in pages for each in page.versions], pa.string()),
+        LOAD_ID.name: pa.nulls(len(items), pa.string()),
     }
     return _table(CONVERSATIONS, CONVERSATION_COLUMNS.arrays(items) | ours)
 
@@ -85,6 +95,7 @@ def _message_table(messages: Messages, parents: pa.Array, conversations: pa.Tabl
         "message_index": pc.subtract(pa.arange(0, count), messages.lists.offsets.take(parents)),
         "extra": pa.nulls(count, pa.string()),
         "synced_at": of_parents["synced_at"],
+        LOAD_ID.name: pa.nulls(count, pa.string()),
         DELETED: pa.nulls(count, pa.bool_()),
     }
     return _table(MESSAGES, messages.columns | ours)
@@ -119,6 +130,7 @@ class CombinedRows:
                 of_page,
                 has_messages=[True] * count,
                 session_ids=page.session_ids,
+                versions=page.versions,
                 created=page.created,
                 active=page.active,
             )

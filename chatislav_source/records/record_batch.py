@@ -15,8 +15,8 @@ class RecordBatch:
 
     `parents` has, for each row of `messages`, the row of `conversations` it belongs to;
     `has_messages` says for each conversation whether its messages are known (an empty list is).
-    `session_ids`, `created` and `active` are columns of `conversations` as Python values, the
-    times in microseconds, for code that reads single rows.
+    `session_ids`, `versions`, `created` and `active` are columns of `conversations` as Python
+    values, the times in microseconds, for code that reads single rows.
     """
 
     conversations: pa.Table = field(repr=False)  # personal data
@@ -24,8 +24,14 @@ class RecordBatch:
     parents: pa.Array
     has_messages: list[bool]
     session_ids: Sequence[str]
+    versions: Sequence[str]
     created: list[int | None]
     active: list[int | None]
+
+    @property
+    def bot_id(self) -> int:
+        """The bot of all rows, of which there must be one."""
+        return int(self.conversations["bot_id"][0].as_py())
 
 
 def kept_rows(batch: RecordBatch, keep: list[bool]) -> RecordBatch:
@@ -39,6 +45,7 @@ def kept_rows(batch: RecordBatch, keep: list[bool]) -> RecordBatch:
         places.take(batch.parents.filter(kept_messages)),
         list(compress(batch.has_messages, keep)),
         list(compress(batch.session_ids, keep)),
+        list(compress(batch.versions, keep)),
         list(compress(batch.created, keep)),
         list(compress(batch.active, keep)),
     )

@@ -8,6 +8,9 @@ from typing import Any
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # legal in JSON, refused by most warehouses
 REPLACEMENT = "\ufffd"
+MAX_KEY_BYTES = 2600  # in UTF-8; an entry of an index of Postgres takes 2,704, with the bot id
+SAFE_KEY_CHARACTERS = MAX_KEY_BYTES // 4  # never longer than that, as a character has 4 bytes
+DIGEST_CHARACTERS = 32  # of a key that is too long
 WITH_DIGEST = re.compile(REPLACEMENT + ".*#[0-9a-f]{12}$", re.DOTALL)
 
 
@@ -37,3 +40,24 @@ def sanitized_key(text: str) -> str:
         return text
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
     return f"{clean}#{digest}"
+
+
+def session_key(text: str) -> str:
+    """The session id as a key: storable, and shortened if it is longer than an index can hold.
+
+    Different ids have different keys: the end of a long one is replaced by a digest of all of it.
+    """
+    key = sanitized_key(text)
+    if not is_too_long(key):
+        return key
+    whole = text.encode("utf-8", "surrogatepass")
+    digest = hashlib.blake2b(whole, digest_size=DIGEST_CHARACTERS // 2).hexdigest()
+    start = key.encode()[: MAX_KEY_BYTES - DIGEST_CHARACTERS - 1].decode("utf-8", "ignore")
+    return f"{start}#{digest}"
+
+
+def is_too_long(session_id: str) -> bool:
+    """Whether an index cannot hold this session id."""
+    if len(session_id) <= SAFE_KEY_CHARACTERS:
+        return False
+    return len(session_id.encode("utf-8", "surrogatepass")) > MAX_KEY_BYTES

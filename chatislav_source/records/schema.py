@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from datetime import UTC, tzinfo
 from typing import Literal
 
 import pyarrow as pa
@@ -84,6 +85,12 @@ EXTRA = Column(
     "own names. Null if none.",
 )
 SYNCED_AT = Column("synced_at", "timestamp", "When this version of the row was read, UTC.")
+VERSION = Column(
+    "_version",
+    "text",
+    "Digest of what the row was made from, 16 hex digits; a conversation's covers its messages.",
+)
+LOAD_ID = Column("_dlt_load_id", "text", "The load that wrote this row, see `_dlt_loads`.")
 
 CONVERSATIONS = Table(
     "conversations",
@@ -132,6 +139,8 @@ CONVERSATIONS = Table(
         ),
         EXTRA,
         SYNCED_AT,
+        VERSION,
+        LOAD_ID,
     ),
 )
 
@@ -149,6 +158,7 @@ MESSAGES = Table(
         Column("content", "text", "The words. Personal data.", ("content",)),
         EXTRA,
         SYNCED_AT,
+        LOAD_ID,
         Column(DELETED, "bool", "Bookkeeping of the merge: always null in stored rows."),
     ),
 )
@@ -244,6 +254,8 @@ ANALYTICS = Table(
             "The day has ended in `timezone` and the lookback has passed: it is not read again.",
         ),
         SYNCED_AT,
+        VERSION,
+        LOAD_ID,
     ),
 )
 
@@ -256,8 +268,20 @@ COERCION_VERSION = 1
 def version_of(*tables: Table) -> bytes:
     """Sixteen bytes that differ if the same response would become other rows."""
     columns = [(t.name, c.name, c.data_type, c.json_path) for t in tables for c in t.columns]
-    return hashlib.blake2b(repr((COERCION_VERSION, columns)).encode(), digest_size=16).digest()
+    return _digest(repr((COERCION_VERSION, columns)).encode())
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=16).digest()
 
 
 SCHEMA_VERSION = version_of(*TABLES)
-"""Key of every digest of a row, so that digests by another schema never match."""
+
+
+def row_version(content: bytes, zone: tzinfo) -> str:
+    """The `_version` of a row made from `content`, whose times without offset are in `zone`.
+
+    Another schema or zone makes other rows of the same content, and so another version.
+    """
+    key = SCHEMA_VERSION if zone is UTC else _digest(SCHEMA_VERSION + str(zone).encode())
+    return hashlib.blake2b(content, digest_size=8, key=key).hexdigest()

@@ -14,11 +14,13 @@ from operator import attrgetter
 from typing import Any
 
 import msgspec
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Raw, Struct
 
 from chatislav_source.records.columns import instants
+from chatislav_source.records.json_decoder import EXTREME_NUMBER, has_repeated_name
 from chatislav_source.records.schema import ARROW_TYPES, Column, DataType, JsonPath
 
 NULL = Raw(b"null")
@@ -160,6 +162,16 @@ def _json_array(values: list[Raw]) -> pa.Array:
     joined = b"".join(values)
     if b"\n" in joined:
         raise ValueError("more than one line")  # JSON lines cannot contain a line break
+    _check_numbers_and_names(list(set(map(bytes, values))))  # most are the same, as forms are empty
     ends = pa.array(list(accumulate(map(len, values), initial=0)), pa.int32())
     texts = pa.StringArray.from_buffers(len(values), ends.buffers()[1], pa.py_buffer(joined))
     return pc.if_else(pc.equal(texts, "null"), None, texts)
+
+
+def _check_numbers_and_names(texts: list[bytes]) -> None:
+    """Refuse what some warehouses do: numbers of an extreme size, and names that come twice."""
+    lines = b"\n".join(texts)
+    if EXTREME_NUMBER.search(lines):
+        raise ValueError("a number that a warehouse may not hold")
+    if b":" in lines and has_repeated_name(orjson.loads(b"[" + b",".join(texts) + b"]"), lines):
+        raise ValueError("a name that comes twice")

@@ -5,7 +5,6 @@ No value is lost: a documented field is in its column, any other value in `extra
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -20,16 +19,18 @@ from chatislav_source.records.columns import column_array, json_text, value_at
 from chatislav_source.records.json_decoder import Row
 from chatislav_source.records.known_fields import known_fields
 from chatislav_source.records.record_batch import RecordBatch
-from chatislav_source.records.sanitize import sanitized_key
+from chatislav_source.records.sanitize import is_too_long, session_key
 from chatislav_source.records.schema import (
     ANALYTICS,
     ARROW_TYPES,
     CONVERSATIONS,
     DELETED,
+    LOAD_ID,
     MESSAGES,
-    SCHEMA_VERSION,
+    VERSION,
     JsonPath,
     Table,
+    row_version,
 )
 
 CONVERSATION_FIELDS = known_fields(CONVERSATIONS, others=["messages"])
@@ -47,27 +48,32 @@ class DayTotals:
     read_at: datetime
 
 
-def digest_of(item: Row) -> bytes:
-    """Eight bytes that differ if any value in `item` differs."""
+def version_of(item: Row, zone: tzinfo) -> str:
+    """The `_version` of the row of `item`: it differs if any value differs."""
     try:
         text = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
     except TypeError:  # an integer beyond 64 bits, or nested too deep for orjson
         text = json.dumps(item, sort_keys=True).encode()
-    return hashlib.blake2b(text, digest_size=8, key=SCHEMA_VERSION).digest()
+    return row_version(text, zone)
 
 
 def session_id_of(item: Row) -> str | None:
-    """The conversation's storable id; None if it has none, so that it cannot be identified."""
+    """The conversation's `session_key`; None if it has none, so that it cannot be identified."""
     value = item.get("sessionId")
     if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return sanitized_key(value) if isinstance(value, str) and value else None
+        return session_key(str(value))
+    return session_key(value) if isinstance(value, str) and value else None
 
 
 def page_rows(
-    items: Sequence[Row], session_ids: Sequence[str], bot_id: int, zone: tzinfo, read_at: datetime
+    items: Sequence[Row],
+    session_ids: Sequence[str],
+    versions: Sequence[str],
+    bot_id: int,
+    zone: tzinfo,
+    read_at: datetime,
 ) -> RecordBatch:
-    """The rows of `items`, whose ids are `session_ids`; `read_at` becomes `synced_at`."""
+    """The rows of `items`, with their ids and versions; `read_at` becomes `synced_at`."""
     lists = [item.get("messages") for item in items]
     known = [isinstance(value, list) for value in lists]
     own: dict[str, Sequence[Any]] = {
@@ -75,11 +81,13 @@ def page_rows(
         "session_id": session_ids,
         "message_count": [len(m) if isinstance(m, list) else None for m in lists],
         "synced_at": _each_time(read_at, len(items)),
+        VERSION.name: versions,
     }
     extras = [_conversation_extra(item) for item in items]
     conversations = _table(CONVERSATIONS, items, own, extras, zone)
     messages, parents = _message_rows(lists, session_ids, bot_id, zone, read_at)
-    return RecordBatch(conversations, messages, parents, known, session_ids, *_times(conversations))
+    times = _times(conversations)
+    return RecordBatch(conversations, messages, parents, known, session_ids, versions, *times)
 
 
 def _times(conversations: pa.Table) -> tuple[list[int | None], list[int | None]]:
@@ -117,6 +125,9 @@ def _conversation_extra(item: Row) -> Row | None:
     messages = item.get("messages")
     if messages is not None and not isinstance(messages, list):
         extra = {**(extra or {}), "messages": messages}
+    session_id = item.get("sessionId")
+    if is_too_long(str(session_id)):
+        extra = {**(extra or {}), "sessionId": session_id}  # the column has only its key
     return extra
 
 
@@ -147,6 +158,7 @@ def _table(
             if unrepresentable and not table.is_part_of_json(column.json_path):
                 for number, value in unrepresentable.items():
                     extras[number] = _with_unrepresentable(extras[number], column.json_path, value)
+    arrays[LOAD_ID.name] = pa.nulls(len(items), pa.string())
     arrays["extra"] = pa.array(
         [json_text(extra) if extra else None for extra in extras], pa.string()
     )

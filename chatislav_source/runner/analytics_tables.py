@@ -16,7 +16,7 @@ from chatislav_source.records.schema import ANALYTICS, Table
 from chatislav_source.records.tolerant_rows import analytics_rows
 from chatislav_source.runner.checkpoint import newest_states, remember
 from chatislav_source.runner.report import Reports
-from chatislav_source.runner.row_digests import CommitMarker
+from chatislav_source.runner.stored_tables import StoredTables
 from chatislav_source.streams.analytics.day import Day, DayRequest
 from chatislav_source.streams.analytics.partition import AnalyticsPartition
 from chatislav_source.streams.analytics.plan import analytics_partition
@@ -30,17 +30,17 @@ class AnalyticsTables:
 
     _groups: PageGroups[DayRequest, Day]
 
-    def __init__(self, config: SyncConfig, marker: CommitMarker, reports: Reports) -> None:
+    def __init__(self, config: SyncConfig, stored: StoredTables, reports: Reports) -> None:
         self.partitions: list[AnalyticsPartition] = []
         self._config = config
-        self._marker = marker
+        self._stored = stored
         self._reports = reports
 
-    def start(self, stored: dict[int, State | None], pool: WorkerPool, on_page: OnPage) -> None:
-        """Start fetching the days that are missing in the bots' stored states."""
-        for bot_id, state in stored.items():
-            trusted = self._marker.is_committed(bot_id)
-            self.partitions.append(analytics_partition(state, bot_id, self._config, trusted))
+    def start(self, states: dict[int, State | None], pool: WorkerPool, on_page: OnPage) -> None:
+        """Start fetching the days that the table lacks."""
+        for bot_id, state in states.items():
+            days = self._stored.days(bot_id)
+            self.partitions.append(analytics_partition(state, bot_id, self._config, days))
         queue = pool.add(STREAM, self.partitions)
         self._groups = PageGroups(pool, queue, on_page)
 
@@ -69,7 +69,6 @@ class AnalyticsTables:
         self, resource_state: dict[str, Any], limit: LoadLimit | None
     ) -> Iterator[tuple[Table, pa.Table]]:
         """The rows of one load package; all rows if there is no limit."""
-        self._marker.begin_load()
         while True:
             pages = self._groups.take(limit)
             yield ANALYTICS, self._rows(resource_state, pages)
@@ -82,7 +81,6 @@ class AnalyticsTables:
         """The rows of `pages` that must be written, after storing their checkpoints."""
         states = newest_states(pages)
         remember(resource_state, states)
-        self._marker.advance(resource_state, states, known=not self._config.is_backfill)
         for page in pages:
             if page.item is not None:
                 report = self._reports[STREAM, page.bot_id]

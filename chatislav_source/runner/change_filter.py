@@ -8,7 +8,6 @@ from datetime import date
 from chatislav_source.records.record_batch import RecordBatch, kept_rows
 from chatislav_source.runner import dedup
 from chatislav_source.runner.dedup import ConversationsPage
-from chatislav_source.runner.row_digests import RowDigests
 from chatislav_source.streams.conversations import state
 from chatislav_source.streams.date_window import ONE_DAY, DateWindow, merged
 from chatislav_source.streams.state import State
@@ -17,28 +16,17 @@ from chatislav_source.streams.state import State
 class ChangeFilter:
     """Leaves out the conversations of one bot that the tables already hold.
 
-    `loaded` has digests of rows in the tables; None for a backfill, which does not change them. The
-    next sync does not read windows that end before `settled_before` (None: no such windows), so
-    their digests are dropped. If the whole run is one load package, a second version of a
-    conversation is left out, and the next run reads its window again.
+    `stored` has, by the hash of a session id, the version in the tables; it follows what is handed
+    out. If the whole run is one load package, a second version of a conversation is left out, and
+    the next run reads its window again.
     """
 
-    def __init__(
-        self, loaded: RowDigests | None, today: date, settled_before: date | None = None
-    ) -> None:
+    def __init__(self, stored: dict[int, int], today: date) -> None:
         self.unchanged = 0
-        self._keeps_state = loaded is None
-        self._loaded = loaded or RowDigests()
+        self._stored = stored
         self._today = today
-        self._settled_before = settled_before
         self._in_package: set[str] = set()  # only used if the whole run is one package
         self._again: list[DateWindow] = []
-
-    @classmethod
-    def of_sync(cls, known: State, today: date) -> ChangeFilter:
-        """The filter of the sync whose progress is in `known`, the bot's state."""
-        settled_before = state.day_of(known["progress"]["settled_before"])
-        return cls(RowDigests(known["digests"]), today, settled_before)
 
     def apply(
         self,
@@ -49,62 +37,60 @@ class ChangeFilter:
     ) -> RecordBatch:
         """The rows of `batch`, which has the rows of `page`, that must be written.
 
-        `differing` conversations have several different copies, so their digests are not used.
+        `differing` conversations have several different copies, so they are always written.
         """
-        digests = self._digests_of(page)
-        if not (digests or is_whole_run or self._loaded.may_know(batch.session_ids)):
-            return batch  # without digests no row can be left out
         keep = []
-        for (_, session_id), _ in dedup.keys_and_activity(batch):
-            digest = None if session_id in differing else digests.get(session_id)
-            keep.append(self._is_written(session_id, digest, page, is_whole_run))
+        for session_id, version in zip(batch.session_ids, batch.versions, strict=True):
+            known = None if session_id in differing else version
+            keep.append(self._is_written(session_id, known, page, is_whole_run))
         return batch if all(keep) else kept_rows(batch, keep)
 
-    def _digests_of(self, page: ConversationsPage) -> dict[str, bytes]:
-        if page.item is not None and (self._loaded.is_of_use or self._is_newest(page)):
-            return page.item.digests()
-        return {}
-
     def _is_written(
-        self, session_id: str, digest: bytes | None, page: ConversationsPage, is_whole_run: bool
+        self, session_id: str, version: str | None, page: ConversationsPage, is_whole_run: bool
     ) -> bool:
-        if self._loaded.holds(session_id, digest):
+        if self._holds(session_id, version):
             self.unchanged += 1
-            if self._is_settled(page):
-                self._loaded.settle(session_id)
             return False
         if is_whole_run and session_id in self._in_package:
             window = page.request.window
             last_day = max(window.first_day, window.last_day or self._today)
             self._again = merged([*self._again, DateWindow(window.first_day, last_day)])
             return False
-        kept = None if self._is_settled(page) else digest
-        self._loaded.note(session_id, kept, self._is_newest(page))
+        self._note(session_id, version, page)
         if is_whole_run:
             self._in_package.add(session_id)
         return True
 
-    def _is_newest(self, page: ConversationsPage) -> bool:
-        return not page.request.window.ends_before(self._today - ONE_DAY)
+    def _holds(self, session_id: str, version: str | None) -> bool:
+        """Whether the tables hold just this version."""
+        known = self._stored.get(hash(session_id)) if version else None
+        return known is not None and known == int(version or "", 16)
 
-    def _is_settled(self, page: ConversationsPage) -> bool:
-        before = self._settled_before
-        return before is not None and page.request.window.ends_before(before)
+    def _note(self, session_id: str, version: str | None, page: ConversationsPage) -> None:
+        """Note the version that is handed out; None if it is not known.
+
+        New conversations are noted if they are among the newest days, which a run reads repeatedly:
+        all those of a first load would need too much memory.
+        """
+        key = hash(session_id)
+        if version is None:
+            self._stored.pop(key, None)
+        elif key in self._stored or not page.request.window.ends_before(self._today - ONE_DAY):
+            self._stored[key] = int(version, 16)
 
     def changed(self, page: ConversationsPage) -> set[str]:
         """The conversations of `page` whose version is not known to be in the tables."""
         if page.item is None:
             return set()
-        digests = self._digests_of(page)
-        ids = page.item.session_ids
-        return {each for each in ids if not self._loaded.holds(each, digests.get(each))}
+        read = zip(page.item.session_ids, page.item.versions, strict=True)
+        return {session_id for session_id, version in read if not self._holds(session_id, version)}
 
     def noted_in(self, known: State) -> State:
-        """The bot's state with the digests of loaded rows, and the windows to read again."""
-        if self._again:
-            windows = merged([*state.parsed(known["again"]), *self._again])
-            known = {**known, "again": [str(window) for window in windows]}
-        return known if self._keeps_state else {**known, "digests": self._loaded.text}
+        """The bot's state with the windows to read again."""
+        if not self._again:
+            return known
+        windows = merged([*state.parsed(known["again"]), *self._again])
+        return {**known, "again": [str(window) for window in windows]}
 
 
 def changed_rows(

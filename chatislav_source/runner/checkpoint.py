@@ -1,54 +1,133 @@
-"""Reads and writes the stored states of partitions, and checks which destination they describe.
+"""Reads and writes the stored states of partitions, and keeps the local folder to the destination.
 
 dlt stores one resource state per stream, in the same load package as the rows it describes:
 
     bots      the state of each partition, by bot id as text; its fields are in
               `streams.conversations.state.FORMAT` and `streams.analytics.state.FORMAT`
-    trusted   {"mark", "bots"}: the last load, and the bots whose digests match the tables exactly;
-              see `row_digests.CommitMarker`
 
-dlt finds a pipeline's local state by its name. If the same name loads into another database, that
-state describes rows that only the first database has, and they would never be loaded into the
-second. So the pipeline's folder has a fingerprint of its destination.
+The pipeline's local folder is a cache: the destination has the state of the last complete load. A
+folder with another state (of another database with the same pipeline name, of a warehouse that was
+restored from a backup, or damaged) is deleted, and dlt restores the state of the destination.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
+import shutil
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import dlt
+from dlt.common.destination.client import WithStateSync
+from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.common.pipeline import current_pipeline
+from dlt.destinations.exceptions import DatabaseUndefinedRelation
+from dlt.pipeline.state_sync import load_pipeline_state_from_destination
 
+from chatislav_source.destinations.defaults import SCHEMA
 from chatislav_source.extract.stream_queue import AnyPage
 from chatislav_source.streams.state import State
 
 logger = logging.getLogger(__name__)
 
-MARK = "chatislav_destination"
+BASE = "chatislav_base"  # local: hash of the state that the package being extracted continues
+STATES_PER_PRUNING = 4  # each pruning is a statement, and leaves the newest two states
+
+DELETED_FOLDER = (
+    "The local files of pipeline %s %s. They are deleted, and the state is taken from the "
+    "destination."
+)
 
 
 def keep_to_destination(pipeline: dlt.Pipeline) -> None:
-    """Delete the local files of another destination; dlt then restores the state of this one."""
-    mark = Path(pipeline.working_dir, MARK)
-    current = fingerprint(pipeline)
-    if mark.is_file() and mark.read_text() != current:
-        logger.warning(
-            "Pipeline %s loaded into another destination before; its state is taken from this one",
-            pipeline.pipeline_name,
-        )
-        pipeline.drop()
-    mark.parent.mkdir(parents=True, exist_ok=True)
-    mark.write_text(current)
+    """Delete the local files if they do not continue the state in the destination."""
+    problem = damage(pipeline)
+    if problem is None and not is_current(pipeline):
+        problem = "do not match what the destination holds"
+    if problem:
+        logger.warning(DELETED_FOLDER, pipeline.pipeline_name, problem)
+        start_over(pipeline)
 
 
-def fingerprint(pipeline: dlt.Pipeline) -> str:
-    """A hash of destination, credentials and dataset, which cannot be read from it."""
-    config = pipeline.destination_client().config
-    place = (config.destination_type, str(config.credentials), pipeline.dataset_name)
-    return hashlib.blake2b(repr(place).encode(), digest_size=16).hexdigest()
+def damage(pipeline: dlt.Pipeline) -> str | None:
+    """What is wrong with the pipeline's local files; None if dlt can read them."""
+    try:
+        for name in pipeline.schema_names:
+            pipeline.schemas[name].to_dict()
+        pipeline.has_pending_data  # noqa: B018 - it reads the packages
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return f"are damaged ({type(error).__name__})"
+    return None
+
+
+def is_current(pipeline: dlt.Pipeline) -> bool:
+    """Whether the local state is the one in the destination, or of a pending load that follows it.
+
+    A pipeline that was never used is current.
+    """
+    if not pipeline.has_data:
+        return True
+    state = cast(dict[str, Any], pipeline.state)
+    known = [state["_version_hash"]]
+    if pipeline.has_pending_data:
+        known.append(state["_local"].get(BASE))
+    return stored_hash(pipeline) in known
+
+
+def stored_hash(pipeline: dlt.Pipeline) -> str | None:
+    """The hash of the pipeline's newest state in the destination; None if there is none."""
+    try:
+        with pipeline.destination_client() as client:
+            synced = cast(WithStateSync, client)
+            stored = load_pipeline_state_from_destination(pipeline.pipeline_name, synced)
+    except DestinationUndefinedEntity:
+        forget_tables(pipeline)
+        return None
+    return stored["_version_hash"] if stored else None
+
+
+def note_base() -> None:
+    """Note which state the load package that is being extracted continues."""
+    pipeline = cast(dlt.Pipeline | None, current_pipeline())
+    if pipeline is not None:
+        pipeline.set_local_state_val(BASE, pipeline.state["_version_hash"])
+
+
+def start_over(pipeline: dlt.Pipeline) -> None:
+    """Delete all local files; the next load restores the state of the last complete one.
+
+    `abort_packages` is not used: if it is interrupted, the state stays ahead of the tables.
+    """
+    interrupted = Path(pipeline.pipelines_dir) / f".{pipeline.pipeline_name}.interrupted"
+    shutil.rmtree(interrupted, ignore_errors=True)
+    Path(pipeline.working_dir).rename(interrupted)  # atomic, so that no part of it is left
+    pipeline.drop()
+    shutil.rmtree(interrupted, ignore_errors=True)
+
+
+def prune_states(pipeline: dlt.Pipeline, since: int) -> None:
+    """Delete the pipeline's old states from the destination, every few states.
+
+    `since` is the number of the last state that an earlier call has seen. dlt restores the newest
+    state of a complete load, and reads no other.
+    """
+    version = pipeline.state["_state_version"]
+    if version // STATES_PER_PRUNING == since // STATES_PER_PRUNING:
+        return
+    with suppress(DatabaseUndefinedRelation), pipeline.sql_client() as client:
+        table = client.make_qualified_table_name("_dlt_pipeline_state")
+        query = f"DELETE FROM {table} WHERE pipeline_name = %s AND version < %s"  # noqa: S608 - a table's name
+        client.execute_sql(query, pipeline.pipeline_name, version - 1)
+
+
+def forget_tables(pipeline: dlt.Pipeline) -> None:
+    """Make dlt create the tables that somebody dropped; it believes the schemas that it stored."""
+    with suppress(DatabaseUndefinedRelation), pipeline.sql_client() as client:
+        table = client.make_qualified_table_name("_dlt_version")
+        query = f"DELETE FROM {table} WHERE schema_name = %s"  # noqa: S608 - a table's name
+        client.execute_sql(query, SCHEMA)
 
 
 def stored_states(resource_state: dict[str, Any], bot_ids: Iterable[int]) -> dict[int, Any]:

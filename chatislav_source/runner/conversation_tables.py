@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -20,7 +21,7 @@ from chatislav_source.runner.change_filter import ChangeFilter, changed_rows
 from chatislav_source.runner.checkpoint import newest_states, remember
 from chatislav_source.runner.dedup import ConversationsPage, PackageKeys
 from chatislav_source.runner.report import Reports
-from chatislav_source.runner.row_digests import CommitMarker
+from chatislav_source.runner.stored_tables import StoredTables
 from chatislav_source.streams.conversations import state as states
 from chatislav_source.streams.conversations.page import Page, PageRequest
 from chatislav_source.streams.conversations.partition import ConversationsPartition
@@ -36,34 +37,34 @@ class ConversationTables:
 
     _groups: PageGroups[PageRequest, Page]
 
-    def __init__(self, config: SyncConfig, marker: CommitMarker, reports: Reports) -> None:
+    def __init__(self, config: SyncConfig, stored: StoredTables, reports: Reports) -> None:
         self.partitions: list[ConversationsPartition] = []
         self._config = config
-        self._marker = marker
+        self._stored = stored
         self._reports = reports
         self._filters: dict[int, ChangeFilter] = {}
         self._held_back: list[ConversationsPage] = []
+        self._final: list[ConversationsPage] = []  # with final states, for the next package
         self._resumed: set[int] = set()
         self._may_replace = config.is_backfill
 
     def start(self, stored: dict[int, State | None], pool: WorkerPool, on_page: OnPage) -> None:
         """Start fetching the windows that the bots' stored states have left."""
         for bot_id, state in stored.items():
-            trusted = self._marker.is_committed(bot_id)
-            partition = conversations_partition(state, bot_id, self._config, trusted)
+            partition = conversations_partition(state, bot_id, self._config, self._stored.keeps)
             self.partitions.append(partition)
-            self._may_replace |= state is not None
-            self._filters[bot_id] = self._filter_of(partition.state)
+            windows = states.windows_left(partition.state[self._slot])
+            versions = self._stored.versions(bot_id, windows)
+            self._may_replace |= state is not None or bool(versions)
+            self._filters[bot_id] = ChangeFilter(versions, self._config.now.date())
             if not self._config.is_backfill and self._is_resumed(partition.state):
                 self._resumed.add(bot_id)
         queue = pool.add(STREAM, self.partitions)
         self._groups = PageGroups(pool, queue, on_page)
 
-    def _filter_of(self, state: State) -> ChangeFilter:
-        today = self._config.now.date()
-        if self._config.is_backfill:
-            return ChangeFilter(None, today)
-        return ChangeFilter.of_sync(state, today)
+    @property
+    def _slot(self) -> str:
+        return "backfill" if self._config.is_backfill else "progress"
 
     def _is_resumed(self, state: State) -> bool:
         """Whether an earlier run began the sync under way."""
@@ -77,14 +78,13 @@ class ConversationTables:
     def _range_of(self, partition: ConversationsPartition) -> tuple[str, str | None]:
         if self._config.is_backfill:
             return str(self._config.start_date), str(self._config.end_date)
-        progress = partition.state["progress"]
-        texts = [*progress["todo"], progress["tail"], *(w["window"] for w in progress["open"])]
-        return str(min(window.first_day for window in states.parsed(texts))), None
+        windows = states.windows_left(partition.state[self._slot])
+        return str(min(window.first_day for window in windows)), None
 
     @property
     def is_over(self) -> bool:
         """Whether all rows were fetched and handed out."""
-        return not self._held_back and self._groups.is_over
+        return not self._held_back and not self._final and self._groups.is_over
 
     @property
     def interrupted_before(self) -> list[int]:
@@ -101,20 +101,24 @@ class ConversationTables:
         self, resource_state: dict[str, Any], limit: LoadLimit | None
     ) -> Iterator[tuple[Table, pa.Table]]:
         """The rows of one load package, each key once; all rows if there is no limit."""
-        self._marker.begin_load()
         if limit and self._may_replace:
             limit = limit.for_merge()
         keys = PackageKeys(self._filters)
+        written: set[int] = set()
+        pages = [*self._final, *self._held_back]
+        self._final, self._held_back = [], []
         size = 0
         while True:
-            pages = self._held_back or self._groups.take(limit, size)
-            self._held_back = []
+            pages = pages or self._groups.take(limit, size)
             if limit is not None and not keys.takes(pages):
                 self._held_back = pages  # they repeat a key, so they belong to the next package
                 return
             size += sum(page.size for page in pages)
-            batches = self._changed(resource_state, pages, is_whole_run=limit is None)
-            conversations, messages = dedup.joined(batches)
+            rows = self._changed(pages, is_whole_run=limit is None)
+            written |= {batch.bot_id for batch in rows if batch.session_ids}
+            self._remember(resource_state, pages, written, is_whole_run=limit is None)
+            pages = []
+            conversations, messages = dedup.joined(rows)
             yield MESSAGES, messages  # first, so that no cut load has conversations without them
             yield CONVERSATIONS, conversations
             if self._ends(limit, size):
@@ -122,26 +126,51 @@ class ConversationTables:
 
     def _ends(self, limit: LoadLimit | None, size: int) -> bool:
         is_reached = limit is not None and limit.is_reached(size, time.monotonic())
-        return self.is_over or is_reached or self._groups.may_flush(limit, size)
+        return self._groups.is_over or is_reached or self._groups.may_flush(limit, size)
 
-    def _changed(
-        self, resource_state: dict[str, Any], pages: list[ConversationsPage], is_whole_run: bool
-    ) -> list[RecordBatch]:
-        """The rows of `pages` that must be written, after storing their checkpoints."""
+    def _changed(self, pages: list[ConversationsPage], is_whole_run: bool) -> list[RecordBatch]:
+        """The rows of `pages` that must be written."""
         read = [page for page in pages if page.item is not None]
         batches = record_batches([page.records for page in dedup.items_of(read)])
         rows = changed_rows(self._filters, read, batches, is_whole_run)
-        states = newest_states(pages)
-        noted = {bot_id: self._filters[bot_id].noted_in(states[bot_id]) for bot_id in states}
-        remember(resource_state, noted)
-        self._marker.advance(resource_state, noted, known=not self._config.is_backfill)
         self._count(rows)
         return rows
 
+    def _remember(
+        self,
+        resource_state: dict[str, Any],
+        pages: list[ConversationsPage],
+        written: set[int],
+        is_whole_run: bool,
+    ) -> None:
+        """Store the checkpoints of `pages`; `written` are the bots with rows in the package.
+
+        A final state says how many rows the tables hold, so it waits until they are loaded.
+        """
+        waiting = [] if is_whole_run else [page for page in pages if self._waits(page, written)]
+        self._final += waiting
+        checkpoints = newest_states([page for page in pages if page not in waiting])
+        for bot_id, checkpoint in checkpoints.items():
+            noted = self._filters[bot_id].noted_in(checkpoint)
+            if _is_uncounted(noted):
+                before = date.fromisoformat(noted["reread_from"])
+                settled = None if is_whole_run else self._stored.settled(bot_id, before)
+                noted = {**noted, "settled": settled}
+            remember(resource_state, {bot_id: noted})
+
+    def _waits(self, page: ConversationsPage, written: set[int]) -> bool:
+        return page.bot_id in written and page.item is None and _is_uncounted(page.checkpoint)
+
     def _count(self, rows: list[RecordBatch]) -> None:
         for batch in rows:
-            if batch.conversations.num_rows:
-                bot_id = batch.conversations["bot_id"][0].as_py()
-                report = self._reports[STREAM, bot_id]
+            if batch.session_ids:
+                report = self._reports[STREAM, batch.bot_id]
                 report.rows += batch.conversations.num_rows
                 report.messages += batch.messages[DELETED].null_count
+
+
+def _is_uncounted(state: State) -> bool:
+    """Whether a sync has ended whose settled days were not counted."""
+    if not states.is_finished(state) or state["reread_from"] is None:
+        return False
+    return state["settled"] is None or state["settled"]["before"] != state["reread_from"]

@@ -6,7 +6,6 @@ twice, or fail the load.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -117,7 +116,7 @@ def keys_and_activity(batch: RecordBatch) -> list[tuple[Key, int]]:
     """Key and last activity of each conversation, in microseconds; -1 if it is not known."""
     if not batch.session_ids:
         return []
-    bot_id = batch.conversations["bot_id"][0].as_py()
+    bot_id = batch.bot_id
     return [
         ((bot_id, session_id), -1 if moment is None else moment)
         for session_id, moment in zip(batch.session_ids, batch.active, strict=True)
@@ -135,25 +134,16 @@ def joined(batches: Sequence[RecordBatch]) -> tuple[pa.Table, pa.Table]:
 
 
 def differing_copies(pages: Sequence[ConversationsPage]) -> dict[int, set[str]]:
-    """By bot, the conversations with several copies on these pages that may differ."""
+    """By bot, the conversations with several copies on these pages that differ."""
     differing: dict[int, set[str]] = {}
     for bot_id in {page.bot_id for page in pages}:
         items = items_of([page for page in pages if page.bot_id == bot_id])
-        copies = Counter(session_id for item in items for session_id in item.session_ids)
-        several = {session_id for session_id, number in copies.items() if number > 1}
-        versions: dict[str, list[bytes | None]] = {session_id: [] for session_id in several}
+        copies: dict[str, set[str]] = {}
         for item in items:
-            for session_id in several.intersection(item.session_ids):
-                versions[session_id].append(item.digests().get(session_id))
-        # two copies on one page have only one digest
-        differing[bot_id] = {
-            each for each in several if not _are_equal(versions[each], copies[each])
-        }
+            for session_id, version in zip(item.session_ids, item.versions, strict=True):
+                copies.setdefault(session_id, set()).add(version)
+        differing[bot_id] = {each for each, versions in copies.items() if len(versions) > 1}
     return differing
-
-
-def _are_equal(versions: list[bytes | None], copies: int) -> bool:
-    return len(versions) == copies and len(set(versions)) == 1 and versions[0] is not None
 
 
 class Changes(Protocol):

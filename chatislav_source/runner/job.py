@@ -20,16 +20,20 @@ from dlt.extract import DltSource
 from filelock import FileLock, Timeout
 
 from chatislav_source.config import SyncConfig
+from chatislav_source.destinations.adapter import adapter_of
+from chatislav_source.destinations.concurrency.bot_locks import bot_locks
+from chatislav_source.destinations.ddl import create_missing_indexes
 from chatislav_source.destinations.defaults import own_defaults
 from chatislav_source.destinations.duckdb import DispositionChooser
 from chatislav_source.errors import PipelineLockedError
 from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.extract.page_groups import OnPage
-from chatislav_source.runner.checkpoint import keep_to_destination
+from chatislav_source.runner.checkpoint import keep_to_destination, prune_states
 from chatislav_source.runner.load_package import load, load_pending
 from chatislav_source.runner.report import Reports, SyncReport
 from chatislav_source.runner.resources import STREAMS, Customize, package_source
 from chatislav_source.runner.run import Run
+from chatislav_source.runner.stored_tables import StoredTables
 
 logger = logging.getLogger(__name__)
 
@@ -48,22 +52,31 @@ def run_job(
 
     Raises:
         AuthenticationError: the API accepts none of the keys; completed loads stay.
-        PipelineLockedError: another process runs this pipeline or has locked the database.
-        LoadFailedError: a load failed twice.
+        PipelineLockedError: another process runs this pipeline, loads one of its bots, or has
+            locked the database.
+        LoadFailedError: a load failed twice, or the bots could not be locked.
     """
     report = SyncReport(started_at=config.now)
     began = time.monotonic()
     own_defaults().claim(pipeline)
-    with alone(pipeline):
+    with alone(pipeline), bot_locks(pipeline, config.bot_ids):
         keep_to_destination(pipeline)
+        states = pipeline.state["_state_version"]
         load_pending(pipeline)
         reports: Reports = {}
         source_of = partial(package_source, streams=streams, customize=customize)
         resumed = _load_packages(pipeline, Run(config, on_progress, reports), report, source_of)
+        stored = StoredTables(pipeline)
+        if has_other_writers(pipeline) and report.total("rows"):
+            doubled = stored.remove_doubles(report.load_ids)
+            resumed = sorted({*resumed, *doubled})
         if resumed:
             # rows read before the interruption may have changed since
             again = replace(config, bot_ids=tuple(resumed), now=datetime.now(UTC))
-            _load_packages(pipeline, Run(again, on_progress, reports), report, source_of)
+            run = Run(again, on_progress, reports, stored)
+            _load_packages(pipeline, run, report, source_of)
+        prune_states(pipeline, states)
+        create_missing_indexes(pipeline)
     report.seconds = time.monotonic() - began
     return report
 
@@ -80,7 +93,8 @@ def _load_packages(
     with run:
         while not (loads and run.is_over):
             with closing(DispositionChooser(pipeline)) as dispositions:
-                load(pipeline, source_of(run, limit, dispositions), dispositions)
+                source = source_of(run, limit, dispositions)
+                report.load_ids += load(pipeline, source, dispositions)
             loads += 1
             now = time.monotonic()
             limit = LoadLimit.starting(now, load_seconds=now - run.handed_out_at)
@@ -91,6 +105,11 @@ def _load_packages(
     if fatal:
         raise fatal
     return run.interrupted_before
+
+
+def has_other_writers(pipeline: dlt.Pipeline) -> bool:
+    """Whether another process may write into the destination at the same time."""
+    return adapter_of(pipeline).locks is not None
 
 
 @contextmanager

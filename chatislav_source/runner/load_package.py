@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import dlt
 from dlt.common.storages.exceptions import StorageException
 from dlt.extract import DltSource
 from dlt.pipeline.exceptions import PipelineStepFailed
 
+from chatislav_source.destinations.concurrency import bot_locks
 from chatislav_source.destinations.duckdb import (
     DispositionChooser,
     clear_append_mark,
     has_append_mark,
     is_out_of_memory,
-    locked_error,
     raise_memory_limit,
 )
-from chatislav_source.errors import ChatislavError, LoadFailedError
-from chatislav_source.runner.redaction import harmless
+from chatislav_source.destinations.duckdb_file.access import locked_error
+from chatislav_source.errors import (
+    ChatislavError,
+    DiskFullError,
+    LoadFailedError,
+    PipelineLockedError,
+)
+from chatislav_source.runner.checkpoint import start_over
+from chatislav_source.runner.redaction import reason_of
 
 logger = logging.getLogger(__name__)
 
@@ -60,45 +65,40 @@ def is_half_loaded(pipeline: dlt.Pipeline) -> bool:
         return True  # a kill while dlt created its folders, which dlt does not repair
 
 
-def start_over(pipeline: dlt.Pipeline) -> None:
-    """Delete all local files; the next load restores the state of the last complete one.
-
-    `abort_packages` is not used: if it is interrupted, the state stays ahead of the tables.
-    """
-    interrupted = Path(pipeline.pipelines_dir) / f".{pipeline.pipeline_name}.interrupted"
-    shutil.rmtree(interrupted, ignore_errors=True)
-    Path(pipeline.working_dir).rename(interrupted)  # atomic, so that no part of it is left
-    pipeline.drop()
-    shutil.rmtree(interrupted, ignore_errors=True)
-
-
 def load(
     pipeline: dlt.Pipeline, source: DltSource | None, dispositions: DispositionChooser | None = None
-) -> None:
-    """Load one package; a failed load is retried once, then dropped together with its state.
+) -> list[str]:
+    """Load one package and return its load ids; a failed load is retried once, then dropped.
 
     After an out-of-memory error of DuckDB the retry has more memory. A load that appends is retried
     only after such an error, and only if its appends were undone; else it is dropped at once, as
     its rows can be read again.
 
     Raises:
-        PipelineLockedError: another process has locked the database.
+        PipelineLockedError: another process has locked the database, or this run has lost a lock.
         LoadFailedError: the load failed twice.
         ChatislavError: raised by the source.
     """
     try:
-        pipeline.run(source)
+        loaded = pipeline.run(source)
         clear_append_mark(pipeline)
-        return
+        return loaded.loads_ids if loaded else []
     except PipelineStepFailed as error:
         failure = failure_of(error)
         needs_memory = lacks_memory(error)
     if not _can_repeat(pipeline, dispositions, needs_memory):
         raise failure from None  # the causes may contain rows
-    logger.warning("A load failed and is tried again: %s", failure)
+    reason = failure.kind if isinstance(failure, LoadFailedError) else failure
+    logger.warning("A load failed and is tried again: %s", reason)
     try:
-        pipeline.run()
+        bot_locks.check(pipeline)
+    except PipelineLockedError:
+        start_over(pipeline)  # another run may have loaded newer rows
+        raise
+    try:
+        loaded = pipeline.run()
         clear_append_mark(pipeline)
+        return loaded.loads_ids if loaded else []
     except PipelineStepFailed as error:
         failure = failure_of(error)
         if isinstance(failure, LoadFailedError):
@@ -133,16 +133,23 @@ def failure_of(error: PipelineStepFailed) -> Exception:
 
     A `ChatislavError` or an error of a locked database if that is the cause; `error` itself if the
     extract step has a defect; else a `LoadFailedError` without any text that may contain a row.
+
+    Raises:
+        KeyboardInterrupt: the step was interrupted.
     """
     for cause in _causes(error):
+        if isinstance(cause, KeyboardInterrupt):
+            raise KeyboardInterrupt from None  # the loads so far are committed
         if isinstance(cause, ChatislavError):
             return cause
+        if DiskFullError.is_cause(cause):
+            return DiskFullError()
         locked = locked_error(str(cause))
         if locked:
             return locked
     if error.step == "extract":
         return error  # a defect, whose traceback is needed
-    return LoadFailedError(error.step, f"{type(error.exception).__name__}: {_reason(error)}")
+    return LoadFailedError(error.step, reason_of(error))
 
 
 def lacks_memory(error: PipelineStepFailed) -> bool:
@@ -156,9 +163,3 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     while cause is not None:
         yield cause
         cause = cause.__cause__ or cause.__context__
-
-
-def _reason(error: BaseException) -> str:
-    """The warehouse's error text, up to where it may contain a row."""
-    *_, first = _causes(error)
-    return harmless(str(first))

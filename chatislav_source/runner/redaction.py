@@ -13,13 +13,57 @@ from dlt.common.pipeline import current_pipeline
 
 from chatislav_source.destinations.defaults import is_ours
 
-MAX_CHARACTERS = 120
-QUOTED_FROM = re.compile("[\"'`(\n]| with message ")
+MAX_CHARACTERS = 300
+NAMED = (
+    "column|constraint|database|dataset|encoding|file|function|index|object|relation|role|schema|"
+    "sequence|table|type|user|view|warehouse"
+)
+HARMLESS = re.compile(
+    # the name of something in the warehouse, which stands in quotation marks: table "x"
+    rf"\b(?:{NAMED}) (?P<quote>[\"'`])[A-Za-z_][\w$.-]{{0,127}}(?P=quote)(?![\w\"'`])"
+    # the length of a type, as varying(16), and the SQLSTATE that Snowflake puts first
+    r"|(?<=[a-z])\(\d{1,5}\)|^\d{6} \(\w{5}\)",
+    re.IGNORECASE,
+)
+NOT_ENCODED = (
+    "a text cannot be written in the encoding of the warehouse's database or session, {}; load "
+    "into a database in UTF-8"
+)
+VALUE_FROM = re.compile(
+    "[\"'`(\n]| with message "
+    # values without quotation marks, as BigQuery's `Bad int64 value: x`
+    r"|(?i:\b(?:value|string|date|time|timestamp|input|row|key|data|token|near)s?\s*[:=])"
+)
 
 
 def harmless(text: str) -> str:
-    """The text before the first quotation, at most `MAX_CHARACTERS` long."""
-    return QUOTED_FROM.split(text.strip(), maxsplit=1)[0].strip(" :")[:MAX_CHARACTERS]
+    """The text up to where it may quote a row, at most `MAX_CHARACTERS` long.
+
+    Names of tables, columns and constraints are kept, and a second line after a colon at the end of
+    the first.
+    """
+    text = re.sub(r":[ \t]*\n\s*", ": ", text.strip(), count=1)
+    kept, place = "", 0
+    while found := VALUE_FROM.search(text, place):
+        name = next((n for n in HARMLESS.finditer(text, place) if n.end() > found.start()), None)
+        if name is None or name.start() > found.start():
+            return (kept + text[place : found.start()]).strip(" :=")[:MAX_CHARACTERS]
+        kept += text[place : name.end()]
+        place = name.end()
+    return (kept + text[place:]).strip(" :")[:MAX_CHARACTERS]
+
+
+def reason_of(error: BaseException) -> str:
+    """The table, the kind and the harmless text of the first of an error's causes."""
+    chain = [error]
+    while cause := chain[-1].__cause__ or chain[-1].__context__:
+        chain.append(cause)
+    first = chain[-1]
+    jobs = [job for each in chain if isinstance(job := getattr(each, "job_id", None), str)]
+    table = f"table {jobs[0].partition('.')[0]}: " if jobs else ""
+    text = NOT_ENCODED.format(first.encoding) if isinstance(first, UnicodeEncodeError) else ""
+    text = text or harmless(str(first))
+    return f"{table}{type(first).__name__}{': ' * bool(text)}{text}"
 
 
 class RedactRowsFilter(logging.Filter):
@@ -41,7 +85,7 @@ class ExpectedWarningsFilter(logging.Filter):
         "when merging arrow schema with dlt schema",
         # appended rows have no row to delete, and merged rows need the hint
         'The "hard_delete" column hint for column',
-        # rows for Postgres; dlt's faster formats turn empty texts into null
+        # rows for Postgres where parquet cannot be loaded; CSV would turn empty texts into null
         "A ArrowToInsertValuesWriter writer is used",
     )
 

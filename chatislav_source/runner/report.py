@@ -42,23 +42,19 @@ class ResourceReport:
             self.requests += page.item.tries
             self.retries += page.item.tries - 1
             self.replaced_characters += page.item.replaced_characters
+        elif page.failed_requests:
+            self.requests += page.failed_requests
+            self.retries += page.failed_requests - 1
 
     def end(self, done: bool, error: BaseException | None, state: dict[str, Any]) -> None:
         """Record the outcome of the resource; `state` is used only if no page had a checkpoint."""
         self.complete = done
         self.error = str(error) if error else None
-        self.state = without_digests(self.state or state)
+        self.state = self.state or state
 
 
 Reports = dict[tuple[str, int], ResourceReport]
 """By resource and bot."""
-
-
-def without_digests(value: Any) -> Any:
-    """A state without digests, which are long and unreadable."""
-    if not isinstance(value, dict):
-        return value
-    return {name: without_digests(part) for name, part in value.items() if name != "digests"}
 
 
 @dataclass
@@ -68,6 +64,7 @@ class SyncReport:
     started_at: datetime
     seconds: float = 0.0
     loads: int = 0
+    load_ids: list[str] = field(default_factory=list)
     resources: list[ResourceReport] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 

@@ -14,6 +14,7 @@ from dlt.common.pipeline import current_pipeline
 from dlt.extract import DltResource, DltSource
 
 from chatislav_source.config import SyncConfig
+from chatislav_source.destinations.concurrency import bot_locks
 from chatislav_source.destinations.ddl import install_load_hook
 from chatislav_source.destinations.defaults import own_defaults
 from chatislav_source.destinations.dlt_internals import LastStep
@@ -22,6 +23,7 @@ from chatislav_source.destinations.hints import UPSERT
 from chatislav_source.destinations.pipe.writers import Outlet
 from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, DELETED, MESSAGES, Table
+from chatislav_source.runner.checkpoint import note_base
 from chatislav_source.runner.redaction import install_log_filters
 from chatislav_source.runner.run import Run
 
@@ -58,8 +60,10 @@ class WholeRunScope:
         """A run that ends with the resource.
 
         Raises:
+            PipelineLockedError: another run loads one of the bots; nothing was requested.
             ChatislavError: a request failed; dlt then loads nothing.
         """
+        bot_locks.take_in_run(current_pipeline(), self._config.bot_ids)
         with Run(self._config) as run:
             yield run, None
             fatal = run.finish()
@@ -129,6 +133,7 @@ def resources(scope: RunScope) -> Sequence[DltResource]:
         defaults.claim(current_pipeline())
         is_loaded = outlet.open(scope.dispositions)
         with scope.open(name) as (run, limit):
+            note_base()
             state = dlt.current.resource_state()
             progress = deepcopy(state)
             holds_emptied = scope.dispositions is not None
@@ -139,6 +144,7 @@ def resources(scope: RunScope) -> Sequence[DltResource]:
                 else:
                     yield item
         outlet.close()
+        bot_locks.check(current_pipeline())  # an error of the extract step; the load's are hidden
 
     conversations_outlet, analytics_outlet = Outlet(), Outlet()
 

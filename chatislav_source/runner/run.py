@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
+import dlt
 import pyarrow as pa
+from dlt.common.pipeline import current_pipeline
 
 from chatislav_source.api.client import ChatislavClient
 from chatislav_source.api.rate_limiter import RateLimiter
@@ -21,8 +23,10 @@ from chatislav_source.runner.analytics_tables import AnalyticsTables
 from chatislav_source.runner.checkpoint import stored_states
 from chatislav_source.runner.conversation_tables import ConversationTables
 from chatislav_source.runner.report import Reports, ResourceReport
-from chatislav_source.runner.row_digests import CommitMarker
+from chatislav_source.runner.stored_tables import StoredTables
+from chatislav_source.streams.conversations.state import FORMAT
 from chatislav_source.streams.partition import Partition
+from chatislav_source.streams.state import State
 
 Tables = ConversationTables | AnalyticsTables
 TABLES_BY_STREAM: dict[str, type[Tables]] = {
@@ -34,6 +38,8 @@ TABLES_BY_STREAM: dict[str, type[Tables]] = {
 class Run:
     """The objects that one run shares; `close` ends its threads, even if it is not over.
 
+    `stored` says what the tables hold; None: the tables of the pipeline that runs.
+
     Resource states are dicts like `{"bots": {"123": {...}}}`; they change only when the rows they
     describe are handed out, so that dlt commits both together.
     """
@@ -43,12 +49,16 @@ class Run:
         config: SyncConfig,
         on_page: OnPage = lambda *_: None,
         reports: Reports | None = None,
+        stored: StoredTables | None = None,
     ) -> None:
         self.config = config
+        self.stored = stored
         self.reports: Reports = {} if reports is None else reports
         self.handed_out_at = time.monotonic()  # when the last table was handed out
         self._access = KeyAccess()
-        rate_limiter = RateLimiter(config.max_concurrency)
+        rate_limiter = RateLimiter(
+            config.max_concurrency, requests_per_second=config.requests_per_second
+        )
         self._client = ChatislavClient(config.base_url, config.keys, rate_limiter)
         self.pool = WorkerPool(self._client, self._access, workers_for(config.max_concurrency))
         self._on_page = on_page
@@ -71,10 +81,12 @@ class Run:
         """Start fetching a stream from its stored state; nothing if it was started before."""
         if stream in self.tables:
             return
-        marker = CommitMarker(stream, resource_state)
-        tables = TABLES_BY_STREAM[stream](self.config, marker, self.reports)
-        stored = stored_states(resource_state, self.config.bot_ids)
-        tables.start(stored, self.pool, self._count)
+        self.stored = self.stored or StoredTables(cast(dlt.Pipeline | None, current_pipeline()))
+        tables = TABLES_BY_STREAM[stream](self.config, self.stored, self.reports)
+        states = stored_states(resource_state, self.config.bot_ids)
+        if stream == CONVERSATIONS.name and any(map(_may_have_doubles, states.values())):
+            self.stored.remove_doubles()
+        tables.start(states, self.pool, self._count)
         self.tables[stream] = tables
         for bot_id, days in tables.ranges.items():
             self.reports.setdefault((stream, bot_id), ResourceReport(bot_id, stream, *days))
@@ -138,4 +150,10 @@ class Run:
     @property
     def warnings(self) -> list[str]:
         """The warnings of all partitions."""
-        return [warning for partition in self.partitions for warning in partition.warnings]
+        of_partitions = [warning for part in self.partitions for warning in part.warnings]
+        return of_partitions + (self.stored.warnings if self.stored else [])
+
+
+def _may_have_doubles(state: State | None) -> bool:
+    """Whether rows of a bot may be of another pipeline, or of an older version without locks."""
+    return not isinstance(state, dict) or state.get("version") != FORMAT.version

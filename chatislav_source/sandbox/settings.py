@@ -115,12 +115,33 @@ class Settings:
     # Delay of every response in seconds.
     latency_seconds: float = 0.0
 
-    # Average number of requests per second that are accepted; None: all.
+    # What limits requests: `rate_limit_per_second` on average with bursts of `rate_limit_burst`
+    # (token_bucket), `rate_limit_requests` in each window of `rate_limit_window_seconds` that
+    # starts with a multiple of it (fixed_window) or with any request (sliding_window), or
+    # `rate_limit_requests` that run at once (concurrency).
+    rate_limit: Literal["token_bucket", "fixed_window", "sliding_window", "concurrency"] = (
+        "token_bucket"
+    )
+    # Average number of requests per second that a token bucket accepts; None: all.
     rate_limit_per_second: float | None = None
-    # Number of requests that are accepted at once after a pause.
+    # Number of requests that a token bucket accepts at once after a pause.
     rate_limit_burst: int = 1
+    # Number of requests per window, or at once, for the other kinds; None: all.
+    rate_limit_requests: int | None = None
+    # Length of a window in seconds.
+    rate_limit_window_seconds: float = 60.0
+    # Whether each API key has a limit of its own; false: all keys share one.
+    rate_limit_per_key: bool = False
+    # Average requests per second that other clients send with the same key, at random times.
+    rate_limit_others_per_second: float = 0.0
     # Whether the response to a request over the limit has Retry-After.
     rate_limit_retry_after: bool = False
+    # Retry-After of such a response: `retry_after_seconds`, or the time until a request is accepted
+    # in whole seconds, or that time as an HTTP date.
+    rate_limit_retry_after_form: Literal["constant", "exact", "date"] = "constant"
+    # Headers of every response: RateLimit-Limit, -Remaining and -Reset (seconds), or X-RateLimit-*
+    # with the reset as a Unix time.
+    rate_limit_headers: Literal["none", "ratelimit", "x_ratelimit"] = "none"
     # Status of a request over the limit.
     rate_limit_status: Literal[429, 503] = 429
     # Largest `limit` of /conversations without a fault; None: 100.

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import zip_longest
 
 import pendulum
 
 ONE_DAY = timedelta(days=1)
+ALL = "all"  # no filter
+CHANNELS = ("widget", "whatsapp", "viber", "instagram", "facebook", "telegram")
+"""Every channel of a conversation that the API documents."""
+RESOLUTION_STATUSES = ("unresolved", "resolved")  # in the order in which they follow each other
 INSTANT = "YYYY-MM-DD[T]HH:mm:ss[Z]"
 
 
@@ -17,13 +22,17 @@ class DateWindow:
     """Whole days from `first_day` to `last_day`, both included, as the API counts them.
 
     `last_day` None means no end, so that rows are included also if the API's clock is ahead.
+    `channel` and `resolution_status` filter the conversations; "all" means no filter.
     """
 
     first_day: date
     last_day: date | None
+    channel: str = ALL
+    resolution_status: str = ALL
 
     def __str__(self) -> str:
-        return f"{self.first_day}/{self.last_day or '..'}"
+        filters = [each for each in (self.channel, self.resolution_status) if each != ALL]
+        return " ".join([f"{self.first_day}/{self.last_day or '..'}", *filters])
 
     @classmethod
     def parse(cls, text: str) -> DateWindow:
@@ -39,6 +48,24 @@ class DateWindow:
         if window.days < 1:
             raise ValueError(f"{text!r} ends before it begins")
         return window
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether it has only a part of the conversations of its days."""
+        return (self.channel, self.resolution_status) != (ALL, ALL)
+
+    @property
+    def unfiltered(self) -> DateWindow:
+        """The same days with all conversations."""
+        return DateWindow(self.first_day, self.last_day)
+
+    def filtered(self) -> list[DateWindow]:
+        """The window by channel, or if it has one channel, by resolution status; else empty."""
+        if self.channel == ALL:
+            return [replace(self, channel=each) for each in CHANNELS]
+        if self.resolution_status == ALL:
+            return [replace(self, resolution_status=each) for each in RESOLUTION_STATUSES]
+        return []
 
     @property
     def days(self) -> int:
@@ -82,20 +109,6 @@ class DateWindow:
         return DateWindow(cut, self.last_day), DateWindow(self.first_day, cut - ONE_DAY)
 
 
-def without(windows: Iterable[DateWindow], day: date) -> list[DateWindow]:
-    """The same days except `day`."""
-    result = []
-    for window in windows:
-        if not window.contains(day):
-            result.append(window)
-            continue
-        if window.first_day < day:
-            result.append(DateWindow(window.first_day, day - ONE_DAY))
-        if window.last_day is None or day < window.last_day:
-            result.append(DateWindow(day + ONE_DAY, window.last_day))
-    return result
-
-
 def days_of(first_day: date, last_day: date) -> Iterator[date]:
     """Each day from `first_day` to `last_day`, both included, oldest first."""
     for n in range((last_day - first_day).days + 1):
@@ -103,15 +116,27 @@ def days_of(first_day: date, last_day: date) -> Iterator[date]:
 
 
 def merged(windows: Iterable[DateWindow]) -> list[DateWindow]:
-    """The fewest windows that cover exactly the same days, oldest first."""
+    """The fewest windows that cover exactly the same days, oldest first, without filters."""
     result: list[DateWindow] = []
-    for window in sorted(windows, key=lambda window: window.first_day):
+    whole = [window.unfiltered for window in windows]
+    for window in sorted(whole, key=lambda window: window.first_day):
         previous = result[-1] if result else None
         if previous is None or _is_gap(previous.last_day, window.first_day):
             result.append(window)
         else:
             last_day = _later(previous.last_day, window.last_day)
             result[-1] = DateWindow(previous.first_day, last_day)
+    return result
+
+
+def coarser(windows: Iterable[DateWindow], most: int) -> list[DateWindow]:
+    """At most `most` windows that cover at least the same days, oldest first."""
+    result = sorted(set(windows), key=lambda window: window.first_day)
+    while len(result) > most:
+        pairs = zip_longest(result[::2], result[1::2], fillvalue=result[-1])
+        result = [
+            DateWindow(one.first_day, _later(one.last_day, other.last_day)) for one, other in pairs
+        ]
     return result
 
 

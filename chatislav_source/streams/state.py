@@ -92,9 +92,13 @@ class StateFormat:
         return None
 
 
-def without_seal(state: State) -> State:
-    """Convert version 1 to 2, in both streams: remove the hash over the whole state."""
-    return {name: value for name, value in state.items() if name != "seal"}
+def without_fields(*names: str) -> Migration:
+    """The migration that removes these fields."""
+    return lambda state: {name: value for name, value in state.items() if name not in names}
+
+
+without_seal = without_fields("seal")
+"""Converts version 1 to 2, in both streams: removes the hash over the whole state."""
 
 
 def record(**checks: Check) -> Check:

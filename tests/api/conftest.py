@@ -35,6 +35,7 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retry without a wait, and make waiting threads check the clock often."""
     monkeypatch.setattr("chatislav_source.api.client.FIRST_WAIT_SECONDS", 0.0)
     monkeypatch.setattr("chatislav_source.api.client.LONGEST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr("chatislav_source.api.api_keys.WAITS", (0.0,) * 5)
     monkeypatch.setattr(rate_limiter, "LONGEST_NAP_SECONDS", 0.001)
 
 

@@ -138,3 +138,28 @@ def received_request(connection: socket.socket) -> bool:
             return False
         request += part
     return True
+
+
+@contextmanager
+def dripping(start: bytes, drop: bytes) -> Iterator[httpx.URL]:
+    """A server that sends `start` and then `drop` again and again, without end."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    is_over = threading.Event()
+
+    def serve() -> None:
+        with suppress(OSError):
+            connection, _ = listening.accept()
+            with connection:
+                received_request(connection)
+                connection.sendall(start)
+                while not is_over.wait(0.02):
+                    connection.sendall(drop)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield httpx.URL(f"http://127.0.0.1:{listening.getsockname()[1]}")
+    is_over.set()
+    with suppress(OSError):
+        listening.shutdown(socket.SHUT_RDWR)
+    listening.close()
+    thread.join(10)

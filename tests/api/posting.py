@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from chatislav_source.api.client import ApiResponse, ChatislavClient
+from chatislav_source.api.call import ApiResponse
+from chatislav_source.api.client import ChatislavClient
+from chatislav_source.api.pace import Start
 from chatislav_source.api.rate_limiter import RateLimiter
 from chatislav_source.errors import WrongShapeError
 from chatislav_source.records.json_decoder import decode
@@ -35,9 +37,10 @@ class RecordingRateLimiter(RateLimiter):
         super().__init__(8, Clock())
         self.turns: list[float] = []
 
-    def _enter(self) -> float:
-        self.turns.append(super()._enter())
-        return self.turns[-1]
+    def _enter(self) -> Start:
+        start = super()._enter()
+        self.turns.append(start.at)
+        return start
 
 
 def parse(body: bytes) -> dict[str, Any]:

@@ -1,17 +1,22 @@
-"""A simulated API and workers on a simulated clock, for tests of the adaptive rate."""
+"""A simulated API and workers on a simulated clock, for tests of the pace.
+
+The servers are not those of the sandbox, so that the pace does not fit one implementation only.
+"""
 
 from __future__ import annotations
 
 import heapq
 import math
 import random
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from chatislav_source.api.adaptive_rate import ConcurrencyLimit
+from chatislav_source.api.pace import Pace, Start
 
-WORKERS = 8
+MAX_IN_FLIGHT = 8
+WORKERS = 10  # as `workers_for` gives; the others wait between tries
 
 
 class Server(Protocol):
@@ -44,17 +49,42 @@ class Bucket:
 
 
 class FixedWindow:
-    """Accepts a number of requests in each fixed window of the clock."""
+    """Accepts a number of requests in each window; the first one began `phase` seconds ago."""
 
-    def __init__(self, most: int, seconds: float) -> None:
-        self.most, self.seconds, self.window, self.count = most, seconds, -1, 0
+    def __init__(self, most: int, seconds: float, phase: float = 0.0) -> None:
+        self.most, self.seconds, self.phase, self.window, self.count = most, seconds, phase, -1, 0
 
     def admits(self, now: float, at_once: int) -> bool:
         del at_once
-        window = int(now / self.seconds)
-        self.count = self.count + 1 if window == self.window else 1
-        self.window = window
+        window = int((now + self.phase) / self.seconds)
+        if window != self.window:
+            self.window, self.count = window, 0
+        self.count += self.count < self.most or self.most
         return self.count <= self.most
+
+    def retry_after(self, now: float) -> float:
+        """Whole seconds until the window ends."""
+        return math.ceil(self.seconds - (now + self.phase) % self.seconds)
+
+
+class SlidingWindow:
+    """Accepts a number of requests in any span of time of a length."""
+
+    def __init__(self, most: int, seconds: float) -> None:
+        self.most, self.seconds, self.accepted = most, seconds, deque[float]()
+
+    def admits(self, now: float, at_once: int) -> bool:
+        del at_once
+        while self.accepted and self.accepted[0] <= now - self.seconds:
+            self.accepted.popleft()
+        if len(self.accepted) >= self.most:
+            return False
+        self.accepted.append(now)
+        return True
+
+    def retry_after(self, now: float) -> float:
+        """Whole seconds until the oldest request has left the window."""
+        return math.ceil(self.accepted[0] + self.seconds - now)
 
 
 class ConcurrencyLimited:
@@ -87,22 +117,43 @@ class Changing:
         return (self.before if now < self.at else self.after).admits(now, at_once)
 
 
+class Shared:
+    """A limit that other clients use too: `rate` requests per second at random times."""
+
+    def __init__(self, server: Server, rate: float) -> None:
+        self.server, self.rate, self.random = server, rate, random.Random(1)  # noqa: S311
+        self.next, self.others = 0.0, list[float]()
+
+    def admits(self, now: float, at_once: int) -> bool:
+        while self.next <= now:
+            if self.server.admits(self.next, 0):
+                self.others.append(self.next)
+            self.next += self.random.expovariate(self.rate)
+        return self.server.admits(now, at_once)
+
+
 @dataclass
 class Simulation:
-    """Workers that always have a next request, and wait between tries as the client does."""
+    """Workers that always have a next request, and wait between tries as the client does.
+
+    `noise` is the share of requests with a random 503. `is_limit`: refusals have status 429.
+    """
 
     server: Server
     latency: float = 0.02
     retry_after: Callable[[float], float] | None = None
-    limit: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit(WORKERS, 0.0))
-    answers: list[tuple[float, bool]] = field(default_factory=list)
+    is_limit: bool = True
+    noise: float = 0.0
+    pace: Pace = field(default_factory=lambda: Pace(MAX_IN_FLIGHT, 0.0))
+    answers: list[tuple[float, str]] = field(default_factory=list)
     sent: list[float] = field(default_factory=list)
     max_in_flight_seen: int = 0
+    most_tries: int = 0
 
     def run(self, seconds: float) -> Simulation:
         """Run until the simulated clock is at `seconds`."""
         self._random = random.Random(3)  # noqa: S311 - test data
-        self._events: list[tuple[float, int, str, int, float]] = []
+        self._events: list[tuple[float, int, Callable[[float], None]]] = []
         self._numbers = iter(range(10**9))
         self._idle = list(range(WORKERS))
         self._tries = [0] * WORKERS
@@ -111,67 +162,71 @@ class Simulation:
         now = 0.0
         self._start(now)
         while self._events and now <= seconds:
-            now, _, what, worker, began = heapq.heappop(self._events)
-            getattr(self, f"_{what}")(now, worker, began)
+            now, _, happens = heapq.heappop(self._events)
+            happens(now)
             self._start(now)
         return self
 
-    def _at(self, moment: float, what: str, worker: int = 0, began: float = 0.0) -> None:
-        heapq.heappush(self._events, (moment, next(self._numbers), what, worker, began))
-
-    def _wake(self, *_: float) -> None:
-        """Do nothing; the event makes workers check the limit again."""
-
-    def _ready(self, _: float, worker: int, __: float) -> None:
-        self._idle.append(worker)
-
-    def _arrive(self, now: float, worker: int, began: float) -> None:
-        self._at_server += 1
-        is_good = self.server.admits(now, self._at_server)
-        spent = self.latency / 2 * self._random.uniform(1, 1.2) if is_good else 0.002
-        self._at(now + spent, "good" if is_good else "bad", worker, began)
-
-    def _good(self, now: float, worker: int, began: float) -> None:
-        self.limit.on_success(now, began)
-        self._tries[worker] = 0
-        self._idle.append(worker)
-        self._ended(now, is_good=True)
-
-    def _bad(self, now: float, worker: int, began: float) -> None:
-        self.limit.on_throttle(now, began, self.retry_after(now) if self.retry_after else None)
-        self._tries[worker] += 1
-        longest = min(20.0, 0.5 * 2 ** (self._tries[worker] - 1))
-        self._at(now + self._random.uniform(0, longest), "ready", worker)
-        self._ended(now, is_good=False)
-
-    def _ended(self, now: float, is_good: bool) -> None:
-        self._at_server -= 1
-        self._in_flight -= 1
-        self.limit.on_finish()
-        self.answers.append((now, is_good))
+    def _at(self, moment: float, happens: Callable[[float], None]) -> None:
+        heapq.heappush(self._events, (moment, next(self._numbers), happens))
 
     def _start(self, now: float) -> None:
         while self._idle:
-            wait = self.limit.delay(now)
+            wait = self.pace.delay(now)
             if wait > 0:
                 if wait < math.inf and not now < self._wakes_at <= now + wait:
                     self._wakes_at = now + max(wait, 1e-4)
-                    self._at(self._wakes_at, "wake")
+                    self._at(self._wakes_at, lambda _: None)  # workers check again
                 return
-            self.limit.on_start(now)
-            self.sent.append(now)
-            self._in_flight += 1
-            self.max_in_flight_seen = max(self.max_in_flight_seen, self._in_flight)
-            way = self.latency / 2 * self._random.uniform(0.9, 1.1)
-            self._at(now + way, "arrive", self._idle.pop(0), now)
+            self._send(now, self._idle.pop(0), self.pace.on_start(now))
+
+    def _send(self, now: float, worker: int, start: Start) -> None:
+        self.sent.append(now)
+        self._in_flight += 1
+        self.max_in_flight_seen = max(self.max_in_flight_seen, self._in_flight)
+        self._at(now + 0.1 * self.latency, lambda later: self._arrive(later, worker, start))
+
+    def _arrive(self, now: float, worker: int, start: Start) -> None:
+        self._at_server += 1
+        is_noise = self._random.random() < self.noise
+        if is_noise or not self.server.admits(now, self._at_server):
+            told = None if is_noise or not self.retry_after else self.retry_after(now)
+            spent = 0.1 * self.latency + 0.002
+            self._at(now + spent, lambda at: self._refused(at, worker, start, told, is_noise))
+        else:
+            spent = 0.9 * self.latency * self._random.uniform(0.8, 1.2)
+            self._at(now + spent, lambda at: self._good(at, worker, start))
+
+    def _good(self, now: float, worker: int, start: Start) -> None:
+        self.pace.on_success(now, start)
+        self._tries[worker] = 0
+        self._idle.append(worker)
+        self._ended(now, "good")
+
+    def _refused(
+        self, now: float, worker: int, start: Start, told: float | None, is_noise: bool
+    ) -> None:
+        self.pace.on_refused(now, start, told, is_limit=self.is_limit and not is_noise)
+        self._tries[worker] += 1
+        self.most_tries = max(self.most_tries, self._tries[worker])
+        longest = min(20.0, 0.5 * 2 ** (self._tries[worker] - 1))
+        self._at(now + self._random.uniform(0, longest), lambda _: self._idle.append(worker))
+        self._ended(now, "noise" if is_noise else "refused")
+
+    def _ended(self, now: float, result: str) -> None:
+        self._at_server -= 1
+        self._in_flight -= 1
+        self.pace.on_finish()
+        self.answers.append((now, result))
 
     def successes_per_second(self, since: float, until: float) -> float:
         """The average rate of successful requests."""
-        return sum(good for moment, good in self.answers if since <= moment < until) / (
-            until - since
-        )
+        return self._results(since, until).count("good") / (until - since)
 
     def throttled_share(self, since: float, until: float) -> float:
-        """The share of throttled requests."""
-        outcomes = [good for moment, good in self.answers if since <= moment < until]
-        return outcomes.count(False) / len(outcomes)
+        """The share of requests that the limit refused."""
+        results = self._results(since, until)
+        return results.count("refused") / max(1, len(results))
+
+    def _results(self, since: float, until: float) -> list[str]:
+        return [result for moment, result in self.answers if since <= moment < until]

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from chatislav_source.api.adaptive_rate import AdaptiveRate, ConcurrencyLimit
+from chatislav_source.api.adaptive_rate import LOWEST_RATE, AdaptiveRate
+from chatislav_source.api.pace import Pace, Start
 from tests.api.simulation import (
-    WORKERS,
+    MAX_IN_FLIGHT,
     Bucket,
     Changing,
     ConcurrencyLimited,
@@ -87,17 +88,17 @@ def test_a_low_limit_is_respected() -> None:
 def test_without_throttling_there_is_no_rate() -> None:
     run = Simulation(Unlimited()).run(60)
 
-    assert run.successes_per_second(1, 60) > 0.95 * WORKERS / (0.01 * 1.1 + 0.01)
-    assert run.limit.rate.per_second is None
+    assert run.successes_per_second(1, 60) > 0.95 * MAX_IN_FLIGHT / (0.01 * 1.1 + 0.01)
+    assert run.pace.rate.per_second is None
 
 
 @pytest.mark.parametrize(("share", "latency"), [(0.1, 0.02), (0.1, 0.1), (0.1, 0.5), (0.3, 0.1)])
 def test_random_throttling_does_not_reduce_the_rate_much(share: float, latency: float) -> None:
-    run = Simulation(RandomlyThrottled(share), latency).run(300)
+    run = Simulation(RandomlyThrottled(share), latency, is_limit=False).run(300)
 
     # a throttled worker waits at least a quarter of a second, which limits the possible rate
     tries = 1 / (1 - share)
-    possible = WORKERS / (latency * 1.1 + (tries - 1) * 0.25 * (1 + share))
+    possible = MAX_IN_FLIGHT / (latency * 1.1 + (tries - 1) * 0.25 * (1 + share))
     assert run.successes_per_second(60, 300) >= possible / 2
     assert run.successes_per_second(10, 60) >= possible / 3
 
@@ -127,7 +128,7 @@ def test_few_requests_are_sent_while_all_are_throttled() -> None:
     run = Simulation(Changing(Unlimited(), RandomlyThrottled(1.0), at=10)).run(300)
 
     assert sum(moment > 100 for moment in run.sent) < 200
-    assert (run.limit.rate.per_second or 99) < 0.5
+    assert (run.pace.rate.per_second or 99) < 0.5
 
 
 def test_the_rate_recovers_after_an_outage() -> None:
@@ -141,77 +142,151 @@ def test_the_rate_recovers_after_an_outage() -> None:
 def test_retry_after_delays_every_request() -> None:
     run = Simulation(Bucket(10, burst=20), retry_after=lambda _: 30.0).run(100)
 
-    refused_at = next(moment for moment, good in run.answers if not good)
+    refused_at = next(moment for moment, result in run.answers if result == "refused")
     assert [moment for moment in run.sent if refused_at < moment < refused_at + 30] == []
     assert any(refused_at + 30 <= moment <= refused_at + 31 for moment in run.sent)
 
 
 def test_the_longest_retry_after_applies() -> None:
-    limit = ConcurrencyLimit(WORKERS, 0.0)
+    pace = Pace(MAX_IN_FLIGHT, 0.0)
 
-    limit.on_throttle(1.0, 0.0, 30.0)
-    limit.on_throttle(2.0, 0.0, 5.0)
+    pace.on_refused(1.0, Start(0.0, 1), 30.0, is_limit=True)
+    pace.on_refused(2.0, Start(0.0, 1), 5.0, is_limit=True)
 
-    assert limit.paused_until == 31.0
+    assert pace.paused_until == 31.0
 
 
 def test_throttled_requests_from_before_the_rate_was_set_do_not_reduce_it() -> None:
     rate = AdaptiveRate(0.0)
-    for moment in range(1, 21):
-        rate.observe(moment / 8, moment / 8, is_success=moment % 2 == 0)
+    for _ in range(20):
+        rate.on_success()
+    rate.on_refused(2.0, 1.9, 0.0, is_explicit=True)
     first = rate.per_second
 
     for _ in range(50):
-        rate.observe(6.0, 1.5, is_success=False)
+        rate.on_refused(6.0, 1.5, 0.0, is_explicit=True)
 
     assert rate.per_second == first is not None
 
 
+def test_the_rate_goes_back_with_the_next_success_after_all_were_refused() -> None:
+    rate = AdaptiveRate(0.0)
+    for _ in range(100):
+        rate.on_success()
+    rate.on_refused(10.0, 9.9, 0.0, is_explicit=True)
+    first = rate.per_second
+    for second in range(11, 30):
+        rate.on_refused(float(second), second - 0.1, 0.0, is_explicit=True)
+    lowest = rate.per_second
+
+    rate.on_success()
+
+    assert first == pytest.approx(9.5)
+    assert lowest == LOWEST_RATE
+    assert rate.per_second == first
+
+
+def test_a_pause_makes_the_measured_limit_lower() -> None:
+    measured = []
+    for pause in (0.0, 30.0):
+        rate = AdaptiveRate(0.0)
+        for _ in range(60):
+            rate.on_success()
+        rate.on_refused(10.0, 9.9, 10.0 + pause, is_explicit=True)
+        measured.append(rate.per_second)
+
+    # 60 in 10 s; and the mean of 60 in 10 s and 60 in 40 s
+    assert measured == pytest.approx([0.95 * 6, 0.95 * 3])
+
+
+def test_a_few_503s_are_chance_and_many_are_a_limit() -> None:
+    rate = AdaptiveRate(0.0)
+
+    for number in range(100):
+        if number % 20 == 0:
+            rate.on_refused(number / 10, number / 10, 0.0, is_explicit=False)
+        rate.on_success()
+    after_few = rate.per_second
+    for _ in range(5):
+        rate.on_refused(10.0, 10.0, 0.0, is_explicit=False)
+
+    assert after_few is None
+    assert rate.per_second is not None
+
+
+def test_the_ceiling_is_never_exceeded_and_needs_no_refusal() -> None:
+    run = Simulation(Unlimited(), 0.1, pace=Pace(MAX_IN_FLIGHT, 0.0, ceiling=5.0)).run(60)
+
+    assert run.successes_per_second(0, 60) == pytest.approx(5.0, rel=0.02)
+
+
+def test_a_limit_below_the_ceiling_is_found() -> None:
+    pace = Pace(MAX_IN_FLIGHT, 0.0, ceiling=20.0)
+
+    run = Simulation(Bucket(10, burst=5), 0.1, pace=pace).run(300)
+
+    assert run.successes_per_second(10, 300) >= 9.0
+    assert run.throttled_share(10, 300) < 0.05
+
+
 def test_the_concurrency_grows_with_successful_requests() -> None:
-    limit = ConcurrencyLimit(WORKERS, 0.0)
+    pace = Pace(MAX_IN_FLIGHT, 0.0)
     grown = []
 
     for _ in range(10):
-        grown.append(fill(limit, 1.0))
-        limit.on_success(1.0, 1.0)
+        grown.append(fill(pace, 1.0))
+        pace.on_success(1.0, Start(1.0, 1))
 
     assert grown == [2, 3, 4, 5, 6, 7, 8, 8, 8, 8]
 
 
-def test_a_throttled_request_halves_the_concurrency_once() -> None:
-    limit = ConcurrencyLimit(WORKERS, 0.0)
+def test_a_refused_request_lowers_the_rate_and_not_the_concurrency() -> None:
+    pace = Pace(MAX_IN_FLIGHT, 0.0)
     for _ in range(10):
-        limit.on_success(0.5, 0.5)
+        pace.on_success(0.5, Start(0.5, 4))
 
-    limit.on_throttle(1.0, 0.9, None)
-    limit.on_throttle(1.0, 0.95, None)
-    after_one = fill(limit, 1.0)
-    limit.on_throttle(1.2, 1.1, None)
+    pace.on_refused(1.0, Start(0.9, 8), None, is_limit=True)
 
-    assert (after_one, fill(limit, 1.2)) == (4, 2)
+    assert pace.rate.per_second == pytest.approx(9.5)
+    assert pace.concurrency.limit == MAX_IN_FLIGHT
 
 
 def test_at_least_one_request_may_always_be_in_flight() -> None:
-    limit = ConcurrencyLimit(WORKERS, 0.0)
+    pace = Pace(MAX_IN_FLIGHT, 0.0)
 
-    for second in range(1, 9):
-        limit.on_throttle(second / 10, second / 10 - 0.05, None)
+    for second in range(1, 200):
+        pace.on_success(float(second), Start(second - 0.01, 1))
+        pace.on_refused(float(second), Start(second - 0.01, 2), None, is_limit=True)
 
-    assert fill(limit, 1.0) == 1
+    assert pace.concurrency.allowed == 1
+    assert fill(pace, 1000.0) == 1
+
+
+def test_the_concurrency_that_works_is_found_and_more_is_tried_from_time_to_time() -> None:
+    run = Simulation(ConcurrencyLimited(3), 0.1).run(120)
+
+    assert run.pace.concurrency.allowed == 3
+    assert run.throttled_share(10, 120) > 0
+
+
+def test_the_concurrency_grows_again_when_the_api_allows_more() -> None:
+    run = Simulation(Changing(ConcurrencyLimited(2), Unlimited(), at=60), 0.1).run(400)
+
+    assert run.successes_per_second(380, 400) > 0.9 * MAX_IN_FLIGHT / 0.1
 
 
 def test_the_start_concurrency_is_limited_by_max_in_flight() -> None:
-    assert fill(ConcurrencyLimit(1, 0.0), 0.0) == 1
+    assert fill(Pace(1, 0.0), 0.0) == 1
 
 
-def fill(limit: ConcurrencyLimit, now: float) -> int:
+def fill(pace: Pace, now: float) -> int:
     """The number of requests that can start at once; all are finished afterwards."""
     count = 0
-    while limit.delay(now) <= 0:
-        limit.on_start(now)
+    while pace.delay(now) <= 0:
+        pace.on_start(now)
         count += 1
     for _ in range(count):
-        limit.on_finish()
+        pace.on_finish()
     return count
 
 
@@ -238,5 +313,5 @@ def test_max_in_flight_is_respected_and_a_next_request_may_always_start(
 
     run = Simulation(server(), latency, told).run(60)
 
-    assert run.max_in_flight_seen <= WORKERS
+    assert run.max_in_flight_seen <= MAX_IN_FLIGHT
     assert run.sent[-1] > 60 - 2 * latency - 30  # the longest wait is one between tries

@@ -10,13 +10,17 @@ from typing import Any
 
 import pytest
 
+from chatislav_source.api import api_keys
 from chatislav_source.api.client import ChatislavClient
+from chatislav_source.api.rate_limiter import RateLimiter
 from chatislav_source.errors import (
     AuthenticationError,
     ChatislavError,
 )
 from chatislav_source.sandbox import SANDBOX_KEY, Answer, Sandbox
-from tests.api.posting import OTHER_KEY, post
+from tests.api.posting import OTHER_KEY, error_of, post
+
+REAL_WAITS = api_keys.WAITS
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -92,6 +96,102 @@ def test_keys_are_changed_while_many_threads_send_requests(
     refused = sum(request.status == 401 for request in api.requests)
     assert 1 <= refused <= 6
     assert api.count() == 72 + refused
+
+
+class Sleeps(RateLimiter):
+    """Records waits between tries instead of waiting."""
+
+    def __init__(self) -> None:
+        super().__init__(8)
+        self.slept: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+
+REFUSALS = [
+    pytest.param(Answer(403, b"<html>Just a moment...</html>"), id="firewall"),
+    pytest.param(Answer(401, {"error": "auth backend is starting"}), id="key service"),
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_a_key_that_has_worked_is_asked_again(
+    api: Sandbox, client: ChatislavClient, refusal: Answer
+) -> None:
+    post(client)
+    api.answer_next(refusal, refusal)
+
+    answer = post(client)
+
+    assert answer.tries == 3
+    assert len(answer.value["conversations"]) == 2
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_key_that_has_worked_is_called_revoked_after_a_minute(
+    api: Sandbox, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_keys, "WAITS", REAL_WAITS)
+    limiter = Sleeps()
+    with ChatislavClient(api.base_url, [SANDBOX_KEY], limiter) as client:
+        post(client)
+        api.configure(auth_failure_status=status, revoked_keys={SANDBOX_KEY})
+
+        with pytest.raises(AuthenticationError) as raised:
+            post(client)
+
+    assert sum(limiter.slept) == 60.0
+    assert raised.value.requests == 6
+    assert api.count() == 7
+
+
+def test_a_bot_that_was_never_read_is_asked_for_again_for_a_few_seconds_only(
+    api: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_keys, "WAITS", REAL_WAITS)
+    limiter = Sleeps()
+    with ChatislavClient(api.base_url, [SANDBOX_KEY], limiter) as client:
+        post(client)
+        api.configure(bot_status={102: 403})
+
+        with pytest.raises(AuthenticationError):
+            post(client, bot_id=102)
+
+    assert limiter.slept == [1.0, 3.0]
+
+
+def test_many_threads_ask_again_for_a_refused_key_as_often_as_one(
+    api: Sandbox, client: ChatislavClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_keys, "WAITS", (0.2,) * 5)  # longer than 8 requests take
+    post(client)
+    api.configure(revoked_keys={SANDBOX_KEY})
+    ended: list[type[BaseException]] = []
+    threads = [threading.Thread(target=lambda: ended.append(error_of(client, 8))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert ended == [AuthenticationError] * 8
+    assert api.count() <= 1 + 8 + 5
+
+
+def test_an_accepted_key_ends_the_doubt_in_all_threads(
+    api: Sandbox, client: ChatislavClient
+) -> None:
+    post(client)
+    outcomes: list[int] = []
+    api.answer_next(*[Answer(401)] * 8)
+    threads = [threading.Thread(target=lambda: outcomes.append(post(client).tries)) for _ in "1234"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert len(outcomes) == 4
+    assert post(client).tries == 1
 
 
 def text_of_error(error: BaseException) -> str:

@@ -10,6 +10,7 @@ from functools import partial
 import pytest
 
 from chatislav_source.api import rate_limiter
+from chatislav_source.api.pace import Start
 from chatislav_source.api.rate_limiter import (
     LONGEST_RETRY_AFTER_SECONDS,
     Cancelled,
@@ -42,7 +43,7 @@ def test_acquire_returns_the_start_time() -> None:
     limiter = RateLimiter(8, Clock(step=1.0))
 
     with limiter.acquire() as began:
-        assert began == 2.0
+        assert began.at == 2.0
 
 
 def test_the_requests_in_flight_never_exceed_the_limit() -> None:
@@ -102,9 +103,9 @@ def test_retry_after_delays_the_requests_of_all_threads() -> None:
 
     def work() -> None:
         with limiter.acquire() as began:
-            turns.append(began)
+            turns.append(began.at)
 
-    limiter.on_throttle(0.0, retry_after=30.0)
+    limiter.on_throttle(Start(0.0, 1), retry_after=30.0)
     for thread in in_threads(5, work):
         thread.join(20)
 
@@ -117,7 +118,7 @@ def test_all_waiting_requests_within_the_limit_start_when_a_pause_ends(
 ) -> None:
     monkeypatch.setattr(rate_limiter, "LONGEST_NAP_SECONDS", 20.0)
     limiter = RateLimiter(2)
-    limiter._limit.paused_until = time.monotonic() + 0.1
+    limiter._pace.paused_until = time.monotonic() + 0.1
     both_inside = threading.Barrier(2, timeout=5)
     met: list[int] = []
 
@@ -140,7 +141,7 @@ def test_a_waiting_request_starts_when_another_one_finishes(
 
     def work() -> None:
         with limiter.acquire() as began:
-            went.append(began)
+            went.append(began.at)
 
     with limiter.acquire():
         threads = in_threads(3, work)
@@ -154,7 +155,7 @@ def test_a_waiting_request_starts_when_another_one_finishes(
 def test_a_too_long_retry_after_is_an_error_without_waiting() -> None:
     limiter = RateLimiter(8, Clock())
 
-    limiter.on_throttle(0.0, retry_after=LONGEST_RETRY_AFTER_SECONDS + 60)
+    limiter.on_throttle(Start(0.0, 1), retry_after=LONGEST_RETRY_AFTER_SECONDS + 60)
 
     with pytest.raises(RetryAfterTooLong, match="a wait of 360 seconds"), limiter.acquire():
         pass
@@ -163,10 +164,10 @@ def test_a_too_long_retry_after_is_an_error_without_waiting() -> None:
 def test_the_longest_allowed_retry_after_is_waited_for() -> None:
     limiter = RateLimiter(8, Clock(step=10.0))
 
-    limiter.on_throttle(0.0, retry_after=LONGEST_RETRY_AFTER_SECONDS)
+    limiter.on_throttle(Start(0.0, 1), retry_after=LONGEST_RETRY_AFTER_SECONDS)
 
     with limiter.acquire() as began:
-        assert began >= LONGEST_RETRY_AFTER_SECONDS
+        assert began.at >= LONGEST_RETRY_AFTER_SECONDS
 
 
 def test_cancel_releases_every_thread_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,7 +180,7 @@ def test_cancel_releases_every_thread_that_waits(monkeypatch: pytest.MonkeyPatch
             pass
         ended.append(True)
 
-    limiter.on_throttle(0.0, retry_after=100.0)
+    limiter.on_throttle(Start(0.0, 1), retry_after=100.0)
     threads = in_threads(4, work)
     assert soon(lambda: len(limiter._queue) == 4)
     limiter.cancel()

@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from chatislav_source.api import transport as module
-from chatislav_source.api.transport import SocketRegistry, Transport
+from chatislav_source.api.connections import SocketRegistry
+from chatislav_source.api.transport import Transport
 from tests.api.peer import Peer, error_of, new_request, post, serving_bytes
 from tests.soon import soon
 

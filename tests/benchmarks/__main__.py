@@ -12,7 +12,15 @@ from datetime import UTC, datetime
 from importlib import import_module
 from importlib.metadata import version
 
-BENCHMARKS = ("throughput", "memory", "latency", "politeness", "nothing_new", "scale")
+BENCHMARKS = (
+    "throughput",
+    "warehouses",
+    "memory",
+    "latency",
+    "politeness",
+    "nothing_new",
+    "scale",
+)
 PACKAGES = ("dlt", "duckdb", "pyarrow", "httpx", "msgspec")
 
 

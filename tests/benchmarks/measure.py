@@ -27,11 +27,12 @@ SYNC = [CHATISLAV, "sync", "--pipelines-dir", "pipelines", "--json"]
 
 @dataclass(frozen=True)
 class Measured:
-    """Seconds of wall time and peak resident memory in MB of one process."""
+    """Seconds of wall time and of CPU, and peak resident memory in MB of one process."""
 
     seconds: float
     megabytes: float
     output: str = ""
+    cpu_seconds: float = 0.0
 
     def shown(self) -> str:
         """For a table."""
@@ -90,7 +91,8 @@ def process(
             raise RuntimeError(
                 f"{command} ended with {child.returncode}: {errors.read()[-3000:]!r}"
             )
-        return Measured(seconds, usage.ru_maxrss / 1024, output.read().decode())
+        cpu_seconds = usage.ru_utime + usage.ru_stime
+        return Measured(seconds, usage.ru_maxrss / 1024, output.read().decode(), cpu_seconds)
 
 
 def first_run(command: Sequence[str], api: Served) -> Measured:
@@ -101,7 +103,11 @@ def first_run(command: Sequence[str], api: Served) -> Measured:
 
 def middle(runs: Sequence[Measured]) -> Measured:
     """The median time, and the most memory of all runs."""
-    return Measured(median(run.seconds for run in runs), max(run.megabytes for run in runs))
+    return Measured(
+        median(run.seconds for run in runs),
+        max(run.megabytes for run in runs),
+        cpu_seconds=median(run.cpu_seconds for run in runs),
+    )
 
 
 class Served:

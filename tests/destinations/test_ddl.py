@@ -68,12 +68,27 @@ def test_postgres_has_indexes_on_the_columns_that_rows_are_merged_by(told: Told)
     found = asked(told, "SELECT indexdef FROM pg_indexes WHERE schemaname = '{dataset}'")
 
     wanted = {
-        f"CREATE {kind} {table}__by_key ON {told.pipeline.dataset_name}.{table}"
-        f" USING btree ({columns})"
-        for kind, table, columns in (
-            ("UNIQUE INDEX", "conversations", "bot_id, session_id"),
-            ("INDEX", "conversations__messages", "bot_id, session_id"),
-            ("UNIQUE INDEX", "analytics", "bot_id, date, channel, timezone"),
+        f"CREATE {kind} {name} ON {told.pipeline.dataset_name}.{table} USING {columns}"
+        for kind, name, table, columns in (
+            (
+                "UNIQUE INDEX",
+                "conversations__unique_key",
+                "conversations",
+                "btree (bot_id, md5((session_id)::text))",
+            ),
+            ("INDEX", "conversations__by_session", "conversations", "hash (session_id)"),
+            (
+                "INDEX",
+                "conversations__messages__by_session",
+                "conversations__messages",
+                "hash (session_id)",
+            ),
+            (
+                "UNIQUE INDEX",
+                "analytics__by_key",
+                "analytics",
+                "btree (bot_id, date, channel, timezone)",
+            ),
         )
     }
     assert wanted <= {definition for (definition,) in found}

@@ -47,11 +47,14 @@ NOT_PUBLIC = {
     "dlt.destinations.impl.bigquery.bigquery_adapter.PARTITION_HINT",
     "dlt.destinations.impl.bigquery.bigquery_adapter.TABLE_DESCRIPTION_HINT",
     "dlt.destinations.impl.duckdb.configuration.DuckDbCredentials",
+    "dlt.destinations.impl.postgres.postgres.PostgresParquetCopyJob",
     "dlt.extract.items.DataItemWithMeta",
     "dlt.extract.items.TableNameMeta",
     "dlt.extract.items_transform.ItemTransform",
     "dlt.pipeline.trace",
     "._hints_variants",
+    "._ingest_per_rowgroup",
+    "._load_table",
 }
 """All that `dlt_internals` uses of dlt's insides."""
 

@@ -10,12 +10,12 @@ import dlt
 import pytest
 
 from chatislav_source import LoadFailedError, sync
+from chatislav_source.destinations.dlt_internals import DuckDbCredentials
 from chatislav_source.destinations.duckdb import (
     MEMORY_MEGABYTES,
     MORE_MEMORY,
     THREADS,
     DispositionChooser,
-    DuckDbCredentials,
     has_append_mark,
     is_out_of_memory,
     memory_limit,

@@ -6,6 +6,12 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
+def _no_doubt_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refused key that has worked is asked again at once."""
+    monkeypatch.setattr("chatislav_source.api.api_keys.WAITS", (0.0,) * 5)
+
+
+@pytest.fixture(autouse=True)
 def _short_first_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few days are several windows, read in parallel."""
     monkeypatch.setattr("chatislav_source.streams.conversations.window_sizer.FIRST_WINDOW_DAYS", 1)

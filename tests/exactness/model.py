@@ -10,8 +10,9 @@ from typing import Any
 from zlib import crc32
 
 from chatislav_source.config import SyncConfig, checked
-from chatislav_source.errors import RequestRejectedError
+from chatislav_source.errors import ChatislavError, RequestRejectedError, RetriesExhaustedError
 from chatislav_source.streams.conversations.page import PATH, PageRequest
+from chatislav_source.streams.date_window import ALL, CHANNELS, RESOLUTION_STATUSES
 
 BOT_ID = 7
 API = "http://model/api"
@@ -33,6 +34,16 @@ class Conversation:
     sent: list[datetime]
     version: int = 0
 
+    @property
+    def channel(self) -> str:
+        """One of the documented channels, always the same."""
+        return CHANNELS[crc32(self.session_id.encode()) % len(CHANNELS)]
+
+    @property
+    def resolution_status(self) -> str:
+        """One of the documented statuses, always the same."""
+        return RESOLUTION_STATUSES[crc32(self.session_id.encode()) // 8 % 2]
+
 
 @dataclass
 class ModelApi:
@@ -48,6 +59,8 @@ class ModelApi:
     world: dict[str, Conversation] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
     requests: int = 0
+    depth: int | None = None  # conversations that a listing has at most; the page after them fails
+    depth_status: int = 500
     before_page: Callable[[PageRequest], None] = lambda _: None
     _tokens: dict[str, tuple[int, Any]] = field(default_factory=dict)
     _uses: dict[str, int] = field(default_factory=dict)
@@ -80,7 +93,8 @@ class ModelApi:
         """The response to a request.
 
         Raises:
-            RequestRejectedError: its page token has expired.
+            RequestRejectedError: its page token has expired, or the page is too deep.
+            RetriesExhaustedError: the page is too deep.
         """
         self.requests += 1
         self.before_page(request)
@@ -89,6 +103,8 @@ class ModelApi:
             position = self._redeemed(request)
         rows = self._rows(request, position if self.token == "snapshot" else None)
         first = self._first(rows, position)
+        if self.depth is not None and first >= self.depth:
+            raise too_deep(request, self.depth_status)
         shown = rows[first : first + request.limit]
         more = first + request.limit < len(rows)
         token = None
@@ -120,7 +136,14 @@ class ModelApi:
         if snapshot:
             ghost = Conversation("", START, START, [])
             return [self.world.get(session_id, ghost) for session_id in snapshot[1]]
-        rows = [row for row in self.world.values() if request.window.contains(self.date_of(row))]
+        window = request.window
+        rows = [
+            row
+            for row in self.world.values()
+            if window.contains(self.date_of(row))
+            and window.channel in (ALL, row.channel)
+            and window.resolution_status in (ALL, row.resolution_status)
+        ]
         return sorted(rows, key=self._key)
 
     def _first(self, rows: list[Conversation], position: Any) -> int:
@@ -139,6 +162,13 @@ class ModelApi:
             "shuffled": float(crc32(row.session_id.encode())),
         }
         return keys[self.order], row.session_id
+
+
+def too_deep(request: PageRequest, status: int) -> ChatislavError:
+    """The error of a page that a listing does not reach."""
+    if status >= 500:
+        return RetriesExhaustedError(PATH, str(request), 4, f"HTTP {status}", size_may_be_why=True)
+    return RequestRejectedError(PATH, str(request), status, "offset too large")
 
 
 def rendered(row: Conversation) -> dict[str, Any]:

@@ -11,20 +11,19 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from chatislav_source.api.client import ApiResponse
+from chatislav_source.api.call import ApiResponse
 from chatislav_source.extract.stream_queue import ExtractedPage
 from chatislav_source.records.convert import record_batches, tolerant_page
 from chatislav_source.records.record_batch import RecordBatch
 from chatislav_source.runner import dedup
 from chatislav_source.runner.change_filter import ChangeFilter, changed_rows
 from chatislav_source.runner.dedup import ConversationsPage, PackageKeys
-from chatislav_source.runner.row_digests import RowDigests
 from chatislav_source.streams.conversations.page import Page, PageReader, PageRequest
 from chatislav_source.streams.date_window import DateWindow
 from tests.exactness.model import BOT_ID, START, seeded
 
 WINDOW = DateWindow(date(2026, 6, 29), None)
-READER = PageReader(BOT_ID, UTC, START, START.date(), date(2026, 6, 1))
+READER = PageReader(BOT_ID, UTC, START, START.date())
 
 copies = st.fixed_dictionaries(
     {
@@ -103,7 +102,7 @@ def test_the_newest_copy_wins_with_the_newest_messages_that_are_known(
 @given(seed=st.integers(0, 10**9), whole=st.booleans())
 def test_each_message_row_belongs_to_a_row_that_is_written_with_it(seed: int, whole: bool) -> None:
     random = seeded(seed)
-    changes = ChangeFilter(RowDigests(), START.date())
+    changes = ChangeFilter({}, START.date())
     handed_out: list[str] = []
     for _ in range(4):
         items = [
@@ -178,7 +177,7 @@ def pages_of(
 def test_a_row_is_left_out_only_if_the_tables_hold_the_same_version(
     loads: list[list[str]], expected: list[list[str]]
 ) -> None:
-    changes = ChangeFilter(RowDigests(), START.date())
+    changes = ChangeFilter({}, START.date())
 
     found = [load(changes, comments) for comments in loads]
 
@@ -197,7 +196,7 @@ def test_a_row_is_left_out_only_if_the_tables_hold_the_same_version(
 def test_a_package_accepts_a_repeated_conversation_only_if_it_is_unchanged(
     again: list[str], takes: bool
 ) -> None:
-    writings = {BOT_ID: ChangeFilter(RowDigests(), START.date())}
+    writings = {BOT_ID: ChangeFilter({}, START.date())}
     handed_out = PackageKeys(writings)
     first = pages_of(["A"])
     assert handed_out.takes(first)
@@ -210,7 +209,7 @@ def test_a_package_accepts_a_repeated_conversation_only_if_it_is_unchanged(
 
 
 def test_a_package_keeps_the_keys_of_all_its_pages() -> None:
-    writings = {BOT_ID: ChangeFilter(RowDigests(), START.date())}
+    writings = {BOT_ID: ChangeFilter({}, START.date())}
     handed_out = PackageKeys(writings)
     for pages_read in (pages_of(["A"]), pages_of(["A"], "another"), pages_of(["A"], "a third")):
         assert handed_out.takes(pages_read)
@@ -220,7 +219,7 @@ def test_a_package_keeps_the_keys_of_all_its_pages() -> None:
 
 
 def test_a_package_refuses_a_page_with_two_copies_of_a_known_conversation() -> None:
-    writings = {BOT_ID: ChangeFilter(RowDigests(), START.date())}
+    writings = {BOT_ID: ChangeFilter({}, START.date())}
     handed_out = PackageKeys(writings)
     items = [{"name": "a", "active": 0, "messages": 0} for _ in range(2)]
     request = PageRequest(BOT_ID, WINDOW, None, 100)
@@ -234,7 +233,7 @@ def test_a_package_refuses_a_page_with_two_copies_of_a_known_conversation() -> N
 
 
 def test_copies_on_one_page_are_not_assumed_to_be_equal() -> None:
-    changes = ChangeFilter(RowDigests(), START.date())
+    changes = ChangeFilter({}, START.date())
     marks = iter(range(10))
     items = [{"name": "a", "active": 0, "messages": 0} for _ in range(2)]
     request = PageRequest(BOT_ID, WINDOW, None, 100)
@@ -243,104 +242,46 @@ def test_copies_on_one_page_are_not_assumed_to_be_equal() -> None:
 
     written({BOT_ID: changes}, [both, older], is_whole_run=False)
 
-    assert changes.noted_in({"again": []})["digests"] == ""
+    rows = written({BOT_ID: changes}, [older], is_whole_run=False)
+
+    assert [page.conversations.num_rows for page in rows] == [1]
 
 
-SETTLED_DAY = DateWindow(date(2026, 6, 29), date(2026, 6, 29))
+OLD_DAY = DateWindow(date(2026, 6, 1), date(2026, 6, 1))
 
 
-def settling() -> ChangeFilter:
-    """The filter of a sync after A was loaded; the next sync does not read the settled day."""
-    first = ChangeFilter(RowDigests(), START.date())
-    load(first, ["A"])
-    noted = first.noted_in({"again": []})
-    return ChangeFilter(RowDigests(noted["digests"]), START.date(), date(2026, 6, 30))
+def version_of(comment: str) -> str:
+    """The version of a conversation with this comment."""
+    (page,) = pages_of([comment])
+    assert page.item is not None
+    return page.item.versions[0]
 
 
-def test_digests_that_the_next_sync_does_not_need_are_compared_and_dropped() -> None:
-    changes = settling()
+def test_a_stored_version_is_not_written_until_another_was() -> None:
+    changes = ChangeFilter({hash("a"): int(version_of("A"), 16)}, START.date())
 
-    assert load(changes, ["A"], window=SETTLED_DAY) == []
-    assert changes.noted_in({"again": []})["digests"] == ""
-    assert load(changes, ["A"], window=SETTLED_DAY) == []
-    assert load(changes, ["B"], window=SETTLED_DAY) == ["B"]
-    assert changes.noted_in({"again": []})["digests"] == ""
-    assert load(changes, ["A"], window=SETTLED_DAY) == ["A"]
+    found = [load(changes, [comment], window=OLD_DAY) for comment in ("A", "B", "B", "A")]
+
+    assert found == [[], ["B"], [], ["A"]]
+    assert changes.unchanged == 2
 
 
-def test_a_dropped_digest_is_stored_again_if_the_row_is_in_an_unsettled_window() -> None:
-    changes = settling()
-    load(changes, ["A"], window=SETTLED_DAY)
+def test_new_conversations_of_old_days_are_not_kept_in_memory() -> None:
+    changes = ChangeFilter({}, START.date())
 
-    load(changes, ["B"])
+    found = [load(changes, ["A"], window=OLD_DAY) for _ in range(2)]
 
-    third = ChangeFilter(RowDigests(changes.noted_in({"again": []})["digests"]), START.date())
-    assert load(third, ["B"]) == []
-
-
-def test_the_digest_of_a_repeated_row_is_not_dropped_before_it_is_compared(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("chatislav_source.runner.row_digests.MAX_DIGESTS", 1)
-    writings = {BOT_ID: ChangeFilter(RowDigests(), START.date())}
-    handed_out = PackageKeys(writings)
-    first = pages_of(["A"])
-    assert handed_out.takes(first)
-    written(writings, first, is_whole_run=False)
-
-    read = [*pages_of(["A"], "another"), *pages_of(["A"])]
-    assert handed_out.takes(read)
-    rows = written(writings, read, is_whole_run=False)
-
-    assert [page.conversations["session_id"].to_pylist() for page in rows] == [["another"], []]
-
-
-def test_full_digests_are_dropped_only_for_the_newest_days(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatislav_source.runner.row_digests.MAX_DIGESTS", 2)
-    loaded = RowDigests()
-    for name in ("a", "b"):
-        loaded.note(name, name.encode() * 8, is_newest=False)
-    assert not loaded.is_of_use
-
-    loaded.note("c", b"c" * 8, is_newest=False)
-    loaded.note("d", b"d" * 8, is_newest=True)
-
-    again = RowDigests(loaded.text)
-    assert [again.holds(name, name.encode() * 8) for name in "abcd"] == [False, True, False, True]
-
-
-def test_settled_digests_make_room_in_full_digests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatislav_source.runner.row_digests.MAX_DIGESTS", 2)
-    loaded = RowDigests()
-    for name in ("a", "b"):
-        loaded.note(name, name.encode() * 8, is_newest=False)
-    loaded.settle("a")
-
-    loaded.note("c", b"c" * 8, is_newest=False)
-
-    again = RowDigests(loaded.text)
-    assert [again.holds(name, name.encode() * 8) for name in "abc"] == [False, True, True]
-
-
-def test_digests_above_the_limit_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatislav_source.runner.row_digests.MAX_DIGESTS", 2)
-    loaded = RowDigests()
-    for name in ("a", "b", "c"):
-        loaded.note(name, name.encode() * 8)
-
-    again = RowDigests(loaded.text)
-
-    assert [again.holds(name, name.encode() * 8) for name in "abc"] == [False, True, True]
+    assert found == [["A"], ["A"]]
 
 
 def test_in_a_whole_run_a_newer_copy_waits_and_its_window_is_read_by_the_next_run() -> None:
-    changes = ChangeFilter(RowDigests(), START.date())
-    known = {"again": [], "digests": ""}
+    changes = ChangeFilter({}, START.date())
+    known: dict[str, Any] = {"again": []}
 
     found = [load(changes, comments, whole=True) for comments in (["A"], ["B"], ["A"])]
 
     assert found == [["A"], [], []]
     noted = changes.noted_in(known)
     assert noted["again"] == ["2026-06-29/2026-06-30"]
-    again = ChangeFilter(RowDigests(noted["digests"]), START.date())
+    again = ChangeFilter({hash("a"): int(version_of("A"), 16)}, START.date())
     assert load(again, ["B"]) == ["B"]

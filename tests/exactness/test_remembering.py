@@ -217,7 +217,7 @@ def test_the_start_date_can_be_moved_back_later(made: Bench) -> None:
     assert made.differences() == []
 
 
-def test_an_edited_state_is_reported_and_everything_is_read_again(
+def test_an_edited_local_state_is_reported_and_not_used(
     made: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     made.sync()
@@ -230,6 +230,6 @@ def test_an_edited_state_is_reported_and_everything_is_read_again(
 
     report = made.sync()
 
-    assert "Everything is read again" in caplog.text
+    assert "do not match what the destination holds" in caplog.text
     assert report.complete
     assert made.differences() == []

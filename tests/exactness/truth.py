@@ -14,7 +14,16 @@ import dlt
 import duckdb
 
 from chatislav_source import sync
-from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Table, snake_case
+from chatislav_source.records.schema import (
+    ANALYTICS,
+    CONVERSATIONS,
+    LOAD_ID,
+    MESSAGES,
+    SYNCED_AT,
+    VERSION,
+    Table,
+    snake_case,
+)
 from chatislav_source.runner.report import SyncReport
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 from chatislav_source.sandbox.api.analytics import totals_of
@@ -127,8 +136,9 @@ def differences(table: Table, found: list[Row], truth: Rows) -> list[str]:
     lines += [f"{table.name} {key} is missing" for key in truth.keys() - set(keys)]
     lines += [f"{table.name} {key} should not be there" for key in set(keys) - truth.keys()]
     for key, row in zip(keys, found, strict=True):
-        if row.pop("synced_at", None) is None:
-            lines.append(f"{table.name} {key} has no synced_at")
+        for name in [each for each in (SYNCED_AT, VERSION, LOAD_ID) if each in table.columns]:
+            if row.pop(name.name, None) is None:
+                lines.append(f"{table.name} {key} has no {name.name}")
         expected = truth.get(key, row)
         lines += [
             f"{table.name} {key} {name}: {row.get(name)!r}, not {expected.get(name)!r}"

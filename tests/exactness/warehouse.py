@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from random import Random
 from typing import Any
 
-from chatislav_source.api.client import ApiResponse
+from chatislav_source.api.call import ApiResponse
 from chatislav_source.config import SyncConfig
 from chatislav_source.errors import ChatislavError, RetriesExhaustedError
 from chatislav_source.extract.stream_queue import ExtractedPage
@@ -31,6 +31,8 @@ class Warehouse:
         self.stored: dict[str, Any] | None = None
         self.comments: dict[str, str] = {}
         self.messages: dict[str, list[int]] = {}
+        self.versions: dict[str, str] = {}
+        self.created: dict[str, date] = {}
         self.pages: list[ExtractedPage[PageRequest, Page]] = []
         self.problem: ChatislavError | None = None
         self.touched: set[str] = set()
@@ -44,14 +46,26 @@ class Warehouse:
         """The config of a sync that starts now."""
         return config_at(self.api.now, self.start, self.lookback_days)
 
-    def begin(self, trusted: bool = True) -> tuple[ConversationsPartition, ChangeFilter]:
+    def begin(self) -> tuple[ConversationsPartition, ChangeFilter]:
         """The partition of a new run, from what is stored."""
         stored = json.loads(json.dumps(self.stored))
         _, problem = state.restored(stored, BOT_ID, API, self.api.now)
         assert problem is None
-        partition = conversations_partition(stored, BOT_ID, self.config(), trusted)
+        partition = conversations_partition(stored, BOT_ID, self.config(), self.keeps)
         self.pages = []
-        return partition, ChangeFilter.of_sync(partition.state, self.api.now.date())
+        versions = {hash(name): int(version, 16) for name, version in self.versions.items()}
+        return partition, ChangeFilter(versions, self.api.now.date())
+
+    def keeps(self, known: dict[str, Any]) -> bool:
+        """Whether no row of settled days was lost."""
+        settled = known["settled"]
+        before = date.fromisoformat(settled["before"]) if settled else self.start
+        return settled is None or state.is_kept(settled, self.settled(before))
+
+    def settled(self, before: date) -> dict[str, Any]:
+        """What the tables hold of the days before one."""
+        count = sum(created < before for created in self.created.values())
+        return {"before": str(before), "conversations": count, "messages": 0, "last_load": None}
 
     def commit(self, changes: ChangeFilter) -> None:
         """Load the rows of the pages so far, and the state after them."""
@@ -61,14 +75,19 @@ class Warehouse:
         batches = record_batches([page.item.records for page in read if page.item is not None])
         rows = changed_rows({BOT_ID: changes}, read, batches, is_whole_run=False)
         for page in rows:
-            for row in page.conversations.select(["session_id", "feedback_comment"]).to_pylist():
+            for row in page.conversations.to_pylist():
                 self.comments[row["session_id"]] = row["feedback_comment"]
+                self.versions[row["session_id"]] = row["_version"]
+                self.created[row["session_id"]] = row["created_at"].date()
         sent = [row for page in rows for row in page.messages.to_pylist()]
         for session_id in {row["session_id"] for row in sent}:
             self.messages[session_id] = [
                 row["message_index"] for row in sent if row["session_id"] == session_id
             ]
         self.stored = changes.noted_in(self.pages[-1].checkpoint)
+        if state.is_finished(self.stored):
+            before = date.fromisoformat(self.stored["reread_from"])
+            self.stored = {**self.stored, "settled": self.settled(before)}
         self.pages = []
 
     def differences(self) -> list[str]:
@@ -114,6 +133,9 @@ def run_sync(
             taken = waiting.pop(random.randrange(len(waiting)))
             page = complete_request(partition, taken, api, random, disturbance.failure)
             warehouse.pages.append(page)
+            if partition.done:
+                final = replace(page, item=None, checkpoint=partition.state)
+                warehouse.pages.append(final)
         elif request is None:
             assert partition.done or partition.error, "no request, but neither done nor failed"
             warehouse.commit(changes)

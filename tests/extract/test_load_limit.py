@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from chatislav_source.extract.load_limit import (
     LEAST_PACKAGE_BYTES,
+    LEAST_WAITING_BYTES,
     MERGED_PACKAGE_BYTES,
     PACKAGE_BYTES,
     PACKAGE_SECONDS,
@@ -58,7 +59,12 @@ def test_a_package_may_end_while_responses_are_pending(
     waits=st.booleans(),
     is_slow=st.booleans(),
 )
-def test_a_small_package_does_not_end_early(
+def test_a_small_package_ends_early_only_if_loading_it_delays_no_request(
     size: int, after: float, waits: bool, is_slow: bool
 ) -> None:
-    assert not LoadLimit.starting(NOW).may_flush(size, NOW + after, waits, is_slow)
+    limit = LoadLimit.starting(NOW)
+
+    may_flush = limit.may_flush(size, NOW + after, waits, is_slow)
+
+    is_worth = waits and NOW + after >= limit.worth_from and size >= LEAST_WAITING_BYTES
+    assert may_flush == is_worth

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -11,7 +12,11 @@ import pytest
 
 from chatislav_source.api.client import ChatislavClient
 from chatislav_source.api.rate_limiter import Cancelled, RateLimiter
-from chatislav_source.errors import AuthenticationError, UnexpectedResponseError
+from chatislav_source.errors import (
+    AuthenticationError,
+    RetriesExhaustedError,
+    UnexpectedResponseError,
+)
 from chatislav_source.extract.key_access import KeyAccess
 from chatislav_source.extract.worker_pool import WorkerPool, workers_for
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
@@ -278,6 +283,31 @@ def test_a_failing_bot_does_not_stop_the_others(begin: Begin) -> None:
     assert [page.item for page in pages if page.bot_id == 1] == [None] * 5
     assert sum(page.item is not None for page in pages) == 5
     assert (bad.state["errors"], good.done) == (5, True)
+
+
+def test_the_requests_of_a_failed_page_are_counted(begin: Begin) -> None:
+    failed = RetriesExhaustedError("/conversations", "bot 1", 8, "HTTP 500")
+    failed.requests = 8
+
+    pages = taken(begin(Steps(1, 1, raising(failed))))
+
+    assert [page.failed_requests for page in pages] == [8]
+
+
+def test_the_requests_of_a_page_that_its_partition_refuses_are_counted(begin: Begin) -> None:
+    partition = Steps(1, 1)
+    problem = UnexpectedResponseError("/conversations", "bot 1", "the page token came before")
+    partition.on_page = failing(problem)  # type: ignore[method-assign]
+
+    assert [page.failed_requests for page in taken(begin(partition))] == [1]
+
+
+def test_the_same_warning_is_said_once(begin: Begin, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, logger="chatislav_source")
+
+    taken(begin(Steps(1, 5, raising(FAILED)), Steps(2, 5, raising(FAILED))))
+
+    assert [record.getMessage() for record in caplog.records] == [str(FAILED)]
 
 
 def test_a_page_that_its_partition_refuses_counts_as_failed(begin: Begin) -> None:

@@ -72,6 +72,6 @@ def test_a_run_ends_at_once_with_an_error_if_another_one_runs(
 
         slow_api.settings.latency_seconds = 0.0
         assert first.wait(60) == 0
-    assert second.returncode == 1
+    assert second.returncode == 75
     assert "is being run by another process" in " ".join(second.stderr.split())
-    assert second.stdout == ""
+    assert json.loads(second.stdout)["error"]["kind"] == "PipelineLockedError"

@@ -12,6 +12,7 @@ from chatislav_source.records.tolerant_rows import (
     analytics_rows,
     page_rows,
     session_id_of,
+    version_of,
 )
 
 READ_AT = datetime(2026, 6, 24, 12, tzinfo=UTC)
@@ -88,13 +89,15 @@ OWN_DAY = {
     "channel": "all",
     "timezone": "UTC",
     "is_final": True,
+    "_version": "0123456789abcdef",
 }
 
 
 def rows_of(*items: dict[str, Any], zone: Any = UTC) -> RecordBatch:
     """The rows of conversations of bot 123."""
     ids = [session_id_of(item) or "" for item in items]
-    return page_rows(items, ids, 123, zone, READ_AT)
+    versions = [version_of(item, zone) for item in items]
+    return page_rows(items, ids, versions, 123, zone, READ_AT)
 
 
 def conversation(**fields: Any) -> dict[str, Any]:

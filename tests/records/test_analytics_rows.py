@@ -42,6 +42,7 @@ def test_every_documented_metric_is_in_its_column() -> None:
         "voice": None,
         "extra": None,
         "synced_at": READ_AT,
+        "_dlt_load_id": None,
     }
 
 

@@ -25,7 +25,6 @@ from chatislav_source.records.fast_decode import FastPage, decode_page
 from chatislav_source.records.fast_rows import fast_batches
 from chatislav_source.records.json_decoder import decode
 from chatislav_source.records.record_batch import RecordBatch
-from chatislav_source.records.tolerant_rows import page_rows, session_id_of
 from tests.records.examples import DOCUMENTED
 
 READ_AT = datetime(2026, 6, 30, 12, tzinfo=UTC)
@@ -78,9 +77,7 @@ def fast(body: bytes) -> RecordBatch | None:
 
 def tolerant(body: bytes) -> RecordBatch:
     """The rows by tolerant decoding."""
-    items = decode(body)[0]["conversations"]
-    ids = [session_id_of(item) or "" for item in items]
-    return page_rows(items, ids, BOT_ID, UTC, READ_AT)
+    return batch_of(tolerant_page(*decode(body), BOT_ID, UTC, body))
 
 
 def comparable(rows: RecordBatch) -> tuple[Any, ...]:
@@ -90,7 +87,8 @@ def comparable(rows: RecordBatch) -> tuple[Any, ...]:
         for name in ("summary", "user_form"):
             row[name] = row[name] and [json.loads(row[name])]  # null is not the JSON text of null
     messages = rows.messages.to_pylist()
-    known = (rows.has_messages, list(rows.session_ids), rows.created, rows.active)
+    ids, versions = list(rows.session_ids), list(rows.versions)
+    known = (rows.has_messages, ids, versions, rows.created, rows.active)
     return conversations, messages, rows.parents.to_pylist(), known
 
 
@@ -195,6 +193,43 @@ def test_a_page_that_is_not_as_documented_is_decoded_tolerantly(item: Any) -> No
     assert fast(body_of([GOOD | {"sessionId": "other"}, item])) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        pytest.param("1e999999", '"1e999999"', id="a number no warehouse holds"),
+        pytest.param("-1E-999999", '"-1E-999999"', id="a number too small"),
+        pytest.param("9" * 140_000, '"' + "9" * 140_000 + '"', id="a number too long"),
+        pytest.param("NaN", '"NaN"', id="NaN"),
+        pytest.param('{"b": 1, "b": 2}', '{"b":2,"b#1":1}', id="a name that comes twice"),
+    ],
+)
+@pytest.mark.parametrize("name", ["summary", "userForm"])
+def test_a_json_column_has_only_what_each_warehouse_takes(name: str, text: str, shown: str) -> None:
+    field = {name: {"a": "y"}}
+    body = body_of([GOOD | field]).replace(b'"y"', text.encode())
+
+    page = parse_page(body, BOT_ID, UTC)
+
+    rows = record_batches([page.records(READ_AT)])[0].conversations.to_pylist()
+    column = "summary" if name == "summary" else "user_form"
+    assert rows[0][column] == f'{{"a":{shown}}}'
+
+
+def test_a_session_id_of_any_length_has_a_key_that_an_index_holds() -> None:
+    ids = ["я" * 3000 + end for end in "ab"]
+    body = body_of([GOOD | {"sessionId": each} for each in ids])
+
+    page = parse_page(body, BOT_ID, UTC)
+
+    batch = record_batches([page.records(READ_AT)])[0]
+    rows = batch.conversations.to_pylist()
+    keys = [row["session_id"] for row in rows]
+    assert len(set(keys)) == 2
+    assert all(len(key.encode()) <= 2600 for key in keys)
+    assert [json.loads(row["extra"])["sessionId"] for row in rows] == ids
+    assert [row["session_id"] for row in batch.messages.to_pylist()] == keys
+
+
 def test_a_page_where_only_some_times_have_an_offset_makes_the_same_rows() -> None:
     times = {"createdAt": "2026-06-23T10:15:00+02:00", "lastActivity": "2026-06-23T10:15:00"}
     body = body_of([GOOD | {"sessionId": "other"}, GOOD | times])
@@ -240,15 +275,13 @@ def test_json_columns_of_several_lines_are_decoded_tolerantly() -> None:
     assert fast(body_of([item]).replace(b'"y"', b'\n"y"')) is None
 
 
-def test_the_digest_differs_if_any_value_differs() -> None:
+def test_the_version_differs_if_any_value_differs() -> None:
     changes = [{}, {"channel": "viber"}, {"summary": {"sentiment": "x"}}, {"messages": [{}]}]
     pages = [decode_page(body_of([GOOD | change]), BOT_ID) for change in changes]
 
-    digests = {
-        digest for page in pages if page for digest in page.records(READ_AT).digests.values()
-    }
+    versions = {each for page in pages if page for each in page.records(READ_AT).versions}
 
-    assert len(digests) == len(changes)
+    assert len(versions) == len(changes)
 
 
 def test_an_empty_page_has_empty_tables() -> None:
@@ -288,7 +321,7 @@ def test_pages_together_make_the_rows_that_each_makes_alone(pages: list[list[Any
 
     for number, (one, page, body) in enumerate(zip(together, parsed, bodies, strict=True)):
         alone = batch_of(page, number)
-        tolerant_one = batch_of(tolerant_page(*decode(body), BOT_ID, UTC), number)
+        tolerant_one = batch_of(tolerant_page(*decode(body), BOT_ID, UTC, body), number)
         assert comparable(one) == comparable(alone) == comparable(tolerant_one)
         assert page.replaced_characters == body.count(b"\\u0000")
 

@@ -47,9 +47,37 @@ def test_an_integer_beyond_64_bits_keeps_its_digits_at_any_place(
     assert decode(json.dumps(value).encode())[0] == value
 
 
-@pytest.mark.parametrize("digits", ["1e999", "-1e999", "9" * 5000])
+@pytest.mark.parametrize(
+    "digits",
+    [
+        *("1e999", "-1e999", "1e999999", "9" * 5000, "1e-999", "-0.5E-999999"),
+        *("NaN", "Infinity", "-Infinity"),
+    ],
+)
 def test_a_number_that_python_cannot_represent_becomes_text(digits: str) -> None:
     assert decode(f'{{"n": {digits}}}'.encode())[0] == {"n": digits}
+
+
+@pytest.mark.parametrize("zero", ["0e-999", "-0.0e999", "0.00"])
+def test_a_zero_of_any_length_is_a_number(zero: str) -> None:
+    assert decode(f'{{"n": {zero}}}'.encode())[0] == {"n": 0}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"a": 1, "a": 2}', {"a": 2, "a#1": 1}),
+        ('{"a":1,"b":3,"a":2,"a":4}', {"a": 4, "b": 3, "a#1": 1, "a#2": 2}),
+        ('{"a": 1, "a#1": 5, "a": 2}', {"a": 2, "a#1": 5, "a#2": 1}),
+        ('[{"b" : {"a" : [], "a" : {}}}]', [{"b": {"a": {}, "a#1": []}}]),
+        ('{"a": 1, "a": true}', {"a": True, "a#1": 1}),
+        ('{"a": "x", "a": "x"}', {"a": "x"}),
+    ],
+)
+def test_no_value_of_a_name_that_comes_twice_is_lost(text: str, value: Any) -> None:
+    decoded, _ = decode(text.encode())
+
+    assert repr(decoded) == repr(value)
 
 
 def test_small_decimals_are_decoded_once() -> None:
@@ -63,8 +91,8 @@ def test_small_decimals_are_decoded_once() -> None:
         pytest.param(b"", id="empty"),
         pytest.param(b"<html></html>", id="html"),
         pytest.param(b'{"conversations": [{"sessionId"', id="truncated"),
-        pytest.param(b"NaN", id="NaN"),
-        pytest.param(b'{"n": Infinity}', id="infinity"),
+        pytest.param(b"nan", id="nan"),
+        pytest.param(b'{"n": Inf}', id="inf"),
         pytest.param(b'"\xff"', id="not UTF-8"),
         pytest.param('{"a": 1}'.encode("utf-16"), id="UTF-16"),
         pytest.param(b"[" * 3000 + b"]" * 3000, id="nested without end"),

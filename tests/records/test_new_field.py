@@ -6,7 +6,9 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -17,6 +19,7 @@ from chatislav_source.records.schema import (
     SCHEMA_VERSION,
     TABLES,
     Column,
+    row_version,
     version_of,
 )
 
@@ -199,6 +202,17 @@ def test_another_column_type_or_path_makes_another_version() -> None:
 
     assert len(versions) == 1 + len(more)
     assert version_of(*TABLES) == SCHEMA_VERSION
+
+
+@pytest.mark.parametrize("zone", [UTC, ZoneInfo("Europe/Belgrade")], ids=str)
+def test_a_row_has_another_version_by_another_schema(
+    monkeypatch: pytest.MonkeyPatch, zone: Any
+) -> None:
+    before = row_version(b"{}", zone)
+
+    monkeypatch.setattr("chatislav_source.records.schema.SCHEMA_VERSION", b"another schema")
+
+    assert row_version(b"{}", zone) != before
 
 
 def test_another_description_is_the_same_version() -> None:

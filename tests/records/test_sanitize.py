@@ -8,7 +8,13 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chatislav_source.records.sanitize import REPLACEMENT, UNSTORABLE, sanitized, sanitized_key
+from chatislav_source.records.sanitize import (
+    REPLACEMENT,
+    UNSTORABLE,
+    sanitized,
+    sanitized_key,
+    session_key,
+)
 from tests.json_values import ANY_JSON, NASTY_TEXT, leaves, signs
 
 SURROGATE = chr(0xD800)
@@ -45,3 +51,16 @@ def test_different_ids_stay_different_when_sanitized(one: str, other: str) -> No
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\ufffd")))
 def test_an_ordinary_id_is_stored_as_it_is(text: str) -> None:
     assert sanitized_key(text) == text
+
+
+@given(NASTY_TEXT, NASTY_TEXT)
+def test_different_session_ids_of_any_length_have_different_keys(one: str, other: str) -> None:
+    long, longer = one * 400 + "x" * 2600, other * 400 + "x" * 2600
+
+    assert (session_key(long) == session_key(longer)) == (long == longer)
+    assert len(session_key(long).encode()) <= 2600
+
+
+def test_a_session_id_that_an_index_holds_is_its_own_key() -> None:
+    assert session_key("я" * 1300) == "я" * 1300
+    assert session_key("я" * 1301) != "я" * 1301

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, tzinfo
+from zoneinfo import ZoneInfo
+
 import pyarrow as pa
 import pytest
 
@@ -12,6 +15,7 @@ from chatislav_source.records.schema import (
     MESSAGES,
     TABLES,
     Table,
+    row_version,
     snake_case,
 )
 
@@ -21,11 +25,13 @@ CONTRACT = {
         last_activity timestamp, channel text, resolution_status text, human_takeover bool,
         helpful bigint, feedback_comment text, summary json, summary__sentiment text,
         summary__resolution_status text, user_form json, contact__ip_address text,
-        contact__phone_number text, message_count bigint, extra json, synced_at timestamp
+        contact__phone_number text, message_count bigint, extra json, synced_at timestamp,
+        _version text, _dlt_load_id text
     """,
     "conversations__messages": """
         bot_id bigint, session_id text, message_index bigint, id text, created_at timestamp,
-        role text, content text, extra json, synced_at timestamp, _deleted bool
+        role text, content text, extra json, synced_at timestamp, _dlt_load_id text,
+        _deleted bool
     """,
     "analytics": """
         bot_id bigint, date date, channel text, timezone text, company_id text, agent_id text,
@@ -45,7 +51,8 @@ CONTRACT = {
         usage__guardrails double, usage__conversation_summary double,
         usage__followup_questions double, usage__starter_questions double,
         usage__prompt_assistant double, usage__image_features double, usage__other double,
-        voice json, extra json, is_final bool, synced_at timestamp
+        voice json, extra json, is_final bool, synced_at timestamp, _version text,
+        _dlt_load_id text
     """,
 }
 every_table = pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
@@ -106,3 +113,12 @@ def test_instants_have_a_zone_and_microseconds() -> None:
 )
 def test_a_documented_name_becomes_snake_case(name: str, column: str) -> None:
     assert snake_case(name) == column
+
+
+@pytest.mark.parametrize("zone", [UTC, ZoneInfo("Europe/Belgrade")], ids=str)
+def test_a_version_is_16_hex_digits_and_differs_by_content_and_zone(zone: tzinfo) -> None:
+    version = row_version(b"one", zone)
+
+    assert len(version) == len(bytes.fromhex(version).hex()) == 16
+    assert version == row_version(b"one", zone)
+    assert version not in (row_version(b"other", zone), row_version(b"one", ZoneInfo("Asia/Tokyo")))

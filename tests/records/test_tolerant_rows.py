@@ -13,10 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chatislav_source.records.schema import CONVERSATIONS, DELETED, MESSAGES
-from chatislav_source.records.tolerant_rows import (
-    digest_of,
-    session_id_of,
-)
+from chatislav_source.records.tolerant_rows import session_id_of, version_of
 from tests.records.examples import (
     DOCUMENTED,
     READ_AT,
@@ -52,6 +49,8 @@ def test_every_documented_field_is_in_its_column() -> None:
             "message_count": 1,
             "extra": None,
             "synced_at": READ_AT,
+            "_version": version_of(DOCUMENTED, UTC),
+            "_dlt_load_id": None,
         }
     ]
     assert rows.messages.to_pylist() == [
@@ -65,6 +64,7 @@ def test_every_documented_field_is_in_its_column() -> None:
             "content": "Hi, can you help?",
             "extra": None,
             "synced_at": READ_AT,
+            "_dlt_load_id": None,
             "_deleted": None,
         }
     ]
@@ -269,7 +269,7 @@ def test_making_rows_does_not_change_the_response(item: dict[str, Any]) -> None:
     before = deepcopy(item)
 
     rows_of(item)
-    digest_of(item)
+    version_of(item, UTC)
 
     assert repr(item) == repr(before)
 
@@ -278,18 +278,17 @@ def test_making_rows_does_not_change_the_response(item: dict[str, Any]) -> None:
 @example({"sessionId": "s", "n": 2**70}, {"sessionId": "s", "n": 2**70 + 1})
 @example({"sessionId": "s", "n": 1}, {"sessionId": "s", "n": True})
 @example({"sessionId": "s", "n": None}, {"sessionId": "s"})
-def test_digests_differ_where_conversations_do(one: dict[str, Any], other: dict[str, Any]) -> None:
+def test_versions_differ_where_conversations_do(one: dict[str, Any], other: dict[str, Any]) -> None:
     one, other = as_sent(one), as_sent(other)
     is_same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
-    assert (digest_of(one) == digest_of(other)) == is_same
+    assert (version_of(one, UTC) == version_of(other, UTC)) == is_same
 
 
-def test_a_digest_does_not_depend_on_the_order_of_fields() -> None:
+def test_a_version_does_not_depend_on_the_order_of_fields() -> None:
     turned = dict(reversed(DOCUMENTED.items()))
 
-    assert digest_of(DOCUMENTED) == digest_of(turned)
-    assert len(digest_of(DOCUMENTED)) == 8
+    assert version_of(DOCUMENTED, UTC) == version_of(turned, UTC)
 
 
 def test_a_repr_of_rows_has_no_message_text() -> None:

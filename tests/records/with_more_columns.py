@@ -38,7 +38,7 @@ def main() -> None:
     for body in sys.stdin.buffer.read().splitlines():
         page = decode_page(body, 123)
         fast = page and fast_batches([page.records(READ_AT)])
-        tolerant = tolerant_page(*decode(body), 123, UTC).records(READ_AT).batch
+        tolerant = tolerant_page(*decode(body), 123, UTC, body).records(READ_AT).batch
         rows = [
             batch and [batch.conversations.to_pylist(), batch.messages.to_pylist()]
             for batch in (fast[0] if fast else None, tolerant)

@@ -13,7 +13,6 @@ import pytest
 
 from chatislav_source.runner import checkpoint
 from chatislav_source.runner.checkpoint import (
-    fingerprint,
     keep_to_destination,
     remember,
     stored_states,
@@ -57,25 +56,22 @@ def test_rows_that_only_another_file_has_are_loaded_into_this_one(
     assert row == (len(world.conversations(101)),)
 
 
-def test_the_same_destination_keeps_its_files(into: Callable[[str], dlt.Pipeline]) -> None:
-    keep_to_destination(into("one"))
+def test_the_same_destination_keeps_its_files(
+    api: Sandbox, into: Callable[[str], dlt.Pipeline]
+) -> None:
+    sync(into("one"), bot_ids=[101], api_key=SANDBOX_KEY, base_url=api.base_url)
     kept = Path(into("one").working_dir, "kept.txt")
     kept.write_text("mine")
 
     keep_to_destination(into("one"))
-
     assert kept.exists()
 
-
-def test_the_fingerprint_does_not_open_the_destination(
-    into: Callable[[str], dlt.Pipeline], tmp_path: Path
-) -> None:
-    assert fingerprint(into("one")) != fingerprint(into("two"))
-    assert list(tmp_path.glob("*.duckdb")) == []
+    keep_to_destination(into("two"))
+    assert not kept.exists()
 
 
 def test_states_are_stored_by_bot_and_those_of_other_bots_stay() -> None:
-    resource_state: dict[str, Any] = {"bots": {"1": {"a": 1}, "2": {"a": 2}}, "trusted": {}}
+    resource_state: dict[str, Any] = {"bots": {"1": {"a": 1}, "2": {"a": 2}}, "other": {}}
 
     remember(resource_state, {2: {"a": 3}, 4: {"a": 4}})
 
@@ -85,7 +81,7 @@ def test_states_are_stored_by_bot_and_those_of_other_bots_stay() -> None:
         3: None,
         4: {"a": 4},
     }
-    assert resource_state["trusted"] == {}
+    assert resource_state["other"] == {}
 
 
 @pytest.mark.parametrize("bots", [None, [], "text", 7])
@@ -108,5 +104,5 @@ def test_every_key_of_a_resource_state_is_documented(
     described = [line.split()[0] for line in str(checkpoint.__doc__).splitlines() if line.strip()]
     assert set(resources) == {"conversations", "analytics"}
     for resource_state in resources.values():
-        assert set(resource_state) == {"bots", "trusted"}
+        assert set(resource_state) == {"bots"}
         assert set(resource_state) <= set(described)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
-from chatislav_source.runner.report import ResourceReport, SyncReport, without_digests
+from chatislav_source.extract.stream_queue import ExtractedPage
+from chatislav_source.runner.report import ResourceReport, SyncReport
 
 STARTED_AT = datetime(2026, 6, 23, 12, 30, 15, 999, tzinfo=UTC)
 
@@ -41,6 +42,15 @@ def test_totals_add_up_over_bots_and_resources() -> None:
     assert (report(*parts).total("rows"), report(*parts).total("requests")) == (7, 11)
 
 
+def test_requests_that_failed_are_counted() -> None:
+    part = ResourceReport(1, "conversations")
+
+    part.count(ExtractedPage(1, None, None, {}, failed_requests=8))
+    part.count(ExtractedPage(1, None, None, {}))
+
+    assert (part.pages, part.requests, part.retries) == (0, 8, 7)
+
+
 def test_a_report_is_json_with_instants_in_utc() -> None:
     part = ResourceReport(1, "conversations", "2026-06-01", state={"watermark": None})
 
@@ -50,10 +60,3 @@ def test_a_report_is_json_with_instants_in_utc() -> None:
     assert (values["seconds"], values["loads"], values["complete"]) == (1.235, 2, False)
     assert values["resources"][0]["first_day"] == "2026-06-01"
     assert values["resources"][0]["state"] == {"watermark": None}
-
-
-def test_digests_are_left_out_of_a_state_however_deep() -> None:
-    state = {"digests": "AAAA", "series": {"UTC|all": {"final": [], "digests": {"2026": "aa"}}}}
-
-    assert without_digests(state) == {"series": {"UTC|all": {"final": []}}}
-    assert "digests" in state

@@ -1,14 +1,8 @@
-"""One run: conversations do not wait for analytics, and each load has its own mark."""
+"""One run: conversations do not wait for analytics."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
-
-import dlt
-import pytest
 
 from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.runner.conversation_tables import ConversationTables
@@ -47,24 +41,3 @@ def test_held_back_conversations_do_not_wait_for_analytics(api: Sandbox) -> None
 
     assert run.pool.is_over(conversations_queue)
     assert [rows.num_rows for _, rows in tables] == [0]
-
-
-@pytest.mark.parametrize("resource", ["conversations", "analytics"])
-def test_each_load_has_a_new_mark(
-    resource: str, api: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("chatislav_source.extract.page_groups.GROUP_BYTES", 1)
-    dlt.pipeline("p", pipelines_dir=str(tmp_path), destination="duckdb")
-    config = sync_config(
-        "chatislav_sync", bot_ids=[101], api_key=SANDBOX_KEY, base_url=api.base_url
-    )
-    limit = replace(LoadLimit.starting(time.monotonic()), size=1)
-    state: dict[str, Any] = {}
-    marks = []
-
-    with Run(config) as run:
-        while not marks or not run.is_over:
-            list(run.package(resource, state, limit))
-            marks.append(state["trusted"]["mark"])
-
-    assert len(set(marks)) == len(marks) > 1

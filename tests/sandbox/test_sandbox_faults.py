@@ -15,7 +15,6 @@ from sandbox_caller import Caller
 
 from chatislav_source.sandbox import Answer, Sandbox, Settings, World
 from chatislav_source.sandbox.server.faults import WRONG_SHAPES, Faults
-from chatislav_source.sandbox.server.rate_limit import RateLimit
 from chatislav_source.sandbox.settings import FAULT_KINDS
 
 
@@ -188,35 +187,6 @@ def test_faults_occur_with_their_probability() -> None:
     hits = sum(faults.draw("/conversations", 1) == "500" for _ in range(4000))
 
     assert 0.22 < hits / 4000 < 0.28
-
-
-def test_requests_over_the_rate_are_refused_until_time_has_passed() -> None:
-    now = [0.0]
-    limit = RateLimit(Settings(rate_limit_per_second=2, rate_limit_burst=3), lambda: now[0])
-
-    at_once = [limit.admits() for _ in range(5)]
-    now[0] = 0.5
-    later = [limit.admits() for _ in range(2)]
-    now[0] = 1000
-    after_a_quiet_time = [limit.admits() for _ in range(5)]
-
-    assert at_once == after_a_quiet_time == [True, True, True, False, False]
-    assert later == [True, False]
-
-
-@pytest.mark.parametrize(("tells", "retry_after"), [(True, "1"), (False, None)])
-def test_a_rate_limit_refuses_with_the_configured_status(
-    call: Caller, tells: bool, retry_after: str | None
-) -> None:
-    call.api.configure(
-        rate_limit_per_second=0.001, rate_limit_status=503, rate_limit_retry_after=tells
-    )
-
-    answers = [call.post(bot_id=101) for _ in range(2)]
-
-    assert [answer.status_code for answer in answers] == [200, 503]
-    assert answers[1].headers.get("Retry-After") == retry_after
-    assert call.api.requests[1].fault == "rate_limit"
 
 
 def test_a_limit_that_is_too_large_fails_and_a_smaller_one_works(call: Caller) -> None:

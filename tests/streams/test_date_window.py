@@ -13,12 +13,12 @@ from pendulum import UTC
 
 from chatislav_source.streams.date_window import (
     DateWindow,
+    coarser,
     days_of,
     merged,
     missing_days,
     utc_instant,
     utc_text,
-    without,
 )
 
 FIRST_DAY = date(2024, 1, 1)
@@ -150,13 +150,31 @@ def test_the_last_possible_date_can_be_merged() -> None:
     assert merged([window, DateWindow(date.max, date.max)]) == [window]
 
 
-@given(st.lists(WINDOWS, max_size=5), DAYS)
-def test_removing_a_day_keeps_all_others(windows: list[DateWindow], day: date) -> None:
-    left = day_counts(without(windows, day))
+@given(st.lists(closed_windows(longest=20) | OPEN_WINDOWS, max_size=40), st.integers(1, 12))
+def test_coarser_windows_are_few_in_order_and_contain_at_least_the_same_days(
+    windows: list[DateWindow], most: int
+) -> None:
+    result = coarser(windows, most)
 
-    assert left == Counter(
-        {other: count for other, count in day_counts(windows).items() if other != day}
-    )
+    assert len(result) <= most
+    assert result == sorted(result, key=lambda window: window.first_day)
+    assert day_counts(result).keys() >= day_counts(windows).keys()
+    assert [each.first_day for each in result[:1]] == sorted(w.first_day for w in windows)[:1]
+
+
+@given(st.lists(closed_windows(longest=20), max_size=12))
+def test_windows_that_are_few_enough_stay_as_they_are(windows: list[DateWindow]) -> None:
+    assert set(coarser(windows, 12)) == set(windows)
+
+
+def test_of_too_many_windows_neighbours_become_one() -> None:
+    june = [DateWindow(date(2026, 6, day), date(2026, 6, day)) for day in (9, 1, 3, 5, 7)]
+
+    assert [str(window) for window in coarser(june, 4)] == [
+        "2026-06-01/2026-06-03",
+        "2026-06-05/2026-06-07",
+        "2026-06-09/2026-06-09",
+    ]
 
 
 @given(DAYS, st.integers(0, 60), st.lists(closed_windows(longest=20), max_size=5))

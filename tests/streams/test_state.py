@@ -15,9 +15,14 @@ from chatislav_source.streams.date_window import utc_instant
 from chatislav_source.streams.state import Field, State, StateFormat, of_type
 
 STATES = Path(__file__).parent / "states"
-NOW = utc_instant("2026-11-28T18:00:00Z")  # soon after they were stored
+NOW = utc_instant("2026-11-28T20:00:00Z")  # soon after they were stored
 API = "https://chatislav.ai/api/v1"
 FORMATS = {"conversations": conversations.FORMAT, "analytics": analytics.FORMAT}
+GONE = {"seal", "digests", "series"}
+"""Fields of earlier versions."""
+NEW: dict[str, State] = {"conversations": {"settled": None}, "analytics": {"backfill": None}}
+"""Values that the migration to version 3 sets."""
+earlier_versions = pytest.mark.parametrize("version", [1, 2])
 
 
 def stored(version: int, name: str) -> State:
@@ -43,43 +48,58 @@ def test_there_is_a_stored_state_of_every_earlier_version(stream: str) -> None:
     assert versions == set(range(1, FORMATS[stream].version))
 
 
+@earlier_versions
 @pytest.mark.parametrize("end", ["ended", "interrupted", "backfill"])
 @pytest.mark.parametrize("stream", FORMATS)
-def test_a_state_of_version_1_is_used_with_all_its_values(stream: str, end: str) -> None:
+def test_a_state_of_an_earlier_version_is_used_with_all_its_values_that_still_have_a_meaning(
+    version: int, stream: str, end: str
+) -> None:
     name = f"{stream}-{end}"
-    before = stored(1, name)
+    before = stored(version, name)
 
     state, problem = restored(name, before)
 
     assert problem is None
     assert state == {
-        **{field: value for field, value in before.items() if field != "seal"},
-        "version": FORMATS[stream].version,
+        **{field: value for field, value in before.items() if field not in GONE},
+        **NEW[stream],
+        "version": 3,
     }
 
 
+@earlier_versions
+def test_what_an_earlier_version_stored_about_rows_is_not_empty(version: int) -> None:
+    assert stored(version, "conversations-ended")["digests"]
+    assert stored(version, "analytics-interrupted")["series"]["UTC|all"]["final"]
+    assert stored(version, "analytics-backfill")["backfill"]["series"]["UTC|all"]["final"]
+
+
+@earlier_versions
 @pytest.mark.parametrize("stream", FORMATS)
-def test_a_restored_state_is_restored_again_as_it_is(stream: str) -> None:
+def test_a_restored_state_is_restored_again_as_it_is(version: int, stream: str) -> None:
     name = f"{stream}-ended"
-    state, _ = restored(name, stored(1, name))
+    state, _ = restored(name, stored(version, name))
 
     assert restored(name, state) == (state, None)
 
 
+@earlier_versions
 @pytest.mark.parametrize("stream", FORMATS)
-def test_an_unknown_field_is_kept(stream: str) -> None:
+def test_an_unknown_field_is_kept(version: int, stream: str) -> None:
     name = f"{stream}-ended"
-    state, _ = restored(name, stored(1, name))
+    state, _ = restored(name, stored(version, name))
     of_later = {**state, "of_later": [1]}
 
     assert restored(name, of_later) == (of_later, None)
 
 
-def test_restoring_does_not_change_the_stored_state() -> None:
-    before = stored(1, "conversations-interrupted")
+@earlier_versions
+@pytest.mark.parametrize("stream", FORMATS)
+def test_restoring_does_not_change_the_stored_state(version: int, stream: str) -> None:
+    before = stored(version, f"{stream}-interrupted")
     kept = deepcopy(before)
 
-    restored("conversations", before)
+    restored(stream, before)
 
     assert before == kept
 

@@ -2,9 +2,10 @@
 
 Rows go through dlt's pipe as Arrow tables, on every destination, so that the steps of users see the
 same everywhere. After these steps, dlt writes Arrow in the format of the destination, but for
-BigQuery and Snowflake: Arrow has no JSON type, so dlt loads JSON into them as a quoted string (or,
-as parquet, not at all). dlt's own JSON lines from dicts are not exact either: dlt reads some texts
-as its type marks and rejects large integers. So these two get JSON lines from `jsonl`.
+BigQuery, Snowflake and Postgres: dlt knows no JSON type of Arrow, so it loads JSON into the first
+two as a quoted string (or, as parquet, not at all), and not exactly into Postgres. dlt's own JSON
+lines from dicts are not exact either: dlt reads some texts as its type marks and rejects large
+integers. So these three get files, from `jsonl` and `parquet`.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ from chatislav_source.destinations.dlt_internals import (
 from chatislav_source.destinations.duckdb import DispositionChooser
 from chatislav_source.destinations.hints import hints_of, refuse_hints
 from chatislav_source.destinations.pipe.jsonl import JSON_LINES, write_json_lines
+from chatislav_source.destinations.pipe.parquet import PARQUET, write_parquet
 from chatislav_source.destinations.pipe.tabular import arrow_tables
-from chatislav_source.records.schema import DELETED, TABLES, Table
+from chatislav_source.records.schema import ARROW_TYPES, DELETED, LOAD_ID, TABLES, Table
 
 ROW_FILES = "chatislav_files"  # folder in the pipeline's folder; its files contain personal data
-LOAD_ID = "_dlt_load_id"
 
 
 class RemovalMeta(TableNameMeta):
@@ -68,11 +69,6 @@ class Outlet:
         """
         if not is_needed(table, rows, self._writer is not None):
             return
-        if self._writer is not None and LOAD_ID in rows.column_names:
-            load_id = dlt.current.load_package_state()["load_id"]
-            place = rows.column_names.index(LOAD_ID)
-            values = pa.repeat(pa.scalar(load_id, pa.string()), rows.num_rows)
-            rows = rows.set_column(place, rows.schema.field(place), values)
         meta = RemovalMeta(table.name) if removes else TableNameMeta(table.name)
         yield DataItemWithMeta(meta, rows.replace_schema_metadata({"table": table.name}))
 
@@ -89,7 +85,7 @@ class Outlet:
             written
             for rows in arrow_tables(table, item)
             if is_needed(table, rows)
-            and (written := self._writer.write(table, _marked(rows, removes), removes)) is not None
+            and (written := self._writer.take(table, rows, removes)) is not None
         ]
         return items[0] if len(items) == 1 else _in_turn(items)
 
@@ -106,12 +102,12 @@ def is_needed(table: Table, rows: pa.Table, is_loaded: bool = True) -> bool:
     return table.name not in dlt.current.source_schema().tables
 
 
-def _marked(rows: pa.Table, removes: bool) -> pa.Table:
-    """The rows, with the mark of their removal, which a step may have lost."""
-    if not removes:
-        return rows
-    kept = rows.select([name for name in rows.column_names if name != DELETED])
-    return kept.append_column(DELETED, pa.repeat(pa.scalar(True), rows.num_rows))
+def _with(rows: pa.Table, column: str, value: Any) -> pa.Table:
+    """The rows with a value in a column, which a step may have changed or removed."""
+    values = pa.repeat(pa.scalar(value), rows.num_rows)
+    if column in rows.column_names:
+        return rows.set_column(rows.column_names.index(column), column, values)
+    return rows.append_column(column, values)
 
 
 def _in_turn(items: list[Any]) -> Iterator[Any]:
@@ -123,7 +119,7 @@ def _in_turn(items: list[Any]) -> Iterator[Any]:
 
 
 class TableWriter:
-    """Gives dlt the Arrow rows; `file_format` None: dlt's choice.
+    """Gives dlt the Arrow rows of one load; `file_format` None: dlt's choice.
 
     With `dispositions` a load may be appended; without, each is merged.
     """
@@ -139,6 +135,7 @@ class TableWriter:
         self._adapter = adapter
         self._file_format = file_format
         self._dispositions = dispositions
+        self._load_id = dlt.current.load_package_state()["load_id"]
         self._is_closed = False
 
     @property
@@ -151,8 +148,15 @@ class TableWriter:
         schema = {"table_format": self._resource.table_format}
         return bool(select(strategies, table_schema=schema) if select else strategies)
 
-    def write(self, table: Table, rows: pa.Table, removes: bool) -> Any:
-        """The item for dlt; None if no table has the messages that the rows remove."""
+    def take(self, table: Table, rows: pa.Table, removes: bool) -> Any:
+        """The item for dlt, marked with the load and with whether the rows are removed.
+
+        None if no table has the messages that the rows remove.
+        """
+        rows = _with(rows, LOAD_ID.name, self._load_id)
+        return self._write(table, _with(rows, DELETED, True) if removes else rows, removes)
+
+    def _write(self, table: Table, rows: pa.Table, removes: bool) -> Any:
         appends = False
         if self._dispositions is not None:
             self._dispositions.note(table, rows)
@@ -166,7 +170,8 @@ class TableWriter:
         )
 
     def _hints(self, table: Table, appends: bool = False) -> Any:
-        return hints_of(table, self._adapter, self._file_format, appends, self._resource)
+        hint = self._file_format and (self._adapter.format_hint or self._file_format)
+        return hints_of(table, self._adapter, hint, appends, self._resource)
 
     def close(self) -> None:
         """Choose the write disposition of each table, whose schema dlt stores after this."""
@@ -180,16 +185,20 @@ class TableWriter:
                 )
 
 
-class JsonLinesWriter(TableWriter):
-    """Gives dlt a file of JSON lines for each Arrow table, which is always merged."""
+class FileWriter(TableWriter):
+    """Gives dlt a file for each Arrow table, which is always merged."""
 
-    def write(self, table: Table, rows: pa.Table, removes: bool) -> Any:
-        """Imports of one file, which is deleted when dlt has a link or copy of it."""
+    def _write(self, table: Table, rows: pa.Table, removes: bool) -> Any:
         del removes  # merged, and so removed, as all rows
         return self._imported(table, rows)
 
     def _imported(self, table: Table, rows: pa.Table) -> Iterator[Any]:
-        path = write_json_lines(self._folder, table, rows)
+        """The import of one file, which is deleted when dlt has a link or copy of it."""
+        folder = row_files(self._resource)
+        if self._file_format == JSON_LINES:
+            path = write_json_lines(folder, table, rows)
+        else:
+            path = write_parquet(folder, table, rows, self._adapter.json_type)
         self._resource.merge_hints(self._hints(table), create_table_variant=True)
         own = {column.name for column in table.columns}
         added = [name for name in rows.column_names if name not in own]
@@ -201,14 +210,11 @@ class JsonLinesWriter(TableWriter):
         # dlt takes the table of an imported file from the name of the resource's table only
         self._resource.apply_hints(table_name=lambda item: item.name)
         try:
-            yield dlt.mark.with_file_import(str(path), JSON_LINES, rows.num_rows, table)
+            file_format: Any = self._file_format
+            yield dlt.mark.with_file_import(str(path), file_format, rows.num_rows, table)
         finally:
             self._resource.apply_hints(table_name="")
             path.unlink()
-
-    @property
-    def _folder(self) -> Path:
-        return row_files(self._resource)
 
 
 def row_files(resource: DltResource) -> Path:
@@ -223,10 +229,14 @@ def _writer(dispositions: DispositionChooser | None) -> TableWriter:
     refuse_hints(resource)
     clear_table_hints(resource)  # of an earlier load, maybe into another destination
     shutil.rmtree(row_files(resource), ignore_errors=True)  # of a killed load
-    adapter = adapter_of(current_pipeline())
+    pipeline = current_pipeline()
+    adapter = adapter_of(pipeline)
     file_format = _file_format(adapter, resource)
-    if file_format == JSON_LINES:
-        return JsonLinesWriter(resource, adapter, file_format, None)
+    if pipeline is not None and file_format is not None:
+        adapter.prepare(pipeline)
+    has_json_type = adapter.json_type != ARROW_TYPES["json"]
+    if file_format == JSON_LINES or (file_format == PARQUET and has_json_type):
+        return FileWriter(resource, adapter, file_format, None)
     return TableWriter(resource, adapter, file_format, dispositions if adapter.can_append else None)
 
 

@@ -56,11 +56,27 @@ class Responder:
         api_path = path.removeprefix(API_PATH)
         record = self._log.start(api_path, body, key, self._settings.max_request_log)
         try:
-            deliver = self._delivery(incoming, path, body, record)
+            deliver = self._limited_delivery(incoming, path, body, record)
         finally:
             # Before the response is sent, else the next request would be counted as overlapping.
             self._log.end(record)
         deliver()
+
+    def _limited_delivery(
+        self, incoming: Incoming, path: str, body: Row | None, record: RequestRecord
+    ) -> Callable[[], None]:
+        """The same as `_delivery`, if the rate limit accepts the request."""
+        key = incoming.headers.get(KEY_HEADER)
+        if incoming.method != "POST" or not _is_endpoint(path, record):
+            return self._delivery(incoming, path, body, record)
+        # A refusal comes at once, and only what the limit accepts can have a fault: limits are
+        # applied by a gateway in front of the API.
+        with self._rate_limit.admission(key) as refusal:
+            if refusal is None:
+                return self._delivery(incoming, path, body, record)
+            record.fault = "rate_limit"
+            answer = self._rate_limit.with_headers(refusal, key)
+            return _sending(incoming.connection, answer, record)
 
     def _delivery(
         self, incoming: Incoming, path: str, body: Row | None, record: RequestRecord
@@ -99,21 +115,17 @@ class Responder:
             self._check(incoming, path, record)
             if body is None:
                 raise RequestError(400, "the body must be a JSON object")
-            return Answer(body=self._endpoints.answer(record.path, body, record.number))
-        except _LimitedError:
-            record.fault = record.fault or "rate_limit"
-            return self._rate_limit.refusal()
+            answer = Answer(body=self._endpoints.answer(record.path, body, record.number))
+            return self._rate_limit.with_headers(answer, incoming.headers.get(KEY_HEADER))
         except RequestError as refusal:
             return error(refusal.status, str(refusal))
 
     def _check(self, incoming: Incoming, path: str, record: RequestRecord) -> None:
         """Check everything but the body of the request."""
-        if not path.startswith(API_PATH) or record.path not in PATHS:
+        if not _is_endpoint(path, record):
             raise RequestError(404, "no such endpoint")
         if incoming.method != "POST":
             raise RequestError(405, "the method must be POST")
-        if not self._rate_limit.admits():
-            raise _LimitedError
         if not self._accepts(incoming.headers.get(KEY_HEADER), record.number):
             raise RequestError(self._settings.auth_failure_status, "the API key is not accepted")
         if incoming.headers.get_content_type() != JSON:
@@ -127,8 +139,8 @@ class Responder:
         return revoked_from is None or number < revoked_from or key in settings.still_valid_keys
 
 
-class _LimitedError(Exception):
-    """The request is over the rate limit."""
+def _is_endpoint(path: str, record: RequestRecord) -> bool:
+    return path.startswith(API_PATH) and record.path in PATHS
 
 
 def _sending(connection: Connection, answer: Answer, record: RequestRecord) -> Callable[[], None]:

@@ -5,17 +5,52 @@ Facts are from `POST /analytics`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date
 from typing import Any
 
-from chatislav_source.api.client import ANALYTICS_PATH, ApiResponse, ChatislavClient
+from chatislav_source.api.call import ApiResponse
+from chatislav_source.api.client import ANALYTICS_PATH, ChatislavClient
 from chatislav_source.errors import WrongShapeError
 from chatislav_source.records.json_decoder import Row, decode
 from chatislav_source.records.sanitize import sanitized
-from chatislav_source.records.tolerant_rows import DayTotals, digest_of
+from chatislav_source.records.schema import VERSION
+from chatislav_source.records.tolerant_rows import DayTotals, version_of
+from chatislav_source.streams.date_window import DateWindow, merged
 
 PATH = ANALYTICS_PATH
+
+
+def series_of(timezone: str, channel: str) -> str:
+    """Key of the days of one channel and zone."""
+    return f"{timezone}|{channel}"
+
+
+@dataclass(frozen=True)
+class StoredDays:
+    """The days of one bot in the table, by series: final days, and the version of each row."""
+
+    final: dict[str, list[DateWindow]] = field(default_factory=dict)
+    versions: dict[tuple[str, date], str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, rows: Iterable[tuple[date, str, str, bool, str]]) -> StoredDays:
+        """The days in `rows`: date, channel, timezone, is_final and _version."""
+        stored = cls()
+        final: dict[str, list[DateWindow]] = {}
+        for day, channel, timezone, is_final, version in rows:
+            series = series_of(timezone, channel)
+            stored.versions[series, day] = version
+            if is_final:
+                final.setdefault(series, []).append(DateWindow(day, day))
+        stored.final.update({series: merged(days) for series, days in final.items()})
+        return stored
+
+    @property
+    def first_day(self) -> date | None:
+        """The first day that is stored; None if there is none."""
+        return min((day for _, day in self.versions), default=None)
 
 
 @dataclass(frozen=True)
@@ -69,8 +104,8 @@ class DayRequest:
 
     @property
     def series(self) -> str:
-        """Key of this channel and zone in the state."""
-        return f"{self.timezone}|{self.channel}"
+        """Key of this channel and zone."""
+        return series_of(self.timezone, self.channel)
 
     def __str__(self) -> str:
         return f"bot {self.bot_id}, {self.channel}, {self.day}"
@@ -81,7 +116,6 @@ class Day:
     """A day that was read; `totals` is None if the table has the same totals already."""
 
     totals: DayTotals | None = field(repr=False)
-    digest: str
     replaced_characters: int
     size: int
     tries: int
@@ -89,9 +123,9 @@ class Day:
 
 @dataclass(frozen=True)
 class DayReader:
-    """Reads days; `loaded` has digests of the loaded totals, by series and day."""
+    """Reads days; `stored` has the versions of the rows in the table."""
 
-    loaded: dict[str, dict[str, str]]
+    stored: StoredDays
 
     def read(self, request: DayRequest, client: ChatislavClient) -> Day:
         """Fetch the day's totals.
@@ -105,14 +139,15 @@ class DayReader:
         """The day in `response`."""
         value, needs_sanitizing = response.value
         value, replaced = sanitized(value) if needs_sanitizing else (value, 0)
-        digest = digest_of({"answer": value, "is_final": request.is_final}).hex()
-        known = self.loaded.get(request.series, {}).get(request.day.isoformat())
+        version = version_of({"answer": value, "is_final": request.is_final}, UTC)
         own = {
             "bot_id": request.bot_id,
             "date": request.day,
             "channel": request.channel,
             "timezone": request.timezone,
             "is_final": request.is_final,
+            VERSION.name: version,
         }
-        totals = None if known == digest else DayTotals(value, own, response.read_at)
-        return Day(totals, digest, replaced, response.size, response.tries)
+        is_stored = self.stored.versions.get((request.series, request.day)) == version
+        totals = None if is_stored else DayTotals(value, own, response.read_at)
+        return Day(totals, replaced, response.size, response.tries)

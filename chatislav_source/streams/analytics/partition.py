@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from chatislav_source.api.client import ChatislavClient
 from chatislav_source.errors import ChatislavError
 from chatislav_source.streams.analytics.day import Day, DayReader, DayRequest
-from chatislav_source.streams.analytics.state import noted
+from chatislav_source.streams.analytics.state import with_read
 from chatislav_source.streams.state import State
 
 MAX_FAILED_DAYS = 3  # in a row; then the cause is not the day
 
 
 class AnalyticsPartition:
-    """Reads the days in `requests`; if `is_backfill`, into the backfill's series of the state."""
+    """Reads the days in `requests`; if `is_backfill`, the state has those that were read."""
 
     def __init__(
         self,
@@ -54,9 +54,11 @@ class AnalyticsPartition:
 
     def on_page(self, request: DayRequest, day: Day) -> State:
         """The bot's state after `day`."""
+        del day
         self._in_flight -= 1
         self._failed_in_a_row = 0
-        self.state = noted(self.state, request, day.digest, self._is_backfill)
+        if self._is_backfill:
+            self.state = {**self.state, "backfill": with_read(self.state["backfill"], request)}
         return self._settle()
 
     def on_error(self, request: DayRequest, error: ChatislavError) -> State:

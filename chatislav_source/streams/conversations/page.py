@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 
-from chatislav_source.api.client import CONVERSATIONS_PATH, TRIES, ApiResponse, ChatislavClient
+from chatislav_source.api.call import ApiResponse
+from chatislav_source.api.client import CONVERSATIONS_PATH, TRIES, ChatislavClient
 from chatislav_source.records.convert import ParsedPage, Records, parse_page
 from chatislav_source.records.json_decoder import Row
 from chatislav_source.streams.conversations.observations import PageObservations, observe
@@ -35,8 +36,8 @@ class PageRequest:
         query: Row = {
             "bot_id": self.bot_id,
             "from": self.window.first_day.isoformat(),
-            "channel": "all",
-            "resolution_status": "all",
+            "channel": self.window.channel,
+            "resolution_status": self.window.resolution_status,
             "limit": self.limit,
         }
         if self.window.last_day:
@@ -53,8 +54,8 @@ class PageRequest:
 class Page:
     """One page: its records, the token of the next page, and observations.
 
-    `keys` has a hash of each session id, in the order of the page. `is_read_again`: whether the
-    next sync reads the same days again. `size` is the length of the body in bytes.
+    `keys` has a hash of each session id, in the order of the page. `size` is the length of the body
+    in bytes.
     """
 
     records: Records
@@ -62,7 +63,6 @@ class Page:
     next_token: str | None
     has_more: bool
     observations: PageObservations
-    is_read_again: bool
     replaced_characters: int
     size: int
     tries: int
@@ -72,16 +72,16 @@ class Page:
         """The session ids, in the order of the page."""
         return self.records.session_ids
 
-    def digests(self) -> dict[str, bytes]:
-        """By session id, a digest of the conversation; empty if the next sync needs none."""
-        return self.records.digests if self.is_read_again else {}
+    @property
+    def versions(self) -> Sequence[str]:
+        """The `_version` of each conversation, in the order of the page."""
+        return self.records.versions
 
 
 @dataclass(frozen=True)
 class PageReader:
     """Reads pages of one bot.
 
-    Pages have digests where their window does not end before `digests_from`; None: no page has.
     Windows that begin on `newest_from` or later show which conversations changed since
     `started_at`.
     """
@@ -90,7 +90,6 @@ class PageReader:
     zone: tzinfo
     started_at: datetime
     newest_from: date
-    digests_from: date | None
 
     def read(self, request: PageRequest, client: ChatislavClient) -> Page:
         """The page, fetched and parsed.
@@ -118,12 +117,7 @@ class PageReader:
             next_token=parsed.next_token,
             has_more=parsed.has_more,
             observations=observe(records, request.window, self.started_at, self.newest_from),
-            is_read_again=self._is_read_again(request.window),
             replaced_characters=parsed.replaced_characters,
             size=response.size,
             tries=response.tries,
         )
-
-    def _is_read_again(self, window: DateWindow) -> bool:
-        """Whether the next sync reads these days again."""
-        return self.digests_from is not None and not window.ends_before(self.digests_from)

@@ -17,7 +17,7 @@ from chatislav_source.errors import (
 )
 from chatislav_source.streams.conversations import state
 from chatislav_source.streams.conversations.newest_days import NewestDays
-from chatislav_source.streams.conversations.open_window import OpenWindow
+from chatislav_source.streams.conversations.open_window import OpenWindow, resumed_windows
 from chatislav_source.streams.conversations.page import Page, PageReader, PageRequest
 from chatislav_source.streams.conversations.verification import Verification
 from chatislav_source.streams.conversations.window_queue import WindowQueue
@@ -25,10 +25,17 @@ from chatislav_source.streams.conversations.window_retries import (
     WindowFailures,
     WindowRetries,
     is_token_refused,
+    warnings_of_filters,
 )
 from chatislav_source.streams.conversations.window_sizer import WindowSizer
-from chatislav_source.streams.date_window import DateWindow, merged
+from chatislav_source.streams.date_window import DateWindow, coarser, merged
 from chatislav_source.streams.state import State
+
+# A state stays under 4 kB. A window with a longer page token begins anew in the next run; of more
+# unverified windows, neighbours are verified as one.
+MAX_STORED_TOKEN = 120  # characters
+MAX_STORED_OPEN = 8
+MAX_STORED_WINDOWS = 40  # each of those to read and those to verify
 
 
 class Phase(Enum):
@@ -163,7 +170,7 @@ class ConversationsPartition:
             self._newest.close(opened, others_open=bool(self._open))
             return
         self._failures.of_ranges.pop(opened.window, None)
-        if not opened.resumed:
+        if not (opened.resumed or opened.window.is_filtered):
             self._queue.sizer.observe_window(len(opened.keys), opened.window.days)
         if self._is_read_by_next_sync(opened.window) or opened.is_one_page:
             return
@@ -192,6 +199,8 @@ class ConversationsPartition:
         self._open.remove(opened)
         windows = self._retries.windows_to_try(opened, error)
         if windows:
+            warnings = [*self.warnings, *warnings_of_filters(self.bot_id, windows)]
+            self.warnings = list(dict.fromkeys(warnings))
             (self._newest if opened.of_newest else self._queue).add(windows)
         else:
             self._window_failed(opened, error)
@@ -219,13 +228,14 @@ class ConversationsPartition:
         return {**self.state, "error": error} if self._is_sync else self.state
 
     def _settle(self) -> State:
-        """The checkpoint; the final state if everything was read."""
+        """The checkpoint. If everything was read, it has nothing left; `state` is the final one."""
+        before = {**self._with_error(), self._slot: self._progress()}
         is_all_read = self._queue.is_empty and not self._open and not self._newest.is_left
         if is_all_read and not self._newest_days_follow() and not self.error:
             self._end_round()
         if not self.done:
             self.state = {**self._with_error(), self._slot: self._progress()}
-        return self.state
+        return before if self.done else self.state
 
     def _end_round(self) -> None:
         is_needed, drifted = self._verification.end_round(self._newest)
@@ -249,41 +259,29 @@ class ConversationsPartition:
 
     def _progress(self) -> State:
         # observations of earlier pages are not stored, so the newest days are read from page 1
+        resumable = [opened for opened in self._open if self._is_resumable(opened)]
+        resumable = resumable[:MAX_STORED_OPEN]
         fresh = [
-            opened.window for opened in self._open if not (opened.page_token or opened.of_newest)
+            opened.window
+            for opened in self._open
+            if opened not in resumable and not opened.of_newest
         ]
         failed, again = self._failures.of_ranges, self._verification.again
-        unverified = self._verification.drift.unverified
+        drifting = self._verification.drift.unverified
+        unverified = dict.fromkeys(window.unfiltered for window in drifting)
+        todo = [*self._queue.left, *fresh, *failed, *again]
         return {
             **self.state[self._slot],
-            "todo": _texts(merged([*self._queue.left, *fresh, *failed, *again])),
-            "open": [_resumable(opened) for opened in self._open if self._is_resumable(opened)],
-            "unverified": _texts(unverified),
+            "todo": _texts(coarser(merged(todo), MAX_STORED_WINDOWS)),
+            "open": [opened.stored for opened in resumable],
+            "unverified": _texts(coarser(list(unverified), MAX_STORED_WINDOWS)),
         }
 
     def _is_resumable(self, opened: OpenWindow) -> bool:
-        if opened.page_token is None:
+        if opened.window.is_filtered or not opened.has_storable_token:
             return False
         is_all_newest = opened.window == self._newest.window
         return not opened.of_newest or (is_all_newest and not self._verification.drift.unverified)
-
-
-def resumed_windows(progress: State) -> list[OpenWindow]:
-    """The windows that an earlier run had open, each at its page token."""
-    return [
-        OpenWindow(
-            DateWindow.parse(entry["window"]),
-            entry["limit"],
-            entry["page_token"],
-            resumed=True,
-            of_newest=entry["window"] == progress["tail"],
-        )
-        for entry in progress["open"]
-    ]
-
-
-def _resumable(opened: OpenWindow) -> State:
-    return {"window": str(opened.window), "page_token": opened.page_token, "limit": opened.limit}
 
 
 def _texts(windows: Iterable[DateWindow]) -> list[str]:

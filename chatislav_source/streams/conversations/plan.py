@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
@@ -12,15 +13,20 @@ from chatislav_source.streams.conversations.partition import ConversationsPartit
 from chatislav_source.streams.date_window import ONE_DAY, DateWindow, merged, utc_instant
 from chatislav_source.streams.state import State, warn_unused
 
+Keeps = Callable[[State], bool]
+"""Whether the tables hold all rows that a state says are loaded."""
+
+LOST_ROWS = "rows that it says are loaded are not in the tables any more"
+
 
 def conversations_partition(
-    stored: Any, bot_id: int, config: SyncConfig, trusted: bool = True
+    stored: Any, bot_id: int, config: SyncConfig, keeps: Keeps
 ) -> ConversationsPartition:
-    """The partition of one bot's conversations: a sync or a backfill, new or continued.
-
-    The digests in the state are ignored unless it is `trusted` to match the tables.
-    """
+    """The partition of one bot's conversations: a sync or a backfill, new or continued."""
     known, problem = state.restored(stored, bot_id, config.base_url, config.now)
+    if known["loaded_from"] and not keeps(known):
+        problem = LOST_ROWS
+        known = state.without_progress(known)
     warn_unused(problem, bot_id)
     if config.is_backfill:
         slot = "backfill"
@@ -28,17 +34,13 @@ def conversations_partition(
             known = begun_backfill(known, config)
     else:
         slot = "progress"
-        known = known if trusted else {**known, "digests": ""}
         known = begun_sync(known, config) if known[slot] is None else _extended(known, config)
     progress = known[slot]
-    settled_before = state.day_of(progress["settled_before"])
     reader = PageReader(
         bot_id,
         config.api_zone,
         utc_instant(progress["started_at"]),
         DateWindow.parse(progress["tail"]).first_day,
-        # every row is compared with the digests of the last sync, however old
-        date.min if settled_before and known["digests"] else settled_before,
     )
     return ConversationsPartition(known, slot, config.max_concurrency, reader)
 
@@ -70,7 +72,7 @@ def first_day_of_sync(known: State, config: SyncConfig) -> date:
     Days that the last sync left unsettled are included, even if the lookback got shorter.
     """
     if known["watermark"] is None:
-        return config.start_date
+        return min(config.start_date, state.day_of(known["loaded_from"]) or config.start_date)
     lookback = state.lookback_days(known, config.lookback_days)
     first_day = utc_instant(known["watermark"]).subtract(days=lookback).date()
     left = state.day_of(known["reread_from"])
@@ -79,7 +81,7 @@ def first_day_of_sync(known: State, config: SyncConfig) -> date:
 
 
 def _loaded_from(known: State, config: SyncConfig) -> str | None:
-    is_set = known["loaded_from"] is None or config.start_date_given
+    is_set = known["watermark"] is None or config.start_date_given
     return config.start_date.isoformat() if is_set else None
 
 

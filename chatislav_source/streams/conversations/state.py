@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable
 from datetime import date, datetime
 from functools import partial
@@ -25,6 +24,7 @@ from chatislav_source.streams.state import (
     one_of,
     optional,
     record,
+    without_fields,
     without_seal,
 )
 
@@ -41,6 +41,16 @@ PROGRESS = {
     "tail": DateWindow.parse,
     "settled_before": optional(DAY),
 }
+
+SETTLED = record(
+    before=DAY, conversations=of_type(int), messages=of_type(int), last_load=optional(of_type(str))
+)
+
+
+def with_counts(state: State) -> State:
+    """Convert version 2 to 3: what is loaded is read from the tables, and counted."""
+    return {**without_fields("digests")(state), "settled": None}
+
 
 FORMAT = StateFormat(
     fields={
@@ -65,10 +75,11 @@ FORMAT = StateFormat(
         "again": Field(
             [], WINDOWS, "Windows that drifted in this sync; the next sync reads them again."
         ),
-        "digests": Field(
-            "",
-            partial(base64.b64decode, validate=True),
-            "Digests of loaded rows in the lookback, so that unchanged rows are not written again.",
+        "settled": Field(
+            None,
+            optional(SETTLED),
+            "What the tables hold of the days before the first one that the next sync reads, see "
+            "`is_kept`; null if it was not counted.",
         ),
         "progress": Field(
             None, optional(record(**PROGRESS)), "The sync under way, see `begun`; null if none."
@@ -82,7 +93,7 @@ FORMAT = StateFormat(
             None, optional(of_type(str)), "The last sync's error; null if it ended well."
         ),
     },
-    migrations=(without_seal,),
+    migrations=(without_seal, with_counts),
 )
 
 
@@ -152,6 +163,33 @@ def finished(state: State, rows_per_day: float | None, again: Iterable[DateWindo
         "progress": None,
         "error": None,
     }
+
+
+def without_progress(known: State) -> State:
+    """The state of a bot whose rows were lost: all days that were loaded are read again."""
+    fresh_state = fresh(known["bot_id"], known["api"])
+    return {**fresh_state, "loaded_from": known["loaded_from"]}
+
+
+def is_finished(known: State) -> bool:
+    """Whether no sync is under way and one has ended."""
+    return known["progress"] is None and known["watermark"] is not None
+
+
+def windows_left(progress: State) -> list[DateWindow]:
+    """The windows that a sync or backfill under way still reads, or may read again."""
+    opened = [entry["window"] for entry in progress["open"]]
+    return parsed([*progress["todo"], *opened, *progress["unverified"], progress["tail"]])
+
+
+def is_kept(settled: State, found: State) -> bool:
+    """Whether no conversation was lost since the sync that counted `settled`.
+
+    `found` is counted now. Both count rows created before the same day, and have the latest load
+    that wrote one of the conversations. Conversations may be added there, but none is deleted.
+    """
+    is_older = (found["last_load"] or "") < (settled["last_load"] or "")
+    return not is_older and bool(found["conversations"] >= settled["conversations"])
 
 
 def backfilled(state: State, again: Iterable[DateWindow]) -> State:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import deepcopy
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
-from chatislav_source.api.client import ApiResponse, ChatislavClient
+from chatislav_source.api.call import ApiResponse
+from chatislav_source.api.client import ChatislavClient
 from chatislav_source.api.rate_limiter import RateLimiter
 from chatislav_source.errors import ChatislavError, UnexpectedResponseError
 from chatislav_source.records.tolerant_rows import analytics_rows
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
-from chatislav_source.streams.analytics.day import DayReader, DayRequest
+from chatislav_source.streams.analytics.day import Day, DayReader, DayRequest, StoredDays
+from chatislav_source.streams.date_window import DateWindow
 from tests.streams.analytics.runs import FIRST_DAY
 
 READ_AT = datetime(2026, 6, 24, 12, tzinfo=UTC)
@@ -32,6 +34,27 @@ def response_of(
 ) -> ApiResponse[tuple[dict[str, Any], bool]]:
     """A response as the client returns it."""
     return ApiResponse((value, needs_sanitizing), size=2, tries=2, read_at=READ_AT)
+
+
+def stored_as(request: DayRequest, read: Day) -> StoredDays:
+    """The days in a table that has only this one."""
+    assert read.totals is not None
+    row = (request.day, request.channel, request.timezone, request.is_final)
+    return StoredDays.of([(*row, read.totals.own["_version"])])
+
+
+def test_stored_days_are_found_by_channel_and_zone() -> None:
+    june = [date(2026, 6, number) for number in (1, 2, 4, 5)]
+    rows = [(day, "all", "UTC", day != june[3], f"v{day.day}") for day in june]
+
+    stored = StoredDays.of([*rows, (june[0], "viber", "UTC", False, "v")])
+
+    assert stored.final == {
+        "UTC|all": [DateWindow(june[0], june[1]), DateWindow(june[2], june[2])],
+    }
+    assert stored.versions["UTC|all", june[3]] == "v5"
+    assert stored.versions["UTC|viber", june[0]] == "v"
+    assert (stored.first_day, StoredDays.of([]).first_day) == (june[0], None)
 
 
 def test_a_request_has_the_same_day_as_from_and_to() -> None:
@@ -82,23 +105,23 @@ def test_a_response_without_bot_or_day_is_refused(name: str) -> None:
 
 
 def test_a_day_becomes_one_row_with_the_values_of_the_request() -> None:
-    read = DayReader({}).parse(REQUEST, response_of(GOOD))
+    read = DayReader(StoredDays()).parse(REQUEST, response_of(GOOD))
 
     assert read.totals is not None
     row = analytics_rows([read.totals]).to_pylist()[0]
     assert (row["bot_id"], row["date"], row["channel"]) == (123, FIRST_DAY, "all")
+    assert len(row["_version"]) == 16
     assert (row["timezone"], row["is_final"]) == ("Europe/Belgrade", True)
     assert (row["conversations__total"], row["synced_at"]) == (25, READ_AT)
     assert (read.tries, read.replaced_characters) == (2, 0)
 
 
 def test_a_day_whose_totals_are_loaded_already_has_no_row() -> None:
-    first = DayReader({}).parse(REQUEST, response_of(GOOD))
-    loaded = {REQUEST.series: {"2026-06-01": first.digest}}
+    first = DayReader(StoredDays()).parse(REQUEST, response_of(GOOD))
 
-    again = DayReader(loaded).parse(REQUEST, response_of(deepcopy(GOOD)))
+    again = DayReader(stored_as(REQUEST, first)).parse(REQUEST, response_of(deepcopy(GOOD)))
 
-    assert (again.totals, again.digest) == (None, first.digest)
+    assert again.totals is None
 
 
 @pytest.mark.parametrize(
@@ -121,10 +144,9 @@ def test_a_day_whose_totals_are_loaded_already_has_no_row() -> None:
 def test_a_day_that_differs_in_anything_is_written_again(
     request_: DayRequest, value: dict[str, Any]
 ) -> None:
-    first = DayReader({}).parse(REQUEST, response_of(GOOD))
-    loaded = {REQUEST.series: {"2026-06-01": first.digest}}
+    first = DayReader(StoredDays()).parse(REQUEST, response_of(GOOD))
 
-    again = DayReader(loaded).parse(request_, response_of(value))
+    again = DayReader(stored_as(REQUEST, first)).parse(request_, response_of(value))
 
     assert again.totals is not None
 
@@ -132,7 +154,7 @@ def test_a_day_that_differs_in_anything_is_written_again(
 def test_unstorable_characters_are_replaced_and_counted() -> None:
     value = GOOD | {"companyId": "a\0b"}
 
-    read = DayReader({}).parse(REQUEST, response_of(value, needs_sanitizing=True))
+    read = DayReader(StoredDays()).parse(REQUEST, response_of(value, needs_sanitizing=True))
 
     assert read.totals is not None
     assert analytics_rows([read.totals])["company_id"].to_pylist() == ["a\ufffdb"]
@@ -140,7 +162,7 @@ def test_unstorable_characters_are_replaced_and_counted() -> None:
 
 
 def test_a_repr_has_no_text_of_the_response() -> None:
-    read = DayReader({}).parse(REQUEST, response_of(GOOD | {"companyId": "Pekara Sunce"}))
+    read = DayReader(StoredDays()).parse(REQUEST, response_of(GOOD | {"companyId": "Pekara Sunce"}))
 
     assert "Sunce" not in repr(read)
 
@@ -161,7 +183,7 @@ def client(api: Sandbox) -> Iterator[ChatislavClient]:
 
 
 def test_the_totals_of_a_day_come_from_the_api(client: ChatislavClient, api: Sandbox) -> None:
-    read = DayReader({}).read(REQUEST, client)
+    read = DayReader(StoredDays()).read(REQUEST, client)
 
     assert read.totals is not None
     rows = analytics_rows([read.totals])
@@ -177,7 +199,7 @@ def test_totals_of_another_bot_or_day_are_an_error(
     api.configure(analytics_echo_wrong=name)
 
     with pytest.raises(UnexpectedResponseError, match="not the "):
-        DayReader({}).read(REQUEST, client)
+        DayReader(StoredDays()).read(REQUEST, client)
 
 
 def test_an_error_of_the_bot_names_bot_channel_and_day(
@@ -186,4 +208,4 @@ def test_an_error_of_the_bot_names_bot_channel_and_day(
     api.configure(bot_status={123: 404})
 
     with pytest.raises(ChatislavError, match="POST /analytics for bot 123, all, 2026-06-01"):
-        DayReader({}).read(REQUEST, client)
+        DayReader(StoredDays()).read(REQUEST, client)

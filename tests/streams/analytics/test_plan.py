@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatislav_source.streams.analytics.plan import days_to_read, is_final, sync_requests
+from chatislav_source.streams.analytics.plan import (
+    analytics_partition,
+    days_to_read,
+    is_final,
+)
 from chatislav_source.streams.analytics.state import fresh
-from tests.streams.analytics.runs import API, FIRST_DAY, TODAY, day, requests_of, run
+from chatislav_source.streams.date_window import DateWindow
+from chatislav_source.streams.state import State
+from tests.streams.analytics.runs import (
+    API,
+    FIRST_DAY,
+    READ,
+    TODAY,
+    Table,
+    config_at,
+    day,
+    requests_for,
+    run,
+)
 
 
 @pytest.mark.parametrize(
@@ -25,30 +42,28 @@ def test_a_day_is_final_when_it_and_its_lookback_have_passed(
 
 
 def test_the_first_sync_reads_every_day_and_today_too() -> None:
-    days = days_to_read(None, FIRST_DAY, TODAY, TODAY, 7)
+    days = days_to_read([], FIRST_DAY, TODAY, TODAY, 7)
 
     assert days == [day(number) for number in range(1, 24)]
 
 
 def test_later_syncs_read_the_lookback_and_missing_days() -> None:
-    series = {"final": ["2026-06-02/2026-06-05", "2026-06-07/2026-06-15"], "digests": {}}
+    final = [DateWindow(day(2), day(5)), DateWindow(day(7), day(15))]
 
-    days = days_to_read(series, FIRST_DAY, TODAY, TODAY, 7)
+    days = days_to_read(final, FIRST_DAY, TODAY, TODAY, 7)
 
     assert days == [day(1), day(6), *(day(number) for number in range(16, 24))]
 
 
 def test_a_longer_lookback_reads_days_again_that_were_final() -> None:
-    series = {"final": ["2026-06-01/2026-06-15"], "digests": {}}
-
-    days = days_to_read(series, FIRST_DAY, TODAY, TODAY, 10)
+    days = days_to_read([DateWindow(day(1), day(15))], FIRST_DAY, TODAY, TODAY, 10)
 
     assert days == [day(number) for number in range(13, 24)]
 
 
 def test_future_days_are_not_read() -> None:
-    assert days_to_read(None, day(22), day(30), TODAY, 7) == [day(22), TODAY]
-    assert days_to_read(None, day(25), day(30), TODAY, 7) == []
+    assert days_to_read([], day(22), day(30), TODAY, 7) == [day(22), TODAY]
+    assert days_to_read([], day(25), day(30), TODAY, 7) == []
 
 
 @given(
@@ -62,12 +77,13 @@ def test_exactly_the_days_that_are_not_final_are_read_each_once(
 ) -> None:
     start = TODAY - timedelta(days=60)
     final = {start + timedelta(days=a + n) for a, length in windows for n in range(length + 1)}
-    texts = [
-        f"{start + timedelta(days=a)}/{start + timedelta(days=a + length)}" for a, length in windows
+    stored = [
+        DateWindow(start + timedelta(days=a), start + timedelta(days=a + length))
+        for a, length in windows
     ]
     first_day, last_day = start + timedelta(days=first), start + timedelta(days=last)
 
-    days = days_to_read({"final": texts}, first_day, last_day, TODAY, lookback)
+    days = days_to_read(stored, first_day, last_day, TODAY, lookback)
 
     every_day = [start + timedelta(days=n) for n in range(61)]
     assert days == [
@@ -78,11 +94,74 @@ def test_exactly_the_days_that_are_not_final_are_read_each_once(
     ]
 
 
-def test_each_channel_and_zone_has_a_series_of_its_own() -> None:
-    state = run(fresh(123, API), TODAY, set()).state
+def days_of_sync(table: Table, state: State | None = None, **given: Any) -> list[date]:
+    """The days that a sync requests, oldest first."""
+    partition = analytics_partition(state, 123, config_at(**given), table.stored)
+    requests = iter(partition.next_request, None)
+    return [request.day for request in requests if request][::-1]
 
-    in_zone = sync_requests(state, ["all"], "Europe/Belgrade", (FIRST_DAY, TODAY), TODAY, 7)
-    of_channel = sync_requests(state, ["widget"], "UTC", (FIRST_DAY, TODAY), TODAY, 7)
+
+def test_each_channel_and_zone_has_a_series_of_its_own() -> None:
+    table = Table()
+    run(None, table, TODAY, set())
+
+    in_zone = requests_for(table, timezone="Europe/Belgrade")
+    of_channel = requests_for(table, channels=["widget"])
 
     assert len(in_zone) == len(of_channel) == 23
-    assert len(requests_of(state)) == 8
+    assert len(requests_for(table)) == 8
+
+
+def test_a_sync_reads_the_days_that_the_table_does_not_have_as_final() -> None:
+    table = Table()
+    run(None, table, TODAY, set())
+    del table.rows[day(3), "all", "UTC"]
+    table.rows[day(9), "all", "UTC"] = False
+
+    assert days_of_sync(table) == [day(3), day(9), *(day(number) for number in range(16, 24))]
+
+
+def test_an_empty_table_is_filled_again_whatever_the_state_says() -> None:
+    partition = run(None, Table(), TODAY, set())
+
+    assert days_of_sync(Table(), partition.state) == [day(number) for number in range(1, 24)]
+
+
+def test_a_sync_without_a_start_date_begins_with_the_first_day_of_the_table() -> None:
+    table = Table()
+    run(None, table, TODAY, set())
+    later = TODAY + timedelta(days=120)
+
+    days = days_of_sync(table, today=later, start_date=None)
+
+    assert days[0] == day(16)  # the first day that is not final
+    assert len(days) == (later - day(16)).days + 1
+    assert days_of_sync(Table(), today=later, start_date=None)[0] == later - timedelta(days=90)
+
+
+def test_a_backfill_reads_final_days_again_and_continues_after_those_it_read() -> None:
+    table = Table()
+    run(None, table, TODAY, set())
+    given = {"start_date": day(2), "end_date": day(8)}
+    begun = analytics_partition(None, 123, config_at(**given), table.stored)
+    for _ in range(3):
+        request = begun.next_request()
+        assert request
+        begun.on_page(request, READ)
+
+    assert days_of_sync(table, fresh(123, API), **given) == [day(n) for n in range(2, 9)]
+    assert days_of_sync(table, begun.state, **given) == [day(n) for n in range(2, 6)]
+
+
+def test_a_backfill_of_another_range_or_channel_begins_anew() -> None:
+    given = {"start_date": day(2), "end_date": day(8)}
+    begun = analytics_partition(None, 123, config_at(**given), Table().stored)
+    request = begun.next_request()
+    assert request
+    begun.on_page(request, READ)
+
+    longer = {**given, "end_date": day(9)}
+    assert days_of_sync(Table(), begun.state, **longer) == [day(n) for n in range(2, 10)]
+    viber = {**given, "analytics_channels": ["viber"]}
+    assert days_of_sync(Table(), begun.state, **viber) == [day(n) for n in range(2, 9)]
+    assert len(days_of_sync(Table(), begun.state, **given)) == 6

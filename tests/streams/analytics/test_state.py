@@ -1,4 +1,4 @@
-"""The stored state of a bot's analytics: its loaded days, and why a state is not used."""
+"""The stored state of a bot's analytics: a backfill's days, and why a state is not used."""
 
 from __future__ import annotations
 
@@ -7,65 +7,68 @@ from typing import Any
 
 import pytest
 
-from chatislav_source.streams.analytics.day import DayRequest
-from chatislav_source.streams.analytics.state import FORMAT, fresh, noted, restored, with_day
-from tests.streams.analytics.runs import API, FIRST_DAY, TODAY, day, run
+from chatislav_source.streams.analytics.day import DayRequest, StoredDays
+from chatislav_source.streams.analytics.plan import analytics_partition
+from chatislav_source.streams.analytics.state import FORMAT, fresh, read_days, restored, with_read
+from chatislav_source.streams.date_window import DateWindow
+from chatislav_source.streams.state import State
+from tests.streams.analytics.runs import API, FIRST_DAY, READ, TODAY, Table, config_at, day, run
 
 REQUEST = DayRequest(123, FIRST_DAY, "all", "Europe/Belgrade", is_final=True)
+RANGE = "2026-06-01/2026-06-02"
 
 
-def test_a_final_day_joins_its_neighbours_and_needs_no_digest() -> None:
-    series = {
-        "final": ["2026-06-02/2026-06-03"],
-        "digests": {"2026-06-01": "aa", "2026-06-09": "b"},
+def test_a_day_that_a_backfill_read_joins_its_neighbours() -> None:
+    windows = ["2026-06-02/2026-06-03", "2026-06-09/2026-06-09"]
+    before = {"range": "2026-06-01/2026-06-09", "read": {REQUEST.series: windows}}
+
+    after = with_read(before, REQUEST)
+
+    assert after["read"] == {REQUEST.series: ["2026-06-01/2026-06-03", "2026-06-09/2026-06-09"]}
+    assert read_days(after) == {
+        REQUEST.series: [DateWindow(day(1), day(3)), DateWindow(day(9), day(9))]
     }
-
-    noted = with_day(series, REQUEST, "cc")
-
-    assert noted == {"final": ["2026-06-01/2026-06-03"], "digests": {"2026-06-09": "b"}}
+    assert before["read"] == {REQUEST.series: windows}
 
 
-def test_a_day_that_is_not_final_is_stored_as_a_digest() -> None:
-    request = DayRequest(123, TODAY, "all", "UTC", is_final=False)
+def test_a_day_of_another_series_is_read_apart_and_the_range_stays() -> None:
+    other = DayRequest(123, FIRST_DAY, "viber", "UTC", is_final=True)
+    empty: State = {"range": "2026-06-01/2026-06-02", "read": {}}
 
-    noted = with_day(with_day(None, request, "aa"), request, "bb")
+    after = with_read(with_read(empty, REQUEST), other)
 
-    assert noted == {"final": [], "digests": {"2026-06-23": "bb"}}
-
-
-def test_a_final_day_that_is_no_longer_final_is_read_again_later() -> None:
-    request = DayRequest(123, day(3), "all", "UTC", is_final=False)
-
-    noted = with_day({"final": ["2026-06-01/2026-06-05"], "digests": {}}, request, "aa")
-
-    assert noted == {
-        "final": ["2026-06-01/2026-06-02", "2026-06-04/2026-06-05"],
-        "digests": {"2026-06-03": "aa"},
-    }
-
-
-def test_a_backfill_stores_its_days_in_series_of_its_own() -> None:
-    state = {**fresh(123, API), "backfill": {"range": "2026-06-01/2026-06-02", "series": {}}}
-
-    after = noted(state, REQUEST, "cc", is_backfill=True)
-
-    assert after["series"] == {}
-    assert after["backfill"]["series"] == {
-        "Europe/Belgrade|all": {"final": ["2026-06-01/2026-06-01"], "digests": {}}
+    assert after == {
+        "range": "2026-06-01/2026-06-02",
+        "read": {
+            "Europe/Belgrade|all": ["2026-06-01/2026-06-01"],
+            "UTC|viber": ["2026-06-01/2026-06-01"],
+        },
     }
 
 
 def test_a_state_has_exactly_the_described_fields() -> None:
-    state = run(fresh(123, API), TODAY, set()).state
+    state = run(None, Table(), TODAY, set()).state
 
     assert set(state) == {"version", "bot_id", "api", *FORMAT.fields}
 
 
 def test_a_state_that_was_just_stored_is_used() -> None:
-    state = run(fresh(123, API), TODAY, set()).state
+    state = run(None, Table(), TODAY, set()).state
 
     assert restored(state, 123, API, TODAY) == (state, None)
     assert restored(state, 123, API, TODAY + timedelta(days=100)) == (state, None)
+
+
+def test_the_state_of_a_backfill_under_way_is_used() -> None:
+    config = config_at(end_date=day(9))
+    partition = analytics_partition(None, 123, config, StoredDays())
+    request = partition.next_request()
+    assert request
+
+    state = partition.on_page(request, READ)
+
+    assert state["backfill"]["read"]
+    assert restored(state, 123, API, TODAY) == (state, None)
 
 
 def test_no_state_is_a_fresh_one_without_a_problem() -> None:
@@ -78,33 +81,28 @@ def test_no_state_is_a_fresh_one_without_a_problem() -> None:
         pytest.param({"version": 0}, "version", id="older version"),
         pytest.param({"bot_id": 5}, "another bot", id="another bot"),
         pytest.param({"api": "https://x"}, "another API", id="another API"),
-        pytest.param({"version": 3}, "version", id="newer version"),
-        pytest.param({"series": None}, "damaged", id="no series"),
-        pytest.param({"series": {"a": None}}, "damaged", id="a series that is none"),
-        pytest.param({"series": {"a": {"final": []}}}, "damaged", id="no digests"),
+        pytest.param({"version": 4}, "version", id="newer version"),
+        pytest.param({"backfill": 5}, "damaged", id="a backfill that is none"),
+        pytest.param({"backfill": {"range": "x/y", "read": {}}}, "damaged", id="no range"),
+        pytest.param({"backfill": {"range": RANGE}}, "damaged", id="no days read"),
         pytest.param(
-            {"series": {"a": {"final": [], "digests": ["x"]}}}, "damaged", id="digests as list"
+            {"backfill": {"range": RANGE, "read": ["x"]}}, "damaged", id="days read as list"
         ),
         pytest.param(
-            {"series": {"a": {"final": [], "digests": {"2026-06-01": 5}}}}, "damaged", id="a number"
+            {"backfill": {"range": RANGE, "read": {"a": {}}}}, "damaged", id="days of a series"
         ),
         pytest.param(
-            {"series": {"a": {"final": ["soon"], "digests": {}}}}, "damaged", id="no window"
+            {"backfill": {"range": RANGE, "read": {"a": ["soon"]}}}, "damaged", id="no window"
         ),
         pytest.param(
-            {"series": {"a": {"final": ["2026-06-01/.."], "digests": {}}}}, "future", id="no end"
+            {"backfill": {"range": RANGE, "read": {"a": ["2026-06-01/.."]}}}, "future", id="no end"
         ),
         pytest.param(
-            {"series": {"a": {"final": ["2026-06-01/2026-06-24"], "digests": {}}}},
+            {"backfill": {"range": RANGE, "read": {"a": ["2026-06-01/2026-06-24"]}}},
             "future",
             id="a future day",
         ),
-        pytest.param({"backfill": {"range": "x/y", "series": {}}}, "damaged", id="no range"),
-        pytest.param(
-            {"backfill": {"range": "2026-06-01/2026-06-02", "series": {"a": {}}}},
-            "damaged",
-            id="a backfill's series",
-        ),
+        pytest.param({"error": 5}, "damaged", id="an error that is a number"),
     ],
 )
 def test_an_impossible_state_is_not_used_and_the_reason_is_returned(

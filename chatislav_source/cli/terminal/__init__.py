@@ -1,0 +1,1 @@
+"""What the command line needs of its terminal: encoding, progress and signals."""

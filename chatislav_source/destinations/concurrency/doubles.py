@@ -1,0 +1,92 @@
+"""Conversations that are stored twice, or not with their messages, and their removal.
+
+Locks and unique keys prevent them. An older version, a run that lost its lock within a load, or a
+destination without either can still leave them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
+
+from chatislav_source.destinations.adapter import SqlClient
+from chatislav_source.records.schema import CONVERSATIONS, MESSAGES
+
+Key = tuple[int, str]
+"""Bot and session."""
+
+LOAD_ID = "_dlt_load_id"
+KEYS_AT_ONCE = 500  # parameters of one statement
+
+# `message_count` is null if the messages are unknown; they must then have different places.
+STORED_TWICE = """
+WITH loaded AS (SELECT DISTINCT bot_id, session_id FROM {conversations} {where}),
+stored AS (
+    SELECT c.bot_id, c.session_id, MIN(c.created_at) AS created_at, COUNT(*) AS copies,
+        MAX(c.message_count) AS wanted
+    FROM loaded k JOIN {conversations} c ON c.bot_id = k.bot_id AND c.session_id = k.session_id
+    GROUP BY c.bot_id, c.session_id
+),
+counted AS (
+    SELECT m.bot_id, m.session_id, COUNT(*) AS found, COUNT(DISTINCT m.message_index) AS places
+    FROM loaded k JOIN {messages} m ON m.bot_id = k.bot_id AND m.session_id = k.session_id
+    GROUP BY m.bot_id, m.session_id
+)
+SELECT s.bot_id, s.session_id, s.created_at
+FROM stored s LEFT JOIN counted m ON m.bot_id = s.bot_id AND m.session_id = s.session_id
+WHERE s.copies > 1 OR COALESCE(m.found, 0) <> COALESCE(s.wanted, m.places, 0)
+    OR m.found <> m.places
+"""
+
+
+def stored_twice(
+    client: SqlClient, load_ids: Sequence[str] | None
+) -> list[tuple[int, str, datetime | None]]:
+    """The conversations whose row is stored twice, or whose messages are not `message_count`.
+
+    `load_ids` limits them to those that these loads wrote, None is all. Returns bot, session and
+    `created_at`, which is null if the API did not send it.
+    """
+    if load_ids is not None and not load_ids:
+        return []
+    ids = load_ids or ()
+    sql = STORED_TWICE.format(
+        conversations=client.make_qualified_table_name(CONVERSATIONS.name),
+        messages=client.make_qualified_table_name(MESSAGES.name),
+        where=f"WHERE {LOAD_ID} IN ({_marks(len(ids))})" if ids else "",
+    )
+    return [tuple(row) for row in client.execute_sql(sql, *ids) or []]
+
+
+def remove(client: SqlClient, keys: Iterable[Key]) -> None:
+    """Delete the rows of conversations and of their messages, so that they are read again.
+
+    All in one transaction. In BigQuery there is none outside of a session, so the messages are
+    deleted first: if the rest is not, `stored_twice` finds a conversation without its messages.
+    """
+    has_transactions = client.capabilities.supports_ddl_transactions
+    with client.begin_transaction() if has_transactions else nullcontext():
+        for bot_id, sessions in _batches(keys):
+            for table in (MESSAGES, CONVERSATIONS):
+                name = client.make_qualified_table_name(table.name)
+                marks = _marks(len(sessions))
+                client.execute_sql(
+                    f"DELETE FROM {name} WHERE bot_id = %s AND session_id IN ({marks})",  # noqa: S608 - no input
+                    bot_id,
+                    *sessions,
+                )
+
+
+def _batches(keys: Iterable[Key]) -> Iterator[tuple[int, list[str]]]:
+    """Sessions by bot, at most `KEYS_AT_ONCE` together."""
+    for bot_id, group in groupby(sorted(set(keys)), key=itemgetter(0)):
+        sessions = [session_id for _, session_id in group]
+        for start in range(0, len(sessions), KEYS_AT_ONCE):
+            yield bot_id, sessions[start : start + KEYS_AT_ONCE]
+
+
+def _marks(count: int) -> str:
+    return ", ".join(["%s"] * count)

@@ -1,0 +1,204 @@
+"""What the tables hold already, asked of the warehouse, so that unchanged rows are not written.
+
+A row counts only if a completed load wrote it: a kill between two tables of one load leaves a new
+conversation with old messages, or the reverse. It counts only if the table has it once, with as
+many messages as the conversation has. Whatever else is there is written again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+import dlt
+from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRelation
+
+from chatislav_source.config import ZONE_MARGIN_DAYS
+from chatislav_source.destinations.concurrency.doubles import remove, stored_twice
+from chatislav_source.destinations.duckdb import is_out_of_memory, raise_memory_limit
+from chatislav_source.errors import LoadFailedError
+from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES
+from chatislav_source.runner.checkpoint import forget_tables
+from chatislav_source.runner.redaction import reason_of
+from chatislav_source.streams.analytics.day import StoredDays
+from chatislav_source.streams.conversations.state import is_kept
+from chatislav_source.streams.date_window import ONE_DAY, DateWindow, merged
+from chatislav_source.streams.state import State
+
+logger = logging.getLogger(__name__)
+
+VERSIONS = """
+WITH completed AS (SELECT DISTINCT load_id FROM {loads} WHERE status = 0),
+stored AS (
+  SELECT session_id, MAX(_version) AS version, MAX(message_count) AS messages
+  FROM {conversations} LEFT JOIN completed ON load_id = _dlt_load_id
+  WHERE bot_id = %s AND ({days} OR (created_at IS NULL AND last_activity IS NULL))
+  GROUP BY session_id HAVING COUNT(*) = 1 AND COUNT(load_id) = 1
+),
+counted AS (
+  SELECT m.session_id AS session_id, COUNT(*) AS messages, COUNT(load_id) AS completed
+  FROM {messages} m JOIN stored s ON s.session_id = m.session_id
+  LEFT JOIN completed ON load_id = m._dlt_load_id
+  WHERE m.bot_id = %s GROUP BY m.session_id
+)
+SELECT s.session_id, s.version FROM stored s LEFT JOIN counted c ON c.session_id = s.session_id
+WHERE COALESCE(c.messages, 0) = COALESCE(s.messages, c.messages, 0)
+  AND COALESCE(c.messages, 0) = COALESCE(c.completed, 0) AND s.version IS NOT NULL
+"""
+DAYS = """
+WITH completed AS (SELECT DISTINCT load_id FROM {loads} WHERE status = 0)
+SELECT date, channel, timezone, MAX(CASE WHEN is_final THEN 1 ELSE 0 END), MAX(_version)
+FROM {analytics} LEFT JOIN completed ON load_id = _dlt_load_id WHERE bot_id = %s
+GROUP BY date, channel, timezone HAVING COUNT(*) = 1 AND COUNT(load_id) = 1
+"""
+SETTLED = """
+SELECT COUNT(*), MAX(_dlt_load_id), 0 FROM {conversations} WHERE bot_id = %s AND created_at < %s
+UNION ALL
+SELECT 0, NULL, COUNT(*) FROM {messages} WHERE bot_id = %s AND created_at < %s
+"""
+LOST_MESSAGES = """
+SELECT COUNT(*) FROM (
+  SELECT c.session_id FROM {conversations} c
+  LEFT JOIN {messages} m ON m.bot_id = c.bot_id AND m.session_id = c.session_id
+  WHERE c.bot_id = %s AND c.created_at < %s AND c.message_count IS NOT NULL
+  GROUP BY c.session_id, c.message_count HAVING COUNT(m.session_id) < c.message_count
+) lost
+"""
+
+
+STORED_TWICE = (
+    "{count} conversations were stored twice, or not with all their messages, as if two runs had "
+    "loaded them at once. They were removed and are read again."
+)
+
+
+class StoredTables:
+    """Reads what the destination of a pipeline holds; nothing if there is no pipeline."""
+
+    def __init__(self, pipeline: dlt.Pipeline | None) -> None:
+        self.warnings: list[str] = []
+        self._pipeline = pipeline
+        self._doubled: set[int] = set()  # bots of which rows were removed
+
+    def versions(self, bot_id: int, windows: Iterable[DateWindow]) -> dict[int, int]:
+        """By the hash of each session id, the version of the conversation in the tables.
+
+        Has every conversation of `bot_id` that was created or active in one of the windows.
+        """
+        # the API's days may be of another zone than UTC
+        days = merged(window.widened(ZONE_MARGIN_DAYS) for window in windows)
+        condition, bounds = _in_any(days)
+        found = self._rows(VERSIONS, [bot_id, *bounds, bot_id], days=condition) or ()
+        return {hash(session_id): int(version, 16) for session_id, version in found}
+
+    def days(self, bot_id: int) -> StoredDays:
+        """The days of analytics of `bot_id`."""
+        return StoredDays.of(
+            (day, channel, zone, bool(is_final), version)
+            for day, channel, zone, is_final, version in self._rows(DAYS, [bot_id]) or ()
+        )
+
+    def settled(self, bot_id: int, before: date) -> State | None:
+        """What the tables hold of the days before one, as `streams.conversations.state` has it.
+
+        None if one of the tables does not exist.
+        """
+        start = _start(before)
+        rows = self._rows(SETTLED, [bot_id, start, bot_id, start])
+        if rows is None:
+            return None
+        return {
+            "before": str(before),
+            "conversations": sum(conversations for conversations, _, _ in rows),
+            "messages": sum(messages for _, _, messages in rows),
+            "last_load": max((load_id for _, load_id, _ in rows if load_id), default=None),
+        }
+
+    def keeps(self, known: State) -> bool:
+        """Whether the tables still hold the rows of settled days that earlier syncs loaded.
+
+        Fewer messages are not lost if their conversation was loaded with fewer.
+        """
+        settled, bot_id = known["settled"], known["bot_id"]
+        if bot_id in self._doubled:
+            return False
+        before = date.fromisoformat(settled["before"] if settled else known["loaded_from"])
+        found = self.settled(bot_id, before)
+        if found is None or settled is None:
+            return found is not None
+        if found["messages"] < settled["messages"]:
+            ((lost,),) = self._rows(LOST_MESSAGES, [bot_id, _start(before)]) or [(1,)]
+            return lost == 0 and is_kept(settled, found)
+        return is_kept(settled, found)
+
+    def remove_doubles(self, load_ids: Sequence[str] | None = None) -> set[int]:
+        """Remove conversations that are stored twice; returns their bots, to be read again.
+
+        `load_ids` limits them to those that these loads wrote; None is all. A merge into a table
+        that has a key twice would leave it there twice.
+        """
+        if self._pipeline is None:
+            return set()
+        with suppress(DatabaseUndefinedRelation), self._pipeline.sql_client() as client:
+            doubled = stored_twice(client, load_ids)
+            remove(client, [(bot_id, session_id) for bot_id, session_id, _ in doubled])
+            self._doubled |= {bot_id for bot_id, _, _ in doubled}
+            if doubled:
+                self.warnings.append(STORED_TWICE.format(count=len(doubled)))
+                logger.warning("%s", self.warnings[-1])
+        return self._doubled
+
+    def _rows(self, query: str, values: Sequence[Any], **parts: str) -> list[Any] | None:
+        """The rows of a query; None if a table does not exist: the next load then creates it."""
+        pipeline = self._pipeline
+        if pipeline is None:
+            return []
+        try:
+            return _query(pipeline, query, values, parts)
+        except DatabaseUndefinedRelation:
+            forget_tables(pipeline)
+            return None
+        except DatabaseException as error:
+            if is_out_of_memory(str(error)):
+                raise_memory_limit(pipeline)
+                return _query(pipeline, query, values, parts)
+            raise LoadFailedError("read", reason_of(error)) from None
+
+
+TABLE_NAMES = {
+    CONVERSATIONS.name: "conversations",
+    MESSAGES.name: "messages",
+    ANALYTICS.name: "analytics",
+    "_dlt_loads": "loads",
+}
+
+
+def _query(
+    pipeline: dlt.Pipeline, query: str, values: Sequence[Any], parts: Mapping[str, str]
+) -> list[Any]:
+    with pipeline.sql_client() as client:
+        names = {
+            alias: client.make_qualified_table_name(name) for name, alias in TABLE_NAMES.items()
+        }
+        with client.execute_query(query.format(**parts, **names), *values) as cursor:
+            return list(cursor.fetchall())
+
+
+def _in_any(windows: Sequence[DateWindow]) -> tuple[str, list[datetime]]:
+    """The SQL condition that a row was created or active in a window, and its values."""
+    conditions, values = [], []
+    for window in windows:
+        for column in ("created_at", "last_activity"):
+            conditions.append(f"{column} >= %s")
+            values.append(_start(window.first_day))
+            if window.last_day:
+                conditions[-1] = f"({conditions[-1]} AND {column} < %s)"
+                values.append(_start(window.last_day + ONE_DAY))
+    return " OR ".join(conditions) or "1 = 0", values
+
+
+def _start(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
