@@ -9,11 +9,11 @@ from typing import Any
 
 import pyarrow as pa
 from dlt.common.pipeline import SupportsPipeline
-from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.destinations.sql_client import SqlClientBase
 
 from chatislav_source.destinations.concurrency.leases import Leases
 from chatislav_source.destinations.concurrency.lock import BotLocks, Owner
+from chatislav_source.destinations.dlt_internals import SqlJobClientBase
 from chatislav_source.records.schema import ARROW_TYPES, Column, Table
 
 SqlClient = SqlClientBase[Any]

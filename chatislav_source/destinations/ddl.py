@@ -15,13 +15,12 @@ from typing import Any, cast
 import dlt
 from dlt.common.pipeline import LoadInfo
 from dlt.common.schema.typing import TSchemaTables
-from dlt.common.storages.load_package import LoadPackageInfo
 from dlt.destinations.exceptions import DatabaseException
 
 from chatislav_source.destinations.adapter import SqlClient, adapter_of
 from chatislav_source.destinations.concurrency import bot_locks
 from chatislav_source.destinations.defaults import is_ours
-from chatislav_source.destinations.dlt_internals import add_tracking_module
+from chatislav_source.destinations.dlt_internals import LoadPackageInfo, add_tracking_module
 from chatislav_source.records.schema import TABLES, Table
 
 logger = logging.getLogger(__name__)

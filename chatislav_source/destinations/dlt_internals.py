@@ -10,7 +10,10 @@ from typing import Any
 
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs import ConfigSectionContext
+from dlt.common.configuration.specs.exceptions import InvalidConnectionString
 from dlt.common.libs.pyarrow import py_arrow_to_table_schema_columns
+from dlt.common.runtime.collector import NullCollector
+from dlt.common.storages.load_package import LoadPackageInfo
 from dlt.common.versioned_state import decompress_state
 from dlt.destinations.impl.bigquery.bigquery_adapter import (
     CLUSTER_COLUMNS_HINT,
@@ -18,10 +21,12 @@ from dlt.destinations.impl.bigquery.bigquery_adapter import (
     TABLE_DESCRIPTION_HINT,
 )
 from dlt.destinations.impl.duckdb.configuration import DuckDbConnectionPool, DuckDbCredentials
+from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.extract import DltResource
 from dlt.extract.items import DataItemWithMeta, TableNameMeta
 from dlt.extract.items_transform import ItemTransform
 from dlt.pipeline import trace
+from dlt.pipeline.state_sync import load_pipeline_state_from_destination
 
 __all__ = [
     "CLUSTER_COLUMNS_HINT",
@@ -30,13 +35,19 @@ __all__ = [
     "DataItemWithMeta",
     "DuckDbConnectionPool",
     "DuckDbCredentials",
+    "InvalidConnectionString",
     "LastStep",
+    "LoadPackageInfo",
+    "NullCollector",
+    "SqlJobClientBase",
     "TableNameMeta",
     "add_tracking_module",
     "clear_table_hints",
     "configured_pipeline_name",
     "copy_row_groups",
     "decompress_state",
+    "is_psycopg2",
+    "load_pipeline_state_from_destination",
     "py_arrow_to_table_schema_columns",
 ]
 
@@ -54,6 +65,13 @@ class LastStep(ItemTransform[Any, Any]):
 def configured_pipeline_name() -> str | None:
     """The name of the pipeline for which dlt is resolving a config value."""
     return Container()[ConfigSectionContext].pipeline_name
+
+
+def is_psycopg2(client: Any) -> bool:
+    """Whether an SQL client of dlt connects to Postgres with psycopg2."""
+    from dlt.destinations.impl.postgres.sql_client import Psycopg2SqlClient
+
+    return isinstance(client, Psycopg2SqlClient)
 
 
 def add_tracking_module(module: Any) -> None:

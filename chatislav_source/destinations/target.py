@@ -15,12 +15,11 @@ from dlt.common.configuration.exceptions import (
     LookupTraces,
 )
 from dlt.common.configuration.specs import ConfigSectionContext
-from dlt.common.configuration.specs.exceptions import InvalidConnectionString
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import MissingDependencyException
 from dlt.common.pipeline import get_dlt_pipelines_dir
 
-from chatislav_source.destinations.dlt_internals import DuckDbCredentials
+from chatislav_source.destinations.dlt_internals import DuckDbCredentials, InvalidConnectionString
 from chatislav_source.destinations.duckdb import limited_duckdb
 from chatislav_source.destinations.duckdb_file.access import check_file
 from chatislav_source.errors import ConfigurationError

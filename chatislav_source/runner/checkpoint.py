@@ -24,9 +24,9 @@ from dlt.common.destination.client import WithStateSync
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.common.pipeline import current_pipeline
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
-from dlt.pipeline.state_sync import load_pipeline_state_from_destination
 
 from chatislav_source.destinations.defaults import SCHEMA
+from chatislav_source.destinations.dlt_internals import load_pipeline_state_from_destination
 from chatislav_source.extract.stream_queue import AnyPage
 from chatislav_source.streams.state import State
 

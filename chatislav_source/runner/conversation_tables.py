@@ -157,6 +157,7 @@ class ConversationTables:
                 settled = None if is_whole_run else self._stored.settled(bot_id, before)
                 noted = {**noted, "settled": settled}
             remember(resource_state, {bot_id: noted})
+            self._reports[STREAM, bot_id].state = noted
 
     def _waits(self, page: ConversationsPage, written: set[int]) -> bool:
         return page.bot_id in written and page.item is None and _is_uncounted(page.checkpoint)

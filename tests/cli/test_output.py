@@ -84,7 +84,9 @@ def test_verbose_logs_each_page_and_load(api: Sandbox) -> None:
 def test_a_failed_load_is_one_warning_and_one_error(api: Sandbox, tmp_path: Path) -> None:
     run(*SYNC, api=api)
     with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
-        connection.execute("ALTER TABLE chatislav.conversations RENAME COLUMN bot_id TO bot")
+        connection.execute(
+            "ALTER TABLE chatislav.conversations RENAME COLUMN company_id TO company"
+        )
     api.world.add_message(101, str(api.world.conversations(101)[-1]["sessionId"]))
 
     ended = run(*SYNC, api=api)

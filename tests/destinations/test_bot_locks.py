@@ -136,8 +136,20 @@ def test_a_run_that_has_lost_its_lock_loads_nothing_more(met: Meeting) -> None:
 
 
 @pytest.mark.usefixtures("unlocked")
-def test_without_the_lock_messages_are_stored_twice(met: Meeting) -> None:
-    """Proves that the tests above depend on the lock."""
+def test_what_two_runs_without_lock_stored_twice_is_read_again(met: Meeting) -> None:
+    met.sync("first", "one")
+    met.change("new")
+    merge_into_messages_together(met)
+
+    assert met.is_exact("new")
+
+
+@pytest.mark.usefixtures("unlocked")
+def test_without_the_lock_messages_are_stored_twice(
+    met: Meeting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Proves that the tests above depend on the lock, or on the check after the loads."""
+    monkeypatch.setattr("chatislav_source.runner.job.has_other_writers", lambda _: False)
     met.sync("first", "one")
     met.change("new")
     merge_into_messages_together(met)

@@ -41,6 +41,14 @@ PUBLIC = {
 """Modules of dlt that its documentation, its exports or its own sources use; with their names."""
 
 NOT_PUBLIC = {
+    "dlt.common.configuration.specs.exceptions.InvalidConnectionString",
+    "dlt.common.runtime.collector.NullCollector",
+    "dlt.common.storages.load_package.LoadPackageInfo",
+    "dlt.common.versioned_state.decompress_state",
+    "dlt.destinations.impl.duckdb.configuration.DuckDbConnectionPool",
+    "dlt.destinations.impl.postgres.sql_client.Psycopg2SqlClient",
+    "dlt.destinations.job_client_impl.SqlJobClientBase",
+    "dlt.pipeline.state_sync.load_pipeline_state_from_destination",
     "dlt.common.configuration.container.Container",
     "dlt.common.libs.pyarrow.py_arrow_to_table_schema_columns",
     "dlt.destinations.impl.bigquery.bigquery_adapter.CLUSTER_COLUMNS_HINT",
@@ -84,6 +92,8 @@ def is_dlts(module: str) -> bool:
 def is_private_attribute(node: ast.AST) -> bool:
     """Whether a private name is taken from something other than `self` or `cls`."""
     if not isinstance(node, ast.Attribute) or not node.attr.startswith("_"):
+        return False
+    if node.attr == "_fields":  # of a named tuple, and documented
         return False
     is_own = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
     return not is_own and not node.attr.startswith("__")

@@ -9,6 +9,7 @@ from typing import Any
 
 import dlt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pytest
 
@@ -233,6 +234,95 @@ def test_a_filter_leaves_out_rows_of_its_table_only(
     assert "conversations__messages" not in pipeline.default_schema.tables
 
 
+def every_other(table: pa.Table) -> pa.Table:
+    """A step for `add_map` that leaves out rows."""
+    return table.filter(pa.array([place % 2 == 0 for place in range(table.num_rows)]))
+
+
+def no_rows(table: pa.Table) -> pa.Table:
+    """A step for `add_map` that leaves out all rows."""
+    return table.slice(0, 0)
+
+
+@pytest.mark.parametrize("step", [every_other, no_rows], ids=lambda step: step.__name__)
+def test_rows_that_a_step_left_out_are_not_unchanged_once_it_is_gone(
+    warehouse: Warehouse, api: Sandbox, tmp_path: Path, load: Load, step: Any
+) -> None:
+    pipeline = warehouse.pipeline(tmp_path)
+
+    def leave_out(source: Any) -> None:
+        source.conversations.add_map(step)
+        source.analytics.add_map(no_rows)
+
+    load(pipeline, api, leave_out)
+    assert len(rows(warehouse, pipeline)) < 20
+    assert rows(warehouse, pipeline, "analytics") == []
+
+    load(pipeline, api, unchanged)
+
+    assert differences(warehouse, pipeline, api) == []
+    assert len(rows(warehouse, pipeline, "analytics")) == 1
+
+
+def test_conversations_whose_messages_a_step_left_out_were_not_stored_twice(
+    warehouse: Warehouse, api: Sandbox, tmp_path: Path, load: Load
+) -> None:
+    pipeline = warehouse.pipeline(tmp_path)
+
+    def first_messages(table: pa.Table) -> pa.Table:
+        is_message = table.schema.metadata[b"table"] == b"conversations__messages"
+        return table.filter(pc.equal(table["message_index"], 0)) if is_message else table
+
+    def add(source: Any) -> None:
+        source.conversations.add_map(first_messages)
+
+    load(pipeline, api, add)
+    requests = api.count("/conversations")
+    load(pipeline, api, add)
+    with_another_bot = arguments(api) | {"bot_ids": [1, 2]}
+    report = sync(pipeline, customize=add, **with_another_bot)
+
+    assert len(rows(warehouse, pipeline)) == 20
+    assert len(rows(warehouse, pipeline, "conversations__messages")) == 19
+    assert report.warnings == []
+    assert api.count("/conversations") <= 4 * requests  # one of them is for the other bot
+
+
+LOADS_OF_ROWS = """
+SELECT r._dlt_load_id AS load_id, l.status AS status
+FROM {rows} r LEFT JOIN {loads} l ON l.load_id = r._dlt_load_id
+"""
+
+
+@pytest.mark.parametrize("drops", [False, True], ids=["as it is", "dropped by a step"])
+def test_every_row_has_the_id_of_a_completed_load(
+    warehouse: Warehouse, api: Sandbox, tmp_path: Path, load: Load, drops: bool
+) -> None:
+    pipeline = warehouse.pipeline(tmp_path)
+
+    def without_id(table: pa.Table) -> pa.Table:
+        return table.drop_columns(["_dlt_load_id"]) if drops else table
+
+    def add(source: Any) -> None:
+        source.conversations.add_map(without_id)
+        source.analytics.add_map(without_id)
+
+    load(pipeline, api, add)
+    api.world.change(1, str(api.world.conversations(1)[0]["sessionId"]), channel="viber")
+    load(pipeline, api, add)
+
+    loads = warehouse.qualified(pipeline, "_dlt_loads")
+    for table, count in {
+        "conversations": 20,
+        "conversations__messages": 19 * 2,
+        "analytics": 1,
+    }.items():
+        names = {"rows": warehouse.qualified(pipeline, table), "loads": loads}
+        found = warehouse.execute(pipeline, LOADS_OF_ROWS.format(**names))
+        assert [row["status"] for row in found] == [0] * count
+        assert table == "analytics" or len({row["load_id"] for row in found}) == 2
+
+
 def test_a_step_may_add_and_remove_columns(
     warehouse: Warehouse, api: Sandbox, tmp_path: Path, load: Load
 ) -> None:
@@ -320,6 +410,19 @@ def test_iteration_gives_arrow_tables_of_rows(api: Sandbox) -> None:
     phones = [item[PHONE] for item in items if PHONE in item.column_names]
     lengths = {len(text or "") for column in phones for text in column.to_pylist()}
     assert lengths <= {64, 0}
+
+
+@pytest.mark.parametrize("drops", [False, True])
+def test_iteration_gives_rows_of_no_load(api: Sandbox, drops: bool) -> None:
+    source = chatislav(**arguments(api))
+    if drops:
+        source.conversations.add_map(lambda table: table.drop_columns(["_dlt_load_id"]))
+
+    items = list(source.conversations)
+
+    assert {"_dlt_load_id" in item.column_names for item in items} == {not drops}
+    ids = [item["_dlt_load_id"].to_pylist() for item in items if not drops]
+    assert {each for column in ids for each in column} <= {None}
 
 
 HINTS = {

@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from dlt.common.runtime.collector import NullCollector
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from chatislav_source.cli.terminal.encoding import is_unicode
+from chatislav_source.destinations.dlt_internals import NullCollector
 from chatislav_source.extract.stream_queue import AnyPage
 from chatislav_source.streams.analytics.day import DayRequest
 from chatislav_source.streams.conversations.page import Page, PageRequest

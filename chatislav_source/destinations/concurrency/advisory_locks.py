@@ -12,15 +12,13 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 
-from dlt.destinations.impl.postgres.sql_client import Psycopg2SqlClient
-from dlt.destinations.job_client_impl import SqlJobClientBase
-
 from chatislav_source.destinations.concurrency.lock import (
     Owner,
     database_errors,
     lost_error,
     taken_error,
 )
+from chatislav_source.destinations.dlt_internals import SqlJobClientBase, is_psycopg2
 
 ATTEMPTS = 20  # the server may need a moment to notice that a process was killed
 PAUSE_SECONDS = 0.1
@@ -55,7 +53,7 @@ class AdvisoryLocks:
     """Locks of one run; `BotLocks` describes the methods."""
 
     def __init__(self, client: SqlJobClientBase, owner: Owner) -> None:
-        if not isinstance(client.sql_client, Psycopg2SqlClient):
+        if not is_psycopg2(client.sql_client):
             raise TypeError(f"{type(client.sql_client)} is no client of Postgres")
         self._sql = client.sql_client
         self._owner = owner

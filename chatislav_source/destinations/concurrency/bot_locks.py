@@ -14,10 +14,10 @@ from typing import cast
 
 import dlt
 from dlt.common.pipeline import SupportsPipeline
-from dlt.destinations.job_client_impl import SqlJobClientBase
 
 from chatislav_source.destinations.adapter import Adapter, adapter_of
 from chatislav_source.destinations.concurrency.lock import BotLocks, Owner
+from chatislav_source.destinations.dlt_internals import SqlJobClientBase
 from chatislav_source.errors import ChatislavError, LoadFailedError
 
 logger = logging.getLogger(__name__)

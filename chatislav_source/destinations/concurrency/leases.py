@@ -19,7 +19,6 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
-from dlt.destinations.job_client_impl import SqlJobClientBase
 
 from chatislav_source.destinations.concurrency.lock import (
     Owner,
@@ -27,6 +26,7 @@ from chatislav_source.destinations.concurrency.lock import (
     lost_error,
     taken_error,
 )
+from chatislav_source.destinations.dlt_internals import SqlJobClientBase
 
 logger = logging.getLogger(__name__)
 
