@@ -68,7 +68,8 @@ def run_job(
         resumed = _load_packages(pipeline, Run(config, on_progress, reports), report, source_of)
         stored = StoredTables(pipeline)
         if has_other_writers(pipeline) and report.total("rows"):
-            doubled = stored.remove_doubles(report.load_ids)
+            may_lack_messages = customize is not None
+            doubled = stored.remove_doubles(report.load_ids, may_lack_messages=may_lack_messages)
             resumed = sorted({*resumed, *doubled})
         if resumed:
             # rows read before the interruption may have changed since

@@ -84,8 +84,10 @@ class Run:
         self.stored = self.stored or StoredTables(cast(dlt.Pipeline | None, current_pipeline()))
         tables = TABLES_BY_STREAM[stream](self.config, self.stored, self.reports)
         states = stored_states(resource_state, self.config.bot_ids)
-        if stream == CONVERSATIONS.name and any(map(_may_have_doubles, states.values())):
-            self.stored.remove_doubles()
+        if stream == CONVERSATIONS.name:
+            unknown = [bot_id for bot_id, state in states.items() if _may_have_doubles(state)]
+            if unknown:
+                self.stored.remove_doubles(bot_ids=unknown)
         tables.start(states, self.pool, self._count)
         self.tables[stream] = tables
         for bot_id, days in tables.ranges.items():

@@ -134,16 +134,21 @@ class StoredTables:
             return lost == 0 and is_kept(settled, found)
         return is_kept(settled, found)
 
-    def remove_doubles(self, load_ids: Sequence[str] | None = None) -> set[int]:
+    def remove_doubles(
+        self,
+        load_ids: Sequence[str] | None = None,
+        bot_ids: Sequence[int] | None = None,
+        may_lack_messages: bool = False,
+    ) -> set[int]:
         """Remove conversations that are stored twice; returns their bots, to be read again.
 
-        `load_ids` limits them to those that these loads wrote; None is all. A merge into a table
-        that has a key twice would leave it there twice.
+        The arguments are those of `stored_twice`. A merge into a table that has a key twice would
+        leave it there twice.
         """
         if self._pipeline is None:
             return set()
         with suppress(DatabaseUndefinedRelation), self._pipeline.sql_client() as client:
-            doubled = stored_twice(client, load_ids)
+            doubled = stored_twice(client, load_ids, bot_ids, may_lack_messages)
             remove(client, [(bot_id, session_id) for bot_id, session_id, _ in doubled])
             self._doubled |= {bot_id for bot_id, _, _ in doubled}
             if doubled:

@@ -72,6 +72,9 @@ def test_what_is_stored_twice_is_found_by_its_loads_and_removed(
         of_second = stored_twice(client, [second, "none"])
         of_none = stored_twice(client, [])
         of_both = stored_twice(client, [first, second])
+        of_bot = stored_twice(client, bot_ids=[2])
+        of_no_bot = stored_twice(client, bot_ids=[])
+        of_filtered = stored_twice(client, [first], may_lack_messages=True)
         remove(client, [(bot_id, session_id) for bot_id, session_id, _ in of_second])
         left = stored_twice(client, None)
 
@@ -80,7 +83,11 @@ def test_what_is_stored_twice_is_found_by_its_loads_and_removed(
         key for key in wrong if key[0] == 2
     }
     assert {created_at.astimezone(UTC) for _, _, created_at in every if created_at} == {NOON}
-    assert (of_none, sorted(of_both)) == ([], sorted(every))
+    assert (of_none, of_no_bot, sorted(of_both)) == ([], [], sorted(every))
+    assert sorted(of_bot) == sorted(of_second)
+    assert {(bot_id, session_id) for bot_id, session_id, _ in of_filtered} == {
+        key for key in wrong if key[0] == 1 and key[1] != "message missing"
+    }
     assert len(every) == len(wrong)
     assert {(bot_id, session_id) for bot_id, session_id, _ in left} == {
         key for key in wrong if key[0] == 1

@@ -37,28 +37,36 @@ counted AS (
 )
 SELECT s.bot_id, s.session_id, s.created_at
 FROM stored s LEFT JOIN counted m ON m.bot_id = s.bot_id AND m.session_id = s.session_id
-WHERE s.copies > 1 OR COALESCE(m.found, 0) <> COALESCE(s.wanted, m.places, 0)
+WHERE s.copies > 1 OR COALESCE(m.found, 0) {differs} COALESCE(s.wanted, m.places, 0)
     OR m.found <> m.places
 """
 
 
 def stored_twice(
-    client: SqlClient, load_ids: Sequence[str] | None
+    client: SqlClient,
+    load_ids: Sequence[str] | None = None,
+    bot_ids: Sequence[int] | None = None,
+    may_lack_messages: bool = False,
 ) -> list[tuple[int, str, datetime | None]]:
     """The conversations whose row is stored twice, or whose messages are not `message_count`.
 
-    `load_ids` limits them to those that these loads wrote, None is all. Returns bot, session and
-    `created_at`, which is null if the API did not send it.
+    `load_ids` limits them to those that these loads wrote, `bot_ids` to those of these bots; None
+    is all. With `may_lack_messages` a conversation may have fewer, as steps of the user may leave
+    messages out. Returns bot, session and `created_at`, which is null if the API did not send it.
     """
-    if load_ids is not None and not load_ids:
+    limits = [(LOAD_ID, load_ids), ("bot_id", bot_ids)]
+    given = [(column, values) for column, values in limits if values is not None]
+    if not all(values for _, values in given):
         return []
-    ids = load_ids or ()
+    conditions = [f"{column} IN ({_marks(len(values))})" for column, values in given]
     sql = STORED_TWICE.format(
         conversations=client.make_qualified_table_name(CONVERSATIONS.name),
         messages=client.make_qualified_table_name(MESSAGES.name),
-        where=f"WHERE {LOAD_ID} IN ({_marks(len(ids))})" if ids else "",
+        where=f"WHERE {' AND '.join(conditions)}" if conditions else "",
+        differs=">" if may_lack_messages else "<>",
     )
-    return [tuple(row) for row in client.execute_sql(sql, *ids) or []]
+    wanted = [value for _, values in given for value in values]
+    return [tuple(row) for row in client.execute_sql(sql, *wanted) or []]
 
 
 def remove(client: SqlClient, keys: Iterable[Key]) -> None:
