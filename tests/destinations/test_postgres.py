@@ -8,6 +8,7 @@ import pickle
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -292,3 +293,56 @@ def test_tables_of_other_sources_keep_their_format(loaded: Loaded) -> None:
         assert each("insert_values", formats, table_schema=table)[0] == "parquet"
         for other in ({"name": CONVERSATIONS.name}, table | {"name": "others"}):
             assert each("insert_values", formats, table_schema=other)[0] == "insert_values"
+
+
+ADDED = {
+    "whole": (pa.array([1], pa.int32()), 1),
+    "part": (pa.array([0.5], pa.float32()), 0.5),
+    "exact": (pa.array([Decimal("1.25")], pa.decimal128(10, 2)), Decimal("1.25")),
+    "kind": (pa.array(["a"]).dictionary_encode(), "a"),
+    "long": (pa.array(["b"], pa.large_string()), "b"),
+    "moment": (pa.array([datetime(2026, 1, 2)], pa.timestamp("ns")), datetime(2026, 1, 2)),
+    "day": (pa.array([date(2026, 1, 2)]), date(2026, 1, 2)),
+    "names": (pa.array([["x", "y"]]), ["x", "y"]),
+    "parts": (pa.array([{"a": 1}]), {"a": 1}),
+    "nothing": (pa.array([None], pa.int64()), None),
+}
+
+
+@pytest.mark.parametrize("name", ADDED)
+def test_a_column_that_a_step_adds_is_loaded_by_copy_too(loaded: Loaded, name: str) -> None:
+    values, expected = ADDED[name]
+    row = hostile_rows()[0]
+    rows = pa.Table.from_pylist([row], CONVERSATIONS.arrow_schema)
+    resource = loaded.resource(CONVERSATIONS, rows)
+
+    loaded.pipeline.run(resource.add_map(lambda table: table.append_column(name, values)))
+
+    assert loaded.formats(CONVERSATIONS) == {"parquet"}
+    [found] = loaded.warehouse.rows(loaded.pipeline, CONVERSATIONS.name)
+    assert found.pop(name) == expected
+    assert found["session_id"] == row["session_id"]
+
+
+def test_a_column_without_a_type_is_not_added(loaded: Loaded) -> None:
+    rows = pa.Table.from_pylist(hostile_rows(), CONVERSATIONS.arrow_schema)
+    resource = loaded.resource(CONVERSATIONS, rows)
+    empty = pa.nulls(rows.num_rows)
+
+    loaded.pipeline.run(resource.add_map(lambda table: table.append_column("none", empty)))
+
+    assert loaded.differences(CONVERSATIONS, hostile_rows()) == []
+
+
+def test_a_step_that_changes_the_type_of_a_column_is_told_so(loaded: Loaded) -> None:
+    def as_text(table: pa.Table) -> pa.Table:
+        words = pa.array(["private"] * table.num_rows)
+        return table.set_column(table.column_names.index("helpful"), "helpful", words)
+
+    rows = pa.Table.from_pylist(hostile_rows(), CONVERSATIONS.arrow_schema)
+    resource = loaded.resource(CONVERSATIONS, rows).add_map(as_text)
+
+    with pytest.raises(Exception, match="made string of the column helpful") as raised:
+        loaded.pipeline.run(resource)
+
+    assert "private" not in str(raised.value)

@@ -88,8 +88,6 @@ def _added(column: pa.ChunkedArray, json_type: pa.DataType) -> pa.ChunkedArray:
         return column.cast(column.type.value_type)
     if kinds.is_floating(column.type):
         return column.cast(pa.float64())
-    if kinds.is_timestamp(column.type):
-        return column.cast(pa.timestamp("us", column.type.tz), safe=False)
     return column
 
 

@@ -69,10 +69,14 @@ def _of_dicts(table: Table, rows: list[dict[str, Any]]) -> pa.Table:
 def _in_own_types(table: Table, rows: pa.Table) -> pa.Table:
     """The rows with the table's own Arrow types, where a step only chose another form of them.
 
-    dlt writes all rows of a load into one file, whose types must not change.
+    dlt writes all rows of a load into one file, whose types must not change. Timestamps have
+    microseconds, as Postgres and BigQuery have no finer ones.
     """
     own = table.arrow_schema
     for place, field in enumerate(rows.schema):
+        if pa.types.is_timestamp(field.type) and field.type.unit == "ns":  # those of data frames
+            column = rows.column(place).cast(pa.timestamp("us", field.type.tz), safe=False)
+            rows = rows.set_column(place, field.name, column)
         if field.name not in own.names or not _is_other_form(field.type):
             continue
         with suppress(pa.ArrowInvalid, pa.ArrowNotImplementedError):
