@@ -67,7 +67,7 @@ def is_current(pipeline: dlt.Pipeline) -> bool:
     if not pipeline.has_data:
         return True
     state = cast(dict[str, Any], pipeline.state)
-    return stored_hash(pipeline) == state["_version_hash"]
+    return bool(stored_hash(pipeline) == state["_version_hash"])
 
 
 def stored_hash(pipeline: dlt.Pipeline) -> str | None:
