@@ -120,18 +120,33 @@ def test_rows_that_were_deleted_are_loaded_again(
     assert_next_sync_is_exact(made)
 
 
-def test_deleted_rows_are_found_although_as_many_were_added_since_they_were_counted(
-    made: CachedBench,
+def test_deleted_rows_are_found_although_as_many_were_added_before_the_lookback(
+    original: CachedBench, tmp_path: Path
 ) -> None:
-    oldest, other = made.world.conversations(101)[:2]
-    for _ in range(5):
-        made.world.add_message(101, oldest["sessionId"], content="late")
+    made = CachedBench(original.api, tmp_path, [101], days_ago(DAYS))
+    made.sync(start_date=days_ago(4))
     made.sync()
-    faults.execute(
-        made,
-        f"DELETE FROM conversations__messages WHERE session_id = '{other['sessionId']}'",
-    )
+    faults.delete_rows(made, "conversations", inside=False)
 
+    assert_next_sync_is_exact(made)
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_a_load_that_lost_its_files_is_not_loaded_without_them(
+    original: CachedBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatislav_source.extract.load_limit.PACKAGE_BYTES", 6_000)
+    made = CachedBench(original.api, tmp_path, [101], days_ago(DAYS))
+    with crashing("normalize", False, 2), suppress(CrashError):
+        made.sync()
+    # as after a kill between the end of the package and the writing of its state
+    (before,) = made.local.rglob(".restore/state.json")
+    shutil.copy(before, made.local / "state.json")
+    rows = [*made.local.rglob("conversations*.parquet")]
+    for path in rows:
+        path.unlink()
+
+    assert rows
     assert_next_sync_is_exact(made)
 
 
