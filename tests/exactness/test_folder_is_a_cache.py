@@ -140,9 +140,9 @@ def test_a_load_that_lost_its_files_is_not_loaded_without_them(
     with crashing("normalize", False, 2), suppress(CrashError):
         made.sync()
     # as after a kill between the end of the package and the writing of its state
-    (before,) = made.local.rglob(".restore/state.json")
+    (before,) = (made.local / "normalize").rglob(".restore/state.json")
     shutil.copy(before, made.local / "state.json")
-    rows = [*made.local.rglob("conversations*.parquet")]
+    rows = [*(made.local / "normalize").rglob("conversations*.parquet")]
     for path in rows:
         path.unlink()
 
