@@ -49,7 +49,7 @@ def is_half_loaded(pipeline: dlt.Pipeline) -> bool:
 
 
 def load(
-    pipeline: dlt.Pipeline, source: DltSource | None, dispositions: DispositionChooser | None = None
+    pipeline: dlt.Pipeline, source: DltSource, dispositions: DispositionChooser | None = None
 ) -> list[str]:
     """Load one package and return its load ids; a failed load is retried once, then dropped.
 
