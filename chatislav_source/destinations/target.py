@@ -20,11 +20,14 @@ from dlt.common.configuration.specs import ConfigSectionContext
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import MissingDependencyException
 from dlt.common.pipeline import get_dlt_pipelines_dir
-from dlt.common.schema.exceptions import SchemaException
 from dlt.common.storages.exceptions import StorageException
 from dlt.pipeline.exceptions import InvalidPipelineName, PipelineStateEngineNoUpgradePathException
 
-from chatislav_source.destinations.dlt_internals import DuckDbCredentials, InvalidConnectionString
+from chatislav_source.destinations.dlt_internals import (
+    DuckDbCredentials,
+    InvalidConnectionString,
+    SchemaException,
+)
 from chatislav_source.destinations.duckdb import limited_duckdb
 from chatislav_source.destinations.duckdb_file.access import check_file
 from chatislav_source.errors import ConfigurationError
