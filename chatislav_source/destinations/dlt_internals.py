@@ -12,6 +12,7 @@ from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs import ConfigSectionContext
 from dlt.common.configuration.specs.exceptions import InvalidConnectionString
 from dlt.common.runtime.collector import NullCollector
+from dlt.common.schema.exceptions import SchemaException
 from dlt.common.storages.load_package import LoadPackageInfo
 from dlt.common.versioned_state import decompress_state
 from dlt.destinations.impl.bigquery.bigquery_adapter import (
@@ -34,6 +35,7 @@ __all__ = [
     "InvalidConnectionString",
     "LoadPackageInfo",
     "NullCollector",
+    "SchemaException",
     "SqlJobClientBase",
     "add_tracking_module",
     "clear_table_hints",

@@ -18,7 +18,6 @@ from chatislav_source.destinations.staging import private_staging
 from chatislav_source.destinations.writers import open_writer
 from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS
-from chatislav_source.runner.checkpoint import note_base
 from chatislav_source.runner.redaction import install_log_filters
 from chatislav_source.runner.run import Run
 
@@ -100,7 +99,6 @@ def resources(scope: RunScope) -> Sequence[DltResource]:
     def rows_of(name: str) -> Iterator[Any]:
         staging.claim(current_pipeline())
         with scope.open(name) as (run, limit), open_writer(scope.dispositions) as writer:
-            note_base()
             for table, rows in run.package(name, dlt.current.resource_state(), limit):
                 yield from writer.write(table, rows)
             yield from writer.flush()

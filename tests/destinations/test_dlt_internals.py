@@ -50,6 +50,7 @@ NOT_PUBLIC = {
     "dlt.destinations.job_client_impl.SqlJobClientBase",
     "dlt.pipeline.state_sync.load_pipeline_state_from_destination",
     "dlt.common.configuration.container.Container",
+    "dlt.common.schema.exceptions.SchemaException",
     "dlt.destinations.impl.bigquery.bigquery_adapter.CLUSTER_COLUMNS_HINT",
     "dlt.destinations.impl.bigquery.bigquery_adapter.PARTITION_HINT",
     "dlt.destinations.impl.bigquery.bigquery_adapter.TABLE_DESCRIPTION_HINT",
