@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +13,7 @@ from chatislav_source.config import SyncConfig
 from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.extract.page_groups import OnPage, PageGroups
 from chatislav_source.extract.worker_pool import WorkerPool
+from chatislav_source.records.columns import microseconds
 from chatislav_source.records.convert import record_batches
 from chatislav_source.records.record_batch import RecordBatch
 from chatislav_source.records.schema import CONVERSATIONS, DELETED, MESSAGES, Table
@@ -46,6 +47,7 @@ class ConversationTables:
         self._held_back: list[ConversationsPage] = []
         self._final: list[ConversationsPage] = []  # with final states, for the next package
         self._resumed: set[int] = set()
+        self._settled_written: set[int] = set()  # bots of which rows of settled days were written
         self._may_replace = config.is_backfill
 
     def start(self, stored: dict[int, State | None], pool: WorkerPool, on_page: OnPage) -> None:
@@ -177,7 +179,7 @@ class ConversationTables:
             return True
         if self._config.is_backfill:
             return False  # a backfill changes nothing in the state of syncs
-        return state["bot_id"] in self._resumed or self._reports[STREAM, state["bot_id"]].rows > 0
+        return state["bot_id"] in self._resumed | self._settled_written
 
     def _count(self, rows: list[RecordBatch]) -> None:
         for batch in rows:
@@ -185,3 +187,12 @@ class ConversationTables:
                 report = self._reports[STREAM, batch.bot_id]
                 report.rows += batch.conversations.num_rows
                 report.messages += batch.messages[DELETED].null_count
+                if self._has_settled_rows(batch):
+                    self._settled_written.add(batch.bot_id)
+
+    def _has_settled_rows(self, batch: RecordBatch) -> bool:
+        """Whether rows are among those that the state has counted."""
+        partition = next(each for each in self.partitions if each.bot_id == batch.bot_id)
+        settled = partition.state["settled"]
+        before = microseconds(datetime.fromisoformat(settled["before"])) if settled else 0
+        return any(created is not None and created < before for created in batch.created)

@@ -49,7 +49,10 @@ def rows_of_dlt(made: Bench) -> dict[str, set[str]]:
 
 
 def sync_idly(made: Bench) -> None:
-    """A sync with nothing new, which must add no row but one of `_dlt_loads` and one state."""
+    """A sync with nothing new, which must add no row but one of `_dlt_loads` and one state.
+
+    Within a second of the last sync the state is the same, and not even these are added.
+    """
     rows, of_dlt = stored_rows(made), rows_of_dlt(made)
 
     report = made.sync()
@@ -57,7 +60,7 @@ def sync_idly(made: Bench) -> None:
     added = {name: found - of_dlt[name] for name, found in rows_of_dlt(made).items()}
     assert report.complete
     assert report.total("rows") == report.total("messages") == 0
-    assert {name: len(found) for name, found in added.items()} == dict.fromkeys(OF_DLT, 1)
+    assert {len(found) for found in added.values()} in ({0}, {1})
     assert sum(len(row.encode()) for found in added.values() for row in found) <= MAX_ADDED
     ours = {name for name in rows if name.removeprefix("chatislav.") not in OF_DLT}
     assert {f"chatislav.{name}" for name in OF_DLT} == rows.keys() - ours
