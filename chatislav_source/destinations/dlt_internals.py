@@ -13,6 +13,7 @@ from dlt.common.configuration.specs import ConfigSectionContext
 from dlt.common.configuration.specs.exceptions import InvalidConnectionString
 from dlt.common.libs.pyarrow import py_arrow_to_table_schema_columns
 from dlt.common.runtime.collector import NullCollector
+from dlt.common.schema.exceptions import SchemaException
 from dlt.common.storages.load_package import LoadPackageInfo
 from dlt.common.versioned_state import decompress_state
 from dlt.destinations.impl.bigquery.bigquery_adapter import (
@@ -39,6 +40,7 @@ __all__ = [
     "LastStep",
     "LoadPackageInfo",
     "NullCollector",
+    "SchemaException",
     "SqlJobClientBase",
     "TableNameMeta",
     "add_tracking_module",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +20,36 @@ from dlt.common.configuration.specs import ConfigSectionContext
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import MissingDependencyException
 from dlt.common.pipeline import get_dlt_pipelines_dir
+from dlt.common.storages.exceptions import StorageException
+from dlt.pipeline.exceptions import InvalidPipelineName, PipelineStateEngineNoUpgradePathException
 
-from chatislav_source.destinations.dlt_internals import DuckDbCredentials, InvalidConnectionString
+from chatislav_source.destinations.dlt_internals import (
+    DuckDbCredentials,
+    InvalidConnectionString,
+    SchemaException,
+)
 from chatislav_source.destinations.duckdb import limited_duckdb
 from chatislav_source.destinations.duckdb_file.access import check_file
 from chatislav_source.errors import ConfigurationError
 
+logger = logging.getLogger(__name__)
+
+DAMAGE = (
+    OSError,
+    ValueError,  # also of JSON and of texts
+    KeyError,
+    TypeError,
+    AttributeError,
+    SchemaException,
+    StorageException,
+    PipelineStateEngineNoUpgradePathException,  # of another version of dlt
+)
+"""What dlt raises for local files that are damaged."""
+
+DELETED_FOLDER = (
+    "The local files of pipeline %s %s. They are deleted, and the state is taken from the "
+    "destination."
+)
 UNKNOWN = (
     "There is no destination {name!r}. Tested are duckdb, postgres, snowflake and bigquery; a "
     "custom name needs destination_type in [destination.{name}] of .dlt/config.toml."
@@ -64,7 +90,7 @@ class PipelineConfig:
         return f"{text}, dataset {self.dataset}"
 
     def pipeline(self, progress: Any = None, destination: Any = None) -> dlt.Pipeline:
-        """The dlt pipeline for this destination.
+        """The dlt pipeline for this destination; local files that dlt cannot read are deleted.
 
         `progress` is a collector of dlt; `destination` is used instead of the configured one.
 
@@ -73,18 +99,35 @@ class PipelineConfig:
         """
         if destination is None:
             destination = self._destination()
-        options = {"progress": progress} if progress else {}
+        folder = Path(self._pipelines_dir, self.pipeline_name)
         try:
-            pipeline: dlt.Pipeline = dlt.pipeline(
-                self.pipeline_name,
-                destination=destination,
-                dataset_name=self.dataset,
-                pipelines_dir=self.pipelines_dir or get_dlt_pipelines_dir(),
-                **options,
-            )
+            return self._opened(destination, progress)
         except UnknownDestinationModule:
             raise ConfigurationError(UNKNOWN.format(name=self.destination)) from None
+        except (ConfigurationException, InvalidPipelineName):
+            raise
+        except DAMAGE as error:
+            if not folder.exists():
+                raise
+            problem = f"are damaged ({type(error).__name__})"
+        logger.warning(DELETED_FOLDER, self.pipeline_name, problem)
+        delete_folder(folder)
+        return self._opened(destination, progress)
+
+    def _opened(self, destination: Any, progress: Any) -> dlt.Pipeline:
+        options = {"progress": progress} if progress else {}
+        pipeline: dlt.Pipeline = dlt.pipeline(
+            self.pipeline_name,
+            destination=destination,
+            dataset_name=self.dataset,
+            pipelines_dir=self._pipelines_dir,
+            **options,
+        )
         return pipeline
+
+    @property
+    def _pipelines_dir(self) -> str:
+        return self.pipelines_dir or get_dlt_pipelines_dir()
 
     def _destination(self) -> Any:
         if not self.is_duckdb:
@@ -137,6 +180,14 @@ def configured_database(pipeline_name: str) -> Path | None:
     if found and found.startswith(":"):
         raise ConfigurationError(NO_FILE.format(reason=f"they are {found}"))
     return Path(found) if found else None
+
+
+def delete_folder(folder: Path) -> None:
+    """Delete a pipeline's folder, so that a kill leaves all of it or nothing under its name."""
+    interrupted = folder.with_name(f".{folder.name}.interrupted")
+    shutil.rmtree(interrupted, ignore_errors=True)
+    folder.rename(interrupted)
+    shutil.rmtree(interrupted, ignore_errors=True)
 
 
 def _problem(error: ConfigurationException) -> str:

@@ -8,8 +8,8 @@ PACKAGE_BYTES = 512 * 1024 * 1024  # of JSON in one package, which is written to
 MERGED_PACKAGE_BYTES = 128 * 1024 * 1024  # of JSON, if rows may be replaced: the joins need memory
 PACKAGE_SECONDS = 10.0  # of fetching, which a crash repeats at most; a load has 0.3 s of overhead
 LEAST_PACKAGE_BYTES = 32 * 1024 * 1024  # of JSON; less is not worth a load that delays requests
-LEAST_WAITING_BYTES = 2 * 1024 * 1024  # of JSON; less is not worth a load that delays none
-LOAD_SECONDS = 0.3  # assumed duration of the first load
+LEAST_WAITING_BYTES = 1024 * 1024  # of JSON; less is not worth a load that delays none
+LOAD_SECONDS = 0.1  # assumed duration of the first load: short, as a run may be killed soon
 READ_PER_LOAD = 3.0  # seconds of fetching per second of loading, as both run in parallel
 
 

@@ -7,13 +7,13 @@ dlt stores one resource state per stream, in the same load package as the rows i
 
 The pipeline's local folder is a cache: the destination has the state of the last complete load. A
 folder with another state (of another database with the same pipeline name, of a warehouse that was
-restored from a backup, or damaged) is deleted, and dlt restores the state of the destination.
+restored from a backup, of an interrupted load, or damaged) is deleted, and dlt restores the state
+of the destination.
 """
 
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -22,27 +22,22 @@ from typing import Any, cast
 import dlt
 from dlt.common.destination.client import WithStateSync
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
-from dlt.common.pipeline import current_pipeline
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from chatislav_source.destinations.defaults import SCHEMA
 from chatislav_source.destinations.dlt_internals import load_pipeline_state_from_destination
+from chatislav_source.destinations.duckdb import has_append_mark
+from chatislav_source.destinations.target import DAMAGE, DELETED_FOLDER, delete_folder
 from chatislav_source.extract.stream_queue import AnyPage
 from chatislav_source.streams.state import State
 
 logger = logging.getLogger(__name__)
 
-BASE = "chatislav_base"  # local: hash of the state that the package being extracted continues
 STATES_PER_PRUNING = 4  # each pruning is a statement, and leaves the newest two states
-
-DELETED_FOLDER = (
-    "The local files of pipeline %s %s. They are deleted, and the state is taken from the "
-    "destination."
-)
 
 
 def keep_to_destination(pipeline: dlt.Pipeline) -> None:
-    """Delete the local files if they do not continue the state in the destination."""
+    """Delete the local files unless they are exactly at the state in the destination."""
     problem = damage(pipeline)
     if problem is None and not is_current(pipeline):
         problem = "do not match what the destination holds"
@@ -52,28 +47,27 @@ def keep_to_destination(pipeline: dlt.Pipeline) -> None:
 
 
 def damage(pipeline: dlt.Pipeline) -> str | None:
-    """What is wrong with the pipeline's local files; None if dlt can read them."""
+    """Why the pipeline's local files cannot be used; None if they can.
+
+    The package of an interrupted load is not loaded: dlt cannot tell whether its files are
+    complete, or loaded already. Reading its rows again takes seconds.
+    """
     try:
         for name in pipeline.schema_names:
             pipeline.schemas[name].to_dict()
-        pipeline.has_pending_data  # noqa: B018 - it reads the packages
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        loads = pipeline.list_extracted_load_packages(), pipeline.list_normalized_load_packages()
+    except DAMAGE as error:
         return f"are damaged ({type(error).__name__})"
-    return None
+    is_interrupted = any(loads) or has_append_mark(pipeline)
+    return "are of an interrupted load" if is_interrupted else None
 
 
 def is_current(pipeline: dlt.Pipeline) -> bool:
-    """Whether the local state is the one in the destination, or of a pending load that follows it.
-
-    A pipeline that was never used is current.
-    """
+    """Whether the local state is the one in the destination, or the pipeline was never used."""
     if not pipeline.has_data:
         return True
     state = cast(dict[str, Any], pipeline.state)
-    known = [state["_version_hash"]]
-    if pipeline.has_pending_data:
-        known.append(state["_local"].get(BASE))
-    return stored_hash(pipeline) in known
+    return bool(stored_hash(pipeline) == state["_version_hash"])
 
 
 def stored_hash(pipeline: dlt.Pipeline) -> str | None:
@@ -88,23 +82,13 @@ def stored_hash(pipeline: dlt.Pipeline) -> str | None:
     return stored["_version_hash"] if stored else None
 
 
-def note_base() -> None:
-    """Note which state the load package that is being extracted continues."""
-    pipeline = cast(dlt.Pipeline | None, current_pipeline())
-    if pipeline is not None:
-        pipeline.set_local_state_val(BASE, pipeline.state["_version_hash"])
-
-
 def start_over(pipeline: dlt.Pipeline) -> None:
     """Delete all local files; the next load restores the state of the last complete one.
 
     `abort_packages` is not used: if it is interrupted, the state stays ahead of the tables.
     """
-    interrupted = Path(pipeline.pipelines_dir) / f".{pipeline.pipeline_name}.interrupted"
-    shutil.rmtree(interrupted, ignore_errors=True)
-    Path(pipeline.working_dir).rename(interrupted)  # atomic, so that no part of it is left
+    delete_folder(Path(pipeline.working_dir))
     pipeline.drop()
-    shutil.rmtree(interrupted, ignore_errors=True)
 
 
 def prune_states(pipeline: dlt.Pipeline, since: int) -> None:
@@ -124,7 +108,10 @@ def prune_states(pipeline: dlt.Pipeline, since: int) -> None:
 
 def forget_tables(pipeline: dlt.Pipeline) -> None:
     """Make dlt create the tables that somebody dropped; it believes the schemas that it stored."""
-    with suppress(DatabaseUndefinedRelation), pipeline.sql_client() as client:
+    with (
+        suppress(DatabaseUndefinedRelation, DestinationUndefinedEntity),
+        pipeline.sql_client() as client,
+    ):
         table = client.make_qualified_table_name("_dlt_version")
         query = f"DELETE FROM {table} WHERE schema_name = %s"  # noqa: S608 - a table's name
         client.execute_sql(query, SCHEMA)

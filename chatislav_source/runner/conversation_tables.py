@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +13,7 @@ from chatislav_source.config import SyncConfig
 from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.extract.page_groups import OnPage, PageGroups
 from chatislav_source.extract.worker_pool import WorkerPool
+from chatislav_source.records.columns import microseconds
 from chatislav_source.records.convert import record_batches
 from chatislav_source.records.record_batch import RecordBatch
 from chatislav_source.records.schema import CONVERSATIONS, DELETED, MESSAGES, Table
@@ -46,6 +47,7 @@ class ConversationTables:
         self._held_back: list[ConversationsPage] = []
         self._final: list[ConversationsPage] = []  # with final states, for the next package
         self._resumed: set[int] = set()
+        self._settled_written: set[int] = set()  # bots of which rows of settled days were written
         self._may_replace = config.is_backfill
 
     def start(self, stored: dict[int, State | None], pool: WorkerPool, on_page: OnPage) -> None:
@@ -152,15 +154,32 @@ class ConversationTables:
         checkpoints = newest_states([page for page in pages if page not in waiting])
         for bot_id, checkpoint in checkpoints.items():
             noted = self._filters[bot_id].noted_in(checkpoint)
-            if _is_uncounted(noted):
+            if self._needs_count(noted):
                 before = date.fromisoformat(noted["reread_from"])
-                settled = None if is_whole_run else self._stored.settled(bot_id, before)
+                is_unloaded = is_whole_run and bot_id in written
+                settled = None if is_unloaded else self._stored.settled(bot_id, before)
                 noted = {**noted, "settled": settled}
             remember(resource_state, {bot_id: noted})
             self._reports[STREAM, bot_id].state = noted
 
     def _waits(self, page: ConversationsPage, written: set[int]) -> bool:
-        return page.bot_id in written and page.item is None and _is_uncounted(page.checkpoint)
+        is_final = page.item is None and self._needs_count(page.checkpoint)
+        return page.bot_id in written and is_final
+
+    def _needs_count(self, state: State) -> bool:
+        """Whether the run of a bot has ended, and its settled days may hold other rows than before.
+
+        Rows that are lost later could hide among rows that a run added without counting again.
+        """
+        is_over = states.is_finished(state) and state[self._slot] is None
+        if not is_over or state["reread_from"] is None:
+            return False
+        settled = state["settled"]
+        if settled is None or settled["before"] != state["reread_from"]:
+            return True
+        if self._config.is_backfill:
+            return False  # a backfill changes nothing in the state of syncs
+        return state["bot_id"] in self._resumed | self._settled_written
 
     def _count(self, rows: list[RecordBatch]) -> None:
         for batch in rows:
@@ -168,10 +187,12 @@ class ConversationTables:
                 report = self._reports[STREAM, batch.bot_id]
                 report.rows += batch.conversations.num_rows
                 report.messages += batch.messages[DELETED].null_count
+                if self._has_settled_rows(batch):
+                    self._settled_written.add(batch.bot_id)
 
-
-def _is_uncounted(state: State) -> bool:
-    """Whether a sync has ended whose settled days were not counted."""
-    if not states.is_finished(state) or state["reread_from"] is None:
-        return False
-    return state["settled"] is None or state["settled"]["before"] != state["reread_from"]
+    def _has_settled_rows(self, batch: RecordBatch) -> bool:
+        """Whether rows are among those that the state has counted."""
+        partition = next(each for each in self.partitions if each.bot_id == batch.bot_id)
+        settled = partition.state["settled"]
+        before = microseconds(datetime.fromisoformat(settled["before"])) if settled else 0
+        return any(created is not None and created < before for created in batch.created)

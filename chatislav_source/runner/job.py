@@ -29,7 +29,7 @@ from chatislav_source.errors import PipelineLockedError
 from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.extract.page_groups import OnPage
 from chatislav_source.runner.checkpoint import keep_to_destination, prune_states
-from chatislav_source.runner.load_package import load, load_pending
+from chatislav_source.runner.load_package import load
 from chatislav_source.runner.report import Reports, SyncReport
 from chatislav_source.runner.resources import STREAMS, Customize, package_source
 from chatislav_source.runner.run import Run
@@ -62,7 +62,6 @@ def run_job(
     with alone(pipeline), bot_locks(pipeline, config.bot_ids):
         keep_to_destination(pipeline)
         states = pipeline.state["_state_version"]
-        load_pending(pipeline)
         reports: Reports = {}
         source_of = partial(package_source, streams=streams, customize=customize)
         resumed = _load_packages(pipeline, Run(config, on_progress, reports), report, source_of)

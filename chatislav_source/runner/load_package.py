@@ -1,4 +1,4 @@
-"""Loads one package, retries a failed one, and recovers the package of an interrupted run."""
+"""Loads one package, and retries a failed one."""
 
 from __future__ import annotations
 
@@ -36,23 +36,6 @@ OUT_OF_MEMORY = (
 )
 
 
-def load_pending(pipeline: dlt.Pipeline) -> None:
-    """Load the package of an interrupted run; if that is impossible, its rows are read again.
-
-    Raises:
-        PipelineLockedError: another process has locked the database.
-    """
-    if has_append_mark(pipeline) or is_half_loaded(pipeline):
-        logger.info("The last load was interrupted; its rows are read again")
-        start_over(pipeline)
-    if pipeline.has_pending_data:
-        logger.info("Loading the package that the last run extracted")
-        try:
-            load(pipeline, None)
-        except LoadFailedError as error:
-            logger.warning("%s", error)
-
-
 def is_half_loaded(pipeline: dlt.Pipeline) -> bool:
     """Whether a load was interrupted: dlt would stage its rows again, and so store them twice."""
     try:
@@ -66,7 +49,7 @@ def is_half_loaded(pipeline: dlt.Pipeline) -> bool:
 
 
 def load(
-    pipeline: dlt.Pipeline, source: DltSource | None, dispositions: DispositionChooser | None = None
+    pipeline: dlt.Pipeline, source: DltSource, dispositions: DispositionChooser | None = None
 ) -> list[str]:
     """Load one package and return its load ids; a failed load is retried once, then dropped.
 

@@ -23,7 +23,6 @@ from chatislav_source.destinations.hints import UPSERT
 from chatislav_source.destinations.pipe.writers import Outlet
 from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, DELETED, MESSAGES, Table
-from chatislav_source.runner.checkpoint import note_base
 from chatislav_source.runner.redaction import install_log_filters
 from chatislav_source.runner.run import Run
 
@@ -133,7 +132,6 @@ def resources(scope: RunScope) -> Sequence[DltResource]:
         defaults.claim(current_pipeline())
         is_loaded = outlet.open(scope.dispositions)
         with scope.open(name) as (run, limit):
-            note_base()
             state = dlt.current.resource_state()
             progress = deepcopy(state)
             holds_emptied = scope.dispositions is not None

@@ -9,6 +9,7 @@ from typing import Any, cast
 import dlt
 import pyarrow as pa
 from dlt.common.pipeline import current_pipeline
+from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 
 from chatislav_source.api.client import ChatislavClient
 from chatislav_source.api.rate_limiter import RateLimiter
@@ -38,7 +39,7 @@ TABLES_BY_STREAM: dict[str, type[Tables]] = {
 class Run:
     """The objects that one run shares; `close` ends its threads, even if it is not over.
 
-    `stored` says what the tables hold; None: the tables of the pipeline that runs.
+    `stored` says what the tables hold; None: those of the load package that is being extracted.
 
     Resource states are dicts like `{"bots": {"123": {...}}}`; they change only when the rows they
     describe are handed out, so that dlt commits both together.
@@ -81,7 +82,7 @@ class Run:
         """Start fetching a stream from its stored state; nothing if it was started before."""
         if stream in self.tables:
             return
-        self.stored = self.stored or StoredTables(cast(dlt.Pipeline | None, current_pipeline()))
+        self.stored = self.stored or stored_tables()
         tables = TABLES_BY_STREAM[stream](self.config, self.stored, self.reports)
         states = stored_states(resource_state, self.config.bot_ids)
         if stream == CONVERSATIONS.name:
@@ -154,6 +155,19 @@ class Run:
         """The warnings of all partitions."""
         of_partitions = [warning for part in self.partitions for warning in part.warnings]
         return of_partitions + (self.stored.warnings if self.stored else [])
+
+
+def stored_tables() -> StoredTables:
+    """What the tables hold into which the package that is being extracted will be loaded.
+
+    Nothing where a caller only iterates, or if the load drops or empties the tables before.
+    """
+    try:
+        state = dlt.current.load_package_state()["state"]
+    except CurrentLoadPackageStateNotAvailable:
+        return StoredTables(None)
+    is_refreshed = state.get("dropped_tables") or state.get("truncated_tables")
+    return StoredTables(None if is_refreshed else cast(dlt.Pipeline | None, current_pipeline()))
 
 
 def _may_have_doubles(state: State | None) -> bool:

@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 import dlt
+from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRelation
 
 from chatislav_source.config import ZONE_MARGIN_DAYS
@@ -147,7 +148,7 @@ class StoredTables:
         """
         if self._pipeline is None:
             return set()
-        with suppress(DatabaseUndefinedRelation), self._pipeline.sql_client() as client:
+        with suppress(*NO_TABLE), self._pipeline.sql_client() as client:
             doubled = stored_twice(client, load_ids, bot_ids, may_lack_messages)
             remove(client, [(bot_id, session_id) for bot_id, session_id, _ in doubled])
             self._doubled |= {bot_id for bot_id, _, _ in doubled}
@@ -163,7 +164,7 @@ class StoredTables:
             return []
         try:
             return _query(pipeline, query, values, parts)
-        except DatabaseUndefinedRelation:
+        except NO_TABLE:
             forget_tables(pipeline)
             return None
         except DatabaseException as error:
@@ -172,6 +173,9 @@ class StoredTables:
                 return _query(pipeline, query, values, parts)
             raise LoadFailedError("read", reason_of(error)) from None
 
+
+NO_TABLE = (DatabaseUndefinedRelation, DestinationUndefinedEntity)
+"""What dlt raises for a table that does not exist: of a database, or of a folder of files."""
 
 TABLE_NAMES = {
     CONVERSATIONS.name: "conversations",

@@ -51,6 +51,7 @@ NOT_PUBLIC = {
     "dlt.pipeline.state_sync.load_pipeline_state_from_destination",
     "dlt.common.configuration.container.Container",
     "dlt.common.libs.pyarrow.py_arrow_to_table_schema_columns",
+    "dlt.common.schema.exceptions.SchemaException",
     "dlt.destinations.impl.bigquery.bigquery_adapter.CLUSTER_COLUMNS_HINT",
     "dlt.destinations.impl.bigquery.bigquery_adapter.PARTITION_HINT",
     "dlt.destinations.impl.bigquery.bigquery_adapter.TABLE_DESCRIPTION_HINT",

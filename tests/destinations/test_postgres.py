@@ -295,13 +295,14 @@ def test_tables_of_other_sources_keep_their_format(loaded: Loaded) -> None:
             assert each("insert_values", formats, table_schema=other)[0] == "insert_values"
 
 
+NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 ADDED = {
     "whole": (pa.array([1], pa.int32()), 1),
     "part": (pa.array([0.5], pa.float32()), 0.5),
     "exact": (pa.array([Decimal("1.25")], pa.decimal128(10, 2)), Decimal("1.25")),
     "kind": (pa.array(["a"]).dictionary_encode(), "a"),
     "long": (pa.array(["b"], pa.large_string()), "b"),
-    "moment": (pa.array([datetime(2026, 1, 2)], pa.timestamp("ns")), datetime(2026, 1, 2)),
+    "moment": (pa.array([NEW_YEAR], pa.timestamp("ns", "UTC")), NEW_YEAR),
     "day": (pa.array([date(2026, 1, 2)]), date(2026, 1, 2)),
     "names": (pa.array([["x", "y"]]), ["x", "y"]),
     "parts": (pa.array([{"a": 1}]), {"a": 1}),

@@ -13,6 +13,8 @@ from dlt.common.destination import Destination
 
 from chatislav_source import chatislav
 from chatislav_source.destinations.pipe.writers import ROW_FILES
+from chatislav_source.runner import run
+from chatislav_source.runner.stored_tables import StoredTables
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 
 from .conftest import require_client
@@ -20,6 +22,12 @@ from .story import TODAY
 from .warehouses import Warehouse
 
 URL = "snowflake://u:p@account/DB?warehouse=W&role=R"  # never connected to
+
+
+@pytest.fixture(autouse=True)
+def no_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Extraction asks no warehouse what it holds, as there is none."""
+    monkeypatch.setattr(run, "stored_tables", lambda: StoredTables(None))
 
 
 @pytest.fixture
