@@ -132,11 +132,19 @@ class ConversationTables:
 
     def _changed(self, pages: list[ConversationsPage], is_whole_run: bool) -> list[RecordBatch]:
         """The rows of `pages` that must be written."""
-        read = [page for page in pages if page.item is not None]
+        read = [page for page in pages if page.item is not None and self._is_written(page)]
         batches = record_batches([page.records for page in dedup.items_of(read)])
         rows = changed_rows(self._filters, read, batches, is_whole_run)
         self._count(rows)
         return rows
+
+    def _is_written(self, page: ConversationsPage) -> bool:
+        """Whether rows of a page are written; a backfill reads the newest days only to verify."""
+        if not self._config.is_backfill:
+            return True
+        last_day = page.request.window.last_day
+        end = self._config.end_date or self._config.now.date()
+        return end >= self._config.now.date() or (last_day is not None and last_day <= end)
 
     def _remember(
         self,

@@ -20,7 +20,10 @@ API = "https://chatislav.ai/api/v1"
 FORMATS = {"conversations": conversations.FORMAT, "analytics": analytics.FORMAT}
 GONE = {"seal", "digests", "series"}
 """Fields of earlier versions."""
-NEW: dict[str, State] = {"conversations": {"settled": None}, "analytics": {"backfill": None}}
+NEW: dict[str, State] = {
+    "conversations": {"settled": None},
+    "analytics": {"backfill": None, "loaded_from": None},
+}
 """Values that the migration to version 3 sets."""
 earlier_versions = pytest.mark.parametrize("version", [1, 2])
 

@@ -31,13 +31,20 @@ def analytics_partition(
     warn_unused(problem, bot_id)
     if config.is_backfill:
         return _backfill_partition(known, config, stored)
-    days = (first_day_of_analytics(stored, config), config.today)
-    requests = requests_of(bot_id, config, days, stored.final)
-    return AnalyticsPartition(known, requests, DayReader(stored))
+    first_day = first_day_of_analytics(known, stored, config)
+    requests = requests_of(bot_id, config, (first_day, config.today), stored.final)
+    begun = {**known, "loaded_from": str(first_day)}
+    return AnalyticsPartition(begun, requests, DayReader(stored))
 
 
-def first_day_of_analytics(stored: StoredDays, config: SyncConfig) -> date:
-    """The start date if it is given; else the earlier of its default and the first stored day."""
+def first_day_of_analytics(known: State, stored: StoredDays, config: SyncConfig) -> date:
+    """The earlier of the start date, if it is given, and the one of earlier syncs.
+
+    If no sync says one, the earlier of the default and the first stored day.
+    """
+    if known["loaded_from"] is not None:
+        loaded_from = date.fromisoformat(known["loaded_from"])
+        return min(loaded_from, config.start_date) if config.start_date_given else loaded_from
     if config.start_date_given or stored.first_day is None:
         return config.start_date
     return min(config.start_date, stored.first_day)

@@ -23,12 +23,13 @@ from chatislav_source.streams.state import (
     without_seal,
 )
 
+DAY = date.fromisoformat
 READ = dict_of(of_type(str), list_of(DateWindow.parse))
 
 
 def without_days(state: State) -> State:
     """Convert version 2 to 3: the loaded days are read from the table; a backfill begins anew."""
-    return {**without_fields("series")(state), "backfill": None}
+    return {**without_fields("series")(state), "backfill": None, "loaded_from": None}
 
 
 FORMAT = StateFormat(
@@ -39,6 +40,7 @@ FORMAT = StateFormat(
             "The range of a backfill under way, and its days that were read, by zone and channel; "
             "null if there is none.",
         ),
+        "loaded_from": Field(None, optional(DAY), "The first day that any sync was to load."),
         "error": Field(
             None, optional(of_type(str)), "The last run's error; null if it ended well."
         ),

@@ -123,10 +123,10 @@ def test_a_page_does_not_change_the_earlier_state_in_place() -> None:
     assert state == before
 
 
-def test_a_sync_notes_no_day_in_the_state() -> None:
+def test_a_sync_notes_the_first_day_only() -> None:
     partition = run(None, Table(), TODAY, set())
 
-    assert partition.state == fresh(123, API)
+    assert partition.state == {**fresh(123, API), "loaded_from": str(FIRST_DAY)}
 
 
 def test_a_backfill_notes_each_day_that_it_read_and_forgets_them_at_its_end() -> None:
