@@ -22,13 +22,18 @@ from typing import Any, cast
 import dlt
 from dlt.common.destination.client import WithStateSync
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
-from dlt.destinations.exceptions import DatabaseUndefinedRelation
+from dlt.destinations.exceptions import (
+    DatabaseException,
+    DatabaseUndefinedRelation,
+    DestinationConnectionError,
+)
 
 from chatislav_source.destinations.defaults import SCHEMA
 from chatislav_source.destinations.dlt_internals import load_pipeline_state_from_destination
 from chatislav_source.destinations.duckdb import has_append_mark
 from chatislav_source.destinations.target import DAMAGE, DELETED_FOLDER, delete_folder
 from chatislav_source.extract.stream_queue import AnyPage
+from chatislav_source.runner.redaction import failed_query
 from chatislav_source.streams.state import State
 
 logger = logging.getLogger(__name__)
@@ -79,6 +84,8 @@ def stored_hash(pipeline: dlt.Pipeline) -> str | None:
     except DestinationUndefinedEntity:
         forget_tables(pipeline)
         return None
+    except (DatabaseException, DestinationConnectionError) as error:
+        raise failed_query(error) from None
     return stored["_version_hash"] if stored else None
 
 

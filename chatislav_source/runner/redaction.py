@@ -12,6 +12,8 @@ import re
 from dlt.common.pipeline import current_pipeline
 
 from chatislav_source.destinations.defaults import is_ours
+from chatislav_source.destinations.duckdb_file.access import locked_error
+from chatislav_source.errors import ChatislavError, LoadFailedError
 
 MAX_CHARACTERS = 300
 NAMED = (
@@ -64,6 +66,12 @@ def reason_of(error: BaseException) -> str:
     text = NOT_ENCODED.format(first.encoding) if isinstance(first, UnicodeEncodeError) else ""
     text = text or harmless(str(first))
     return f"{table}{type(first).__name__}{': ' * bool(text)}{text}"
+
+
+def failed_query(error: Exception) -> ChatislavError:
+    """The error to raise if the destination could not be asked what it holds."""
+    locked = locked_error(str(error))
+    return locked or LoadFailedError("read", reason_of(error))
 
 
 class RedactRowsFilter(logging.Filter):

@@ -15,15 +15,18 @@ from typing import Any
 
 import dlt
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
-from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRelation
+from dlt.destinations.exceptions import (
+    DatabaseException,
+    DatabaseUndefinedRelation,
+    DestinationConnectionError,
+)
 
 from chatislav_source.config import ZONE_MARGIN_DAYS
 from chatislav_source.destinations.concurrency.doubles import remove, stored_twice
 from chatislav_source.destinations.duckdb import is_out_of_memory, raise_memory_limit
-from chatislav_source.errors import LoadFailedError
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES
 from chatislav_source.runner.checkpoint import forget_tables
-from chatislav_source.runner.redaction import reason_of
+from chatislav_source.runner.redaction import failed_query
 from chatislav_source.streams.analytics.day import StoredDays
 from chatislav_source.streams.conversations.state import is_kept
 from chatislav_source.streams.date_window import ONE_DAY, DateWindow, merged
@@ -167,11 +170,11 @@ class StoredTables:
         except NO_TABLE:
             forget_tables(pipeline)
             return None
-        except DatabaseException as error:
+        except (DatabaseException, DestinationConnectionError) as error:
             if is_out_of_memory(str(error)):
                 raise_memory_limit(pipeline)
                 return _query(pipeline, query, values, parts)
-            raise LoadFailedError("read", reason_of(error)) from None
+            raise failed_query(error) from None
 
 
 NO_TABLE = (DatabaseUndefinedRelation, DestinationUndefinedEntity)

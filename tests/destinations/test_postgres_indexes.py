@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from chatislav_source import chatislav
+from chatislav_source.records.sanitize import session_key
 from chatislav_source.sandbox import Sandbox
 
 from . import meeting, warehouses
@@ -109,7 +110,7 @@ def test_a_session_id_longer_than_an_index_entry_is_loaded_and_merged(met: Meeti
     met.sync("first")
 
     query = f"SELECT feedback_comment FROM {met.dataset}.conversations WHERE session_id = %s"
-    assert met.asked(query, LONG) == [("new",)]
+    assert met.asked(query, session_key(LONG)) == [("new",)]
     assert met.asked(f"SELECT count(*) FROM {met.dataset}.conversations") == [(CONVERSATIONS + 1,)]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
-from chatislav_source.config import LOOKBACK_DAYS_BY_ACTIVITY, ZONE_MARGIN_DAYS, SyncConfig
+from chatislav_source.config import ZONE_MARGIN_DAYS, SyncConfig
 from chatislav_source.streams.conversations import state, window_sizer
 from chatislav_source.streams.conversations.page import PageReader
 from chatislav_source.streams.conversations.partition import ConversationsPartition
@@ -51,20 +51,16 @@ def begun_sync(known: State, config: SyncConfig) -> State:
     started = config.now.date()
     newest_from = max(first_day, started - timedelta(days=ZONE_MARGIN_DAYS))
     lookback = timedelta(days=state.lookback_days(known, config.lookback_days))
+    settled_before = min(newest_from, started - lookback)
     ranges = [*_earlier(known, config), *state.parsed(known["again"])]
-    is_in_lookback = first_day >= min(newest_from, started - lookback)
-    if not ranges and is_in_lookback and _is_small(known, first_day, started):
+    if not ranges and first_day >= settled_before and _is_small(known, first_day, started):
         newest_from = first_day  # one request reads all of it, and the next sync reads it again
     elif first_day < newest_from:
         ranges.append(DateWindow(first_day, newest_from - ONE_DAY))
-    shortest = LOOKBACK_DAYS_BY_ACTIVITY if config.lookback_days is None else config.lookback_days
-    settled_before = min(newest_from, started - timedelta(days=shortest))
     newest = DateWindow(newest_from, None)
     return {
         **known,
-        "progress": state.begun(
-            config.now, merged(ranges), newest, settled_before, config.lookback_days
-        ),
+        "progress": state.begun(config.now, merged(ranges), newest, settled_before),
         "loaded_from": min(filter(None, (known["loaded_from"], _loaded_from(known, config)))),
         "error": None,
     }

@@ -40,7 +40,6 @@ PROGRESS = {
     "unverified": WINDOWS,
     "tail": DateWindow.parse,
     "settled_before": optional(DAY),
-    "lookback_days": optional(of_type(int)),
 }
 
 SETTLED = record(
@@ -49,16 +48,8 @@ SETTLED = record(
 
 
 def with_counts(state: State) -> State:
-    """Convert version 2 to 3: what is loaded is read from the tables, and counted.
-
-    A sync under way has already decided that the next one reads the days of its own lookback.
-    """
-    under_way = {
-        slot: {**state[slot], "lookback_days": None}
-        for slot in ("progress", "backfill")
-        if state[slot]
-    }
-    return {**without_fields("digests")(state), **under_way, "settled": None}
+    """Convert version 2 to 3: what is loaded is read from the tables, and counted."""
+    return {**without_fields("digests")(state), "settled": None}
 
 
 FORMAT = StateFormat(
@@ -141,14 +132,13 @@ def begun(
     todo: Iterable[DateWindow],
     newest: DateWindow,
     settled_before: date | None = None,
-    lookback: int | None = None,
 ) -> State:
     """The progress of a sync that starts now.
 
     `todo` are the windows not yet begun, `open` those begun, with their page token, `unverified`
     those read in several pages and not yet checked for page drift. `tail` is the newest days, which
-    are read last. The next sync may not read windows that end before `settled_before`, null in a
-    backfill; so these are checked for page drift. `lookback` is the configured number of days.
+    are read last. The next sync does not read windows that end before `settled_before`; null in a
+    backfill.
     """
     return {
         "started_at": utc_text(started_at),
@@ -157,23 +147,17 @@ def begun(
         "unverified": [],
         "tail": str(newest),
         "settled_before": str(settled_before) if settled_before else None,
-        "lookback_days": lookback,
     }
 
 
 def finished(state: State, rows_per_day: float | None, again: Iterable[DateWindow]) -> State:
-    """The state after every window of a sync was read; its watermark is the sync's start.
-
-    The lookback is decided now: rows of this sync may have proven the date filter.
-    """
+    """The state after every window of a sync was read; its watermark is the sync's start."""
     progress = state["progress"]
     started_at = utc_instant(progress["started_at"])
-    lookback = lookback_days(state, progress["lookback_days"])
-    reread_from = min(DAY(progress["settled_before"]), started_at.subtract(days=lookback).date())
     return {
         **state,
         "watermark": utc_text(started_at.subtract(seconds=CLOCK_MARGIN_SECONDS)),
-        "reread_from": str(reread_from),
+        "reread_from": progress["settled_before"],
         "rows_per_day": rows_per_day if rows_per_day is not None else state["rows_per_day"],
         "again": [str(window) for window in again],
         "progress": None,

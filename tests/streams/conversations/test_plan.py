@@ -90,7 +90,7 @@ def test_a_sync_that_an_older_version_began_is_continued_at_its_page(version: in
     request = partition.next_request()
     assert request is not None
     assert request.page_token == known["progress"]["open"][0]["page_token"]
-    assert partition.state["progress"] == {**known["progress"], "lookback_days": None}
+    assert partition.state["progress"] == known["progress"]
 
 
 def backfill_config(known: State) -> SyncConfig:
@@ -106,7 +106,7 @@ def test_a_backfill_that_an_older_version_began_is_continued(version: int) -> No
 
     partition = planned(known, not_counted, backfill_config(known))  # no sync has loaded rows
 
-    assert partition.state["backfill"] == {**known["backfill"], "lookback_days": None}
+    assert partition.state["backfill"] == known["backfill"]
 
 
 def test_a_bot_that_was_never_synced_needs_no_count() -> None:
@@ -181,7 +181,7 @@ def test_a_sync_under_way_whose_tables_are_gone_begins_anew() -> None:
 
 def test_a_backfill_of_a_bot_whose_rows_were_lost_begins_anew_and_so_does_the_next_sync() -> None:
     of_backfill = stored(2, "conversations-backfill")
-    begun = {**of_backfill["backfill"], "lookback_days": None}
+    begun = of_backfill["backfill"]
     known = {**ended(), "backfill": begun}
     config = backfill_config(of_backfill)
 
@@ -202,20 +202,3 @@ def test_a_sync_that_was_lost_twice_still_reads_since_the_first_loaded_day() -> 
     twice = planned(once.state, holding(None), later)
 
     assert windows_of(twice) == windows_of(once)
-
-
-@pytest.mark.parametrize(
-    ("shown", "configured", "days"),
-    [("activity", None, 2), ("created", None, 30), ("unknown", None, 30), ("activity", 5, 5)],
-)
-def test_the_lookback_is_that_of_what_the_sync_has_shown(
-    shown: str, configured: int | None, days: int
-) -> None:
-    config = replace(config_at(NOW, date(2026, 9, 1)), lookback_days=configured)
-    partition = conversations_partition(None, 7, config, by(not_counted))
-
-    finished = state.finished({**partition.state, "date_filter": shown}, None, [])
-
-    assert finished["reread_from"] == str(NOW.date() - timedelta(days=days))
-    settled_before = partition.state["progress"]["settled_before"]
-    assert settled_before == str(NOW.date() - timedelta(days=configured or 2))
