@@ -145,7 +145,7 @@ OPTIONS = sorted(
 def nothing_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A good value ends with an empty report instead of a sync."""
 
-    def load(_pipeline: object, config: SyncConfig, _on_page: object) -> SyncReport:
+    def load(_pipeline: object, config: SyncConfig, *_: object) -> SyncReport:
         return SyncReport(started_at=config.now)
 
     monkeypatch.setattr("chatislav_source.runner.job.run_job", load)
@@ -173,7 +173,7 @@ def status(words: list[str], patch: pytest.MonkeyPatch) -> int:
     return int(ended.value.code or 0)
 
 
-@settings(max_examples=400, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(option=st.sampled_from(OPTIONS), value=VALUES, is_variable=st.booleans())
 def test_any_value_of_an_option_is_taken_or_a_mistake(
     option: str, value: str, is_variable: bool
@@ -188,7 +188,7 @@ def test_any_value_of_an_option_is_taken_or_a_mistake(
         assert status(words, patch) in (0, 2)
 
 
-@settings(max_examples=200, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(name=st.sampled_from(sorted(Arguments.__annotations__)), value=VALUES)
 def test_any_value_in_the_environment_is_taken_or_a_mistake(name: str, value: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -213,7 +213,7 @@ def own_files() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("own_files")
-@settings(max_examples=200, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(name=st.sampled_from(sorted(Arguments.__annotations__)), value=TOML)
 def test_any_value_in_a_file_is_taken_or_a_mistake(name: str, value: Any) -> None:
     Path(".dlt").mkdir(exist_ok=True)
@@ -231,7 +231,7 @@ def test_any_value_in_a_file_is_taken_or_a_mistake(name: str, value: Any) -> Non
 def test_a_text_in_the_environment_is_a_list_of_bots(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[int, ...]] = []
 
-    def load(_pipeline: object, config: SyncConfig, _on_page: object) -> SyncReport:
+    def load(_pipeline: object, config: SyncConfig, *_: object) -> SyncReport:
         seen.append(config.bot_ids)
         return SyncReport(started_at=config.now)
 
