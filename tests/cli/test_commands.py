@@ -200,7 +200,7 @@ def test_a_file_held_by_another_process_is_a_clear_error(
         assert process.stdout
         process.stdout.readline()
 
-        ended = chatislav("sync", "--bot-id", "101")
+        ended = chatislav("sync", "--bot-id", "101", "--wait", "1")
 
         process.communicate(b"\n")
     assert ended.status == 75
