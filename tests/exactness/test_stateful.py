@@ -132,7 +132,7 @@ def crashing(step: str, late: bool, number: int) -> Iterator[None]:
     ("stories", "steps"),
     [
         pytest.param(3, 4, id="a few short stories"),
-        pytest.param(30, 8, id="many longer stories", marks=pytest.mark.slow),
+        pytest.param(12, 8, id="longer stories", marks=pytest.mark.slow),
     ],
 )
 def test_whatever_happens_in_whatever_order_the_tables_are_exact_in_the_end(
