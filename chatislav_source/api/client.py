@@ -231,13 +231,14 @@ class ChatislavClient:
 
     def _record_result(self, response: httpx.Response, start: Start) -> None:
         action = action_for(response.status_code)
+        if action is Action.PARSE:
+            self._rate_limiter.on_success(start)
+            return
         seconds = retry_after(response.headers, datetime.now(UTC))
         must_wait = seconds is not None and action in (Action.RETRY, Action.CHANGE_KEY)
         if action is Action.THROTTLE or must_wait:
             is_limit = response.status_code == 429
             self._rate_limiter.on_throttle(start, seconds, is_limit=is_limit)
-        elif action is Action.PARSE:
-            self._rate_limiter.on_success(start)
 
     def _send_with_other_key(self, call: Call[T], refused: str, status: int) -> httpx.Response:
         """The response for the first other key that is accepted; later requests use this key.

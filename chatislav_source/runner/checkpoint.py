@@ -38,6 +38,9 @@ from chatislav_source.streams.state import State
 
 logger = logging.getLogger(__name__)
 
+NO_TABLE = (DatabaseUndefinedRelation, DestinationUndefinedEntity)
+"""What dlt raises for a table that does not exist: of a database, or of a folder of files."""
+
 STATES_PER_PRUNING = 4  # each pruning is a statement, and leaves the newest two states
 
 
@@ -115,10 +118,7 @@ def prune_states(pipeline: dlt.Pipeline, since: int) -> None:
 
 def forget_tables(pipeline: dlt.Pipeline) -> None:
     """Make dlt create the tables that somebody dropped; it believes the schemas that it stored."""
-    with (
-        suppress(DatabaseUndefinedRelation, DestinationUndefinedEntity),
-        pipeline.sql_client() as client,
-    ):
+    with suppress(*NO_TABLE), pipeline.sql_client() as client:
         table = client.make_qualified_table_name("_dlt_version")
         query = f"DELETE FROM {table} WHERE schema_name = %s"  # noqa: S608 - a table's name
         client.execute_sql(query, SCHEMA)

@@ -202,5 +202,7 @@ class ConversationTables:
         """Whether rows are among those that the state has counted."""
         partition = next(each for each in self.partitions if each.bot_id == batch.bot_id)
         settled = partition.state["settled"]
-        before = microseconds(datetime.fromisoformat(settled["before"])) if settled else 0
+        if settled is None:
+            return False
+        before = microseconds(datetime.fromisoformat(settled["before"]))
         return any(created is not None and created < before for created in batch.created)

@@ -14,10 +14,8 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 import dlt
-from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.destinations.exceptions import (
     DatabaseException,
-    DatabaseUndefinedRelation,
     DestinationConnectionError,
 )
 
@@ -25,7 +23,7 @@ from chatislav_source.config import ZONE_MARGIN_DAYS
 from chatislav_source.destinations.concurrency.doubles import remove, stored_twice
 from chatislav_source.destinations.duckdb import is_out_of_memory, raise_memory_limit
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES
-from chatislav_source.runner.checkpoint import forget_tables
+from chatislav_source.runner.checkpoint import NO_TABLE, forget_tables
 from chatislav_source.runner.redaction import failed_query
 from chatislav_source.streams.analytics.day import StoredDays
 from chatislav_source.streams.conversations.state import is_kept
@@ -176,9 +174,6 @@ class StoredTables:
                 return _query(pipeline, query, values, parts)
             raise failed_query(error) from None
 
-
-NO_TABLE = (DatabaseUndefinedRelation, DestinationUndefinedEntity)
-"""What dlt raises for a table that does not exist: of a database, or of a folder of files."""
 
 TABLE_NAMES = {
     CONVERSATIONS.name: "conversations",

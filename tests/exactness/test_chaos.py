@@ -9,29 +9,22 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import initialize, precondition, rule
 
 from chatislav_source import ChatislavError
 from chatislav_source.sandbox import Sandbox, World
 from tests.exactness import cache_faults as faults
 from tests.exactness.cache_faults import DAMAGES, DLT_TABLES, FILES, TABLES, CachedBench
 from tests.exactness.model import seeded
-from tests.exactness.test_stateful import FAULTS, STEPS, CrashError, crashing
+from tests.exactness.stories import FAULTS, SyncStory, tell
 from tests.exactness.truth import TODAY, days_ago
 
 DAYS = 9
 CURRENT, OTHER = "current", "other"
 
 
-class Chaos(RuleBasedStateMachine):
+class Chaos(SyncStory):
     """One bot; two warehouses and two machines, used in turn; backups of the one in use.
 
     Rows are deleted only if the warehouse has counted them: it cannot know what was lost while its
@@ -63,15 +56,6 @@ class Chaos(RuleBasedStateMachine):
         with suppress(ChatislavError):
             self.bench.sync()
         self.api.configure(faults={})
-
-    @rule(step=st.sampled_from(STEPS), late=st.booleans(), number=st.integers(1, 3))
-    def a_sync_that_crashes(self, step: str, late: bool, number: int) -> None:
-        with crashing(step, late, number), suppress(CrashError, ChatislavError):
-            self.bench.sync()
-
-    @rule()
-    def a_quiet_sync(self) -> None:
-        self.check()
 
     @rule()
     def the_warehouse_is_backed_up(self) -> None:
@@ -139,20 +123,8 @@ class Chaos(RuleBasedStateMachine):
         assert self.bench.differences() == []
 
     def check(self) -> None:
-        report = self.bench.sync()
-        assert report.errors == []
-        assert self.bench.differences() == []
-        assert self.bench.analytics_differences(days_ago(7)) == []
+        super().check()
         self.is_counted[CURRENT] = True
-
-    def teardown(self) -> None:
-        if not hasattr(self, "bench"):
-            return
-        try:
-            self.check()
-        finally:
-            self.api.stop()
-            self.folder.cleanup()
 
 
 @pytest.mark.timeout(1_800)
@@ -167,14 +139,4 @@ class Chaos(RuleBasedStateMachine):
 def test_whatever_happens_between_two_runs_the_next_quiet_sync_is_exact(
     monkeypatch: pytest.MonkeyPatch, stories: int, steps: int
 ) -> None:
-    monkeypatch.setattr("chatislav_source.extract.load_limit.PACKAGE_BYTES", 20_000)
-    monkeypatch.setattr("chatislav_source.destinations.duckdb.APPEND_FROM_ROWS", 10)
-    run_state_machine_as_test(
-        Chaos,
-        settings=settings(
-            max_examples=stories,
-            stateful_step_count=steps,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    tell(monkeypatch, Chaos, stories, steps)

@@ -14,7 +14,7 @@ from chatislav_source import ChatislavError
 from chatislav_source.sandbox import Sandbox, World
 from tests.exactness import cache_faults as faults
 from tests.exactness.cache_faults import DAMAGES, DLT_TABLES, FILES, TABLES, CachedBench
-from tests.exactness.test_stateful import CrashError, crashing
+from tests.exactness.stories import CrashError, crashing
 from tests.exactness.truth import TODAY, days_ago
 
 DAYS = 9

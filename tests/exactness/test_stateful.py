@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
-import dlt
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, rule
 
 from chatislav_source import ChatislavError
 from chatislav_source.sandbox import Sandbox, World
 from tests.exactness.model import seeded
+from tests.exactness.stories import FAULTS, SyncStory, tell
 from tests.exactness.truth import TODAY, Bench, days_ago
 
 ANYTIME = ("new_message", "new_conversation")  # these change `lastActivity`, so any sync loads them
 RECENT = ("resolution", "summary", "rating", "messages")  # these do not: loaded in the lookback
-FAULTS = ("500", "reset", "truncated", "wrong_shape", "html_200")
-STEPS = ("extract", "normalize", "load")
 
 
-class CrashError(BaseException):
-    """Simulates the end of the process."""
-
-
-class Story(RuleBasedStateMachine):
+class Story(SyncStory):
     """One bot, one warehouse, one pipeline."""
 
     @initialize(
@@ -73,57 +64,15 @@ class Story(RuleBasedStateMachine):
             self.bench.sync()
         self.api.configure(faults={}, churn={})
 
-    @rule(step=st.sampled_from(STEPS), late=st.booleans(), number=st.integers(1, 3))
-    def a_sync_that_crashes(self, step: str, late: bool, number: int) -> None:
-        with crashing(step, late, number), suppress(CrashError, ChatislavError):
-            self.bench.sync()
-
-    @rule()
-    def a_quiet_sync(self) -> None:
-        self.check()
-
     @rule()
     def a_backfill(self) -> None:
         self.bench.sync(end_date=TODAY)
-
-    def check(self) -> None:
-        report = self.bench.sync()
-        assert report.errors == []
-        assert self.bench.differences() == []
-        assert self.bench.analytics_differences(days_ago(7)) == []
-
-    def teardown(self) -> None:
-        if not hasattr(self, "bench"):
-            return
-        try:
-            self.check()
-        finally:
-            self.api.stop()
-            self.folder.cleanup()
 
 
 def is_recent(row: dict[str, Any]) -> bool:
     """Whether it is in every lookback, and has a message that can be removed."""
     dates = (row["createdAt"].date(), row["lastActivity"].date())
     return min(dates) >= days_ago(1) and bool(row["messages"])
-
-
-@contextmanager
-def crashing(step: str, late: bool, number: int) -> Iterator[None]:
-    """Crash at the start or end of a step, when it runs for the n-th time."""
-    original = getattr(dlt.Pipeline, step)
-    calls = []
-
-    def crash(*args: Any, **kwargs: Any) -> Any:
-        calls.append(step)
-        if len(calls) < number:
-            return original(*args, **kwargs)
-        if late:
-            original(*args, **kwargs)
-        raise CrashError
-
-    with patch.object(dlt.Pipeline, step, crash):
-        yield
 
 
 @pytest.mark.timeout(1_800)
@@ -138,14 +87,4 @@ def crashing(step: str, late: bool, number: int) -> Iterator[None]:
 def test_whatever_happens_in_whatever_order_the_tables_are_exact_in_the_end(
     monkeypatch: pytest.MonkeyPatch, stories: int, steps: int
 ) -> None:
-    monkeypatch.setattr("chatislav_source.extract.load_limit.PACKAGE_BYTES", 20_000)
-    monkeypatch.setattr("chatislav_source.destinations.duckdb.APPEND_FROM_ROWS", 10)
-    run_state_machine_as_test(
-        Story,
-        settings=settings(
-            max_examples=stories,
-            stateful_step_count=steps,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    tell(monkeypatch, Story, stories, steps)

@@ -13,12 +13,11 @@ from itertools import groupby
 from operator import itemgetter
 
 from chatislav_source.destinations.adapter import SqlClient
-from chatislav_source.records.schema import CONVERSATIONS, MESSAGES
+from chatislav_source.records.schema import CONVERSATIONS, LOAD_ID, MESSAGES
 
 Key = tuple[int, str]
 """Bot and session."""
 
-LOAD_ID = "_dlt_load_id"
 KEYS_AT_ONCE = 500  # parameters of one statement
 
 # `message_count` is null if the messages are unknown; they must then have different places.
@@ -54,7 +53,7 @@ def stored_twice(
     is all. With `may_lack_messages` a conversation may have fewer, as steps of the user may leave
     messages out. Returns bot, session and `created_at`, which is null if the API did not send it.
     """
-    limits = [(LOAD_ID, load_ids), ("bot_id", bot_ids)]
+    limits = [(LOAD_ID.name, load_ids), ("bot_id", bot_ids)]
     given = [(column, values) for column, values in limits if values is not None]
     if not all(values for _, values in given):
         return []
