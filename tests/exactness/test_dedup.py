@@ -266,6 +266,14 @@ def test_a_stored_version_is_not_written_until_another_was() -> None:
     assert changes.unchanged == 2
 
 
+def test_a_stored_version_is_written_again_after_copies_that_differ() -> None:
+    changes = ChangeFilter({hash("a"): int(version_of("A"), 16)}, START.date())
+
+    found = [load(changes, comments, window=OLD_DAY) for comments in (["A", "B"], ["A"])]
+
+    assert found == [["B"], ["A"]]
+
+
 def test_new_conversations_of_old_days_are_not_kept_in_memory() -> None:
     changes = ChangeFilter({}, START.date())
 
