@@ -271,3 +271,23 @@ def test_an_earlier_start_date_is_loaded_for_both_streams_and_stays(made: Bench)
 
     assert loaded_days(made, "analytics", "date") == {days_ago(n) for n in range(9)}
     assert made.differences() == []
+
+
+def test_old_states_are_deleted_and_the_newest_is_restored(made: Bench) -> None:
+    for _ in range(8):
+        made.world.add_conversation(101)
+        made.sync()
+    with duckdb.connect(str(made.database), read_only=True) as connection:
+        query = f"SELECT version FROM {DATASET}._dlt_pipeline_state ORDER BY version"
+        versions = [version for (version,) in connection.execute(query).fetchall()]
+    newest = made.states()
+    lose_folder(made)
+
+    made.world.add_conversation(101)
+    report = made.sync()
+
+    assert 1 <= len(versions) <= 5
+    assert versions[-1] > 8
+    assert made.states()["101"]["loaded_from"] == newest["101"]["loaded_from"]
+    assert written_and_not(report)[0] == 1
+    assert made.differences() == []
