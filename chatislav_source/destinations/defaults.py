@@ -44,7 +44,7 @@ def parquet_compression(_: str) -> str | None:
     return "none" if is_local else None
 
 
-DEFAULTS: dict[tuple[str, str], Callable[[str], Any]] = {
+DEFAULTS: dict[tuple[str, ...], Callable[[str], Any]] = {
     ("data_writer", "compression"): parquet_compression,
     ("destination", "staging_dataset_name_layout"): layout,
     ("load", "delete_completed_jobs"): lambda _: True,
@@ -83,13 +83,15 @@ class OwnDefaults(ConfigProvider):
     ) -> tuple[Any, str]:
         """The default for the pipeline that dlt is configuring, and the name of the key."""
         del hint
-        value_of = DEFAULTS.get((*sections, key)) if len(sections) == 1 else None
-        configured = _configured_pipeline()
+        value_of = DEFAULTS.get((*sections, key))
         # dlt looks up `<pipeline>.destination...` before `destination...`; a value for the first
         # would override one that the user configured for the second
-        if pipeline_name or value_of is None or configured is None:
+        if pipeline_name or value_of is None:
             return None, key
-        return (value_of(configured) if self.is_ours(configured) else None), key
+        configured = _configured_pipeline()
+        if configured is None or not self.is_ours(configured):
+            return None, key
+        return value_of(configured), key
 
     @property
     def is_empty(self) -> bool:
@@ -114,8 +116,10 @@ class OwnDefaults(ConfigProvider):
 
 def _configured_pipeline() -> str | None:
     """The name of the pipeline that dlt is configuring, else of the active one."""
+    if name := configured_pipeline_name():
+        return name
     active = current_pipeline()
-    return configured_pipeline_name() or (active.pipeline_name if active else None)
+    return active.pipeline_name if active else None
 
 
 def own_defaults() -> OwnDefaults:

@@ -10,6 +10,7 @@ import pytest
 from chatislav_source import sync
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 from tests.conftest import TODAY, days_ago
+from tests.default_suite import mostly_slow
 
 from .warehouses import Warehouse
 
@@ -17,7 +18,7 @@ TABLES = ("conversations", "conversations__messages", "analytics")
 DLT_TABLES = ("_dlt_loads", "_dlt_version", "_dlt_pipeline_state")
 
 
-@pytest.mark.parametrize("lost", [*TABLES, *DLT_TABLES, "all"])
+@pytest.mark.parametrize("lost", mostly_slow([*TABLES, *DLT_TABLES, "all"], "analytics", "all"))
 def test_a_lost_table_is_filled_again(warehouse: Warehouse, tmp_path: Path, lost: str) -> None:
     world = World.generate((101,), conversations=12, days=4, last_day=TODAY, messages=2)
     dataset = warehouse.new_dataset()

@@ -24,6 +24,7 @@ from chatislav_source.destinations.duckdb import (
 from chatislav_source.destinations.target import PipelineConfig
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 from tests.conftest import TODAY
+from tests.default_suite import mostly_slow
 
 SECTION = "chatislav_source.destinations.duckdb"
 TOO_LITTLE = 48  # MB, for the messages of `LONG`; four times as much is enough
@@ -87,7 +88,7 @@ def expected(messages: int) -> Any:
     return [(messages, sum(len(f"{n} {LONG}") for n in range(messages)))]
 
 
-@pytest.mark.parametrize("append_from_rows", [1, 1_000])
+@pytest.mark.parametrize("append_from_rows", mostly_slow([1, 1_000], 1))
 def test_messages_however_long_are_loaded_and_loaded_again(
     pipeline: dlt.Pipeline,
     long_world: World,
@@ -105,7 +106,7 @@ def test_messages_however_long_are_loaded_and_loaded_again(
 
 
 @pytest.mark.usefixtures("fails_at_once")
-@pytest.mark.parametrize("append_from_rows", [1, 1_000])
+@pytest.mark.parametrize("append_from_rows", mostly_slow([1, 1_000], 1))
 def test_a_load_that_needs_more_memory_than_the_limit_gets_it_when_it_is_tried_again(
     tmp_path: Path,
     source: dict[str, Any],
@@ -128,7 +129,7 @@ def test_a_load_that_needs_more_memory_than_the_limit_gets_it_when_it_is_tried_a
 
 
 @pytest.mark.usefixtures("fails_at_once")
-@pytest.mark.parametrize("append_from_rows", [1, 1_000])
+@pytest.mark.parametrize("append_from_rows", mostly_slow([1, 1_000], 1))
 def test_an_error_says_what_to_do_where_more_memory_is_too_little_as_well(
     tmp_path: Path,
     source: dict[str, Any],

@@ -12,6 +12,7 @@ import pytest
 from chatislav_source import sync
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 from tests.conftest import TODAY, days_ago
+from tests.default_suite import mostly_slow
 from tests.soon import soon
 
 from . import warehouses
@@ -58,7 +59,7 @@ def rows_and_writes(postgres: Warehouse, pipeline: dlt.Pipeline) -> dict[str, An
 
 
 @pytest.mark.parametrize("date_filter", ["activity", "created"])
-@pytest.mark.parametrize("conversations", [10, 2_000])
+@pytest.mark.parametrize("conversations", mostly_slow([10, 2_000], 10))
 def test_nothing_new_writes_nothing_with_the_folder_and_without(
     postgres: Warehouse, tmp_path: Path, conversations: int, date_filter: str
 ) -> None:

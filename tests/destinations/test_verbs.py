@@ -15,6 +15,7 @@ import pytest
 
 from chatislav_source import ConfigurationError, chatislav, sync
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
+from tests.default_suite import mostly_slow
 
 from .story import TODAY
 from .warehouses import Row, Warehouse
@@ -71,7 +72,7 @@ def unchanged(_: Any) -> None:
     """Add no step."""
 
 
-@pytest.fixture(params=[plain, synced], ids=lambda load: load.__name__)
+@pytest.fixture(params=mostly_slow([plain, synced], synced), ids=lambda load: load.__name__)
 def load(request: pytest.FixtureRequest) -> Load:
     """Both ways to load."""
     loading: Load = request.param

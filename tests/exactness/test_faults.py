@@ -10,6 +10,7 @@ import pytest
 from chatislav_source import AuthenticationError
 from chatislav_source.sandbox import SANDBOX_KEY, World
 from chatislav_source.sandbox.settings import FAULT_KINDS
+from tests.default_suite import mostly_slow
 from tests.exactness.truth import TODAY, Bench, bench, days_ago
 
 pytestmark = pytest.mark.usefixtures("short_waits", "small_pages")
@@ -43,7 +44,7 @@ def faults(share: float, *kinds: str) -> dict[str, float]:
     return dict.fromkeys(names, share / len(names))
 
 
-@pytest.mark.parametrize("share", [0.1, 0.25])
+@pytest.mark.parametrize("share", mostly_slow([0.1, 0.25], 0.25))
 def test_faults_of_all_kinds_cause_retries_and_lose_no_row(made: Bench, share: float) -> None:
     undisturbed = needed(made)
     made.api.configure(faults=faults(share))
@@ -56,7 +57,7 @@ def test_faults_of_all_kinds_cause_retries_and_lose_no_row(made: Bench, share: f
     assert made.api.count() <= undisturbed / (1 - share) * 1.5
 
 
-@pytest.mark.parametrize("kind", ["500", "reset", "wrong_shape"])
+@pytest.mark.parametrize("kind", mostly_slow(["500", "reset", "wrong_shape"], "wrong_shape"))
 def test_a_bot_with_endless_faults_is_reported_and_delays_no_other(made: Bench, kind: str) -> None:
     made.api.configure(faults={kind: 1.0}, fault_bots={101})
 
@@ -86,7 +87,7 @@ def test_an_endpoint_with_endless_faults_delays_no_other(made: Bench, path: str)
     assert made.analytics_differences(made.start_date) == []
 
 
-@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("status", mostly_slow([401, 403], 401))
 def test_a_key_revoked_midway_stops_the_run_and_loses_nothing(made: Bench, status: int) -> None:
     made.api.configure(auth_failure_status=status, revoke_all_after_requests=20)
 

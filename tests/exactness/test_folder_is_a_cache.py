@@ -12,6 +12,7 @@ import pytest
 
 from chatislav_source import ChatislavError
 from chatislav_source.sandbox import Sandbox, World
+from tests.default_suite import mostly_slow
 from tests.exactness import cache_faults as faults
 from tests.exactness.cache_faults import DAMAGES, DLT_TABLES, FILES, TABLES, CachedBench
 from tests.exactness.stories import CrashError, crashing
@@ -59,14 +60,17 @@ EVERY_FILE = [(file, how) for file in ("state", "schema") for how in DAMAGES]
 EVERY_FILE += [(file, how) for file in FILES for how in ("is empty", "is of another version")]
 
 
-@pytest.mark.parametrize(("file", "how"), sorted(set(EVERY_FILE)))
+FAST_DAMAGES = [("state", "is empty"), ("schema", "is cut")]
+
+
+@pytest.mark.parametrize(("file", "how"), mostly_slow(sorted(set(EVERY_FILE)), *FAST_DAMAGES))
 def test_a_damaged_file_of_the_folder_is_replaced(made: CachedBench, file: str, how: str) -> None:
     faults.damage(made, file, how)
 
     assert_next_sync_is_exact(made)
 
 
-@pytest.mark.parametrize("how", ["is empty", "is cut", "is deleted"])
+@pytest.mark.parametrize("how", mostly_slow(["is empty", "is cut", "is deleted"], "is cut"))
 @pytest.mark.parametrize("step", ["normalize", "load"])
 def test_a_load_whose_files_were_damaged_after_a_crash_loses_nothing(
     made: CachedBench, step: str, how: str
@@ -86,14 +90,14 @@ def test_a_lost_folder_is_restored(made: CachedBench) -> None:
     assert_next_sync_is_exact(made)
 
 
-@pytest.mark.parametrize("backup", ["interrupted", "first", "of nothing"])
+@pytest.mark.parametrize("backup", mostly_slow(["interrupted", "first", "of nothing"], "first"))
 def test_a_warehouse_restored_from_a_backup_is_filled_again(made: CachedBench, backup: str) -> None:
     faults.restore(made, backup)
 
     assert_next_sync_is_exact(made)
 
 
-@pytest.mark.parametrize("table", [*TABLES, *DLT_TABLES])
+@pytest.mark.parametrize("table", mostly_slow([*TABLES, *DLT_TABLES], "conversations__messages"))
 def test_a_table_that_was_dropped_is_created_and_filled_again(
     made: CachedBench, table: str
 ) -> None:
@@ -102,7 +106,7 @@ def test_a_table_that_was_dropped_is_created_and_filled_again(
     assert_next_sync_is_exact(made)
 
 
-@pytest.mark.parametrize("table", DLT_TABLES)
+@pytest.mark.parametrize("table", mostly_slow(DLT_TABLES, "_dlt_loads"))
 def test_a_table_of_dlt_that_was_emptied_costs_no_rows(made: CachedBench, table: str) -> None:
     faults.empty_table(made, table)
 
@@ -110,7 +114,7 @@ def test_a_table_of_dlt_that_was_emptied_costs_no_rows(made: CachedBench, table:
 
 
 @pytest.mark.parametrize("inside", [True, False], ids=["inside the lookback", "before it"])
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", mostly_slow(TABLES, "conversations__messages"))
 def test_rows_that_were_deleted_are_loaded_again(
     made: CachedBench, table: str, inside: bool
 ) -> None:
@@ -180,7 +184,7 @@ def test_two_machines_that_take_turns_are_exact(made: CachedBench) -> None:
         assert_next_sync_is_exact(made)
 
 
-@pytest.mark.parametrize("days", [0.1, 4])
+@pytest.mark.parametrize("days", mostly_slow([0.1, 4], 4))
 def test_a_clock_that_is_set_back_loses_nothing(made: CachedBench, days: float) -> None:
     with faults.clock_set_back(timedelta(days=days)):
         made.world.add_conversation(101)

@@ -14,6 +14,7 @@ import pytest
 from chatislav_source.records.sanitize import sanitized_key
 from chatislav_source.records.schema import CONVERSATIONS, MESSAGES
 from chatislav_source.sandbox import World
+from tests.default_suite import mostly_slow
 from tests.exactness.truth import DATASET, TODAY, Bench, bench, days_ago, stored
 
 NOON = datetime.combine(days_ago(2), datetime.min.time()) + timedelta(hours=12)
@@ -192,7 +193,7 @@ def test_long_and_many_messages_are_loaded_completely(made: Bench) -> None:
     assert [row["content"] for row in many] == [str(n) for n in range(2_000)]
 
 
-@pytest.mark.parametrize("kind", ["new", "changing_types", "colliding"])
+@pytest.mark.parametrize("kind", mostly_slow(["new", "changing_types", "colliding"], "colliding"))
 def test_unknown_fields_in_every_place_change_no_table(made: Bench, kind: str) -> None:
     before = schema(made)
     made.api.configure(extra_fields=kind)

@@ -11,6 +11,7 @@ import duckdb
 import pytest
 
 from chatislav_source.sandbox import World
+from tests.default_suite import mostly_slow
 from tests.exactness.truth import TODAY, Bench, bench, days_ago
 
 MAX_ADDED = 2_000  # bytes that an idle sync may add to the warehouse
@@ -69,7 +70,7 @@ def sync_idly(made: Bench) -> None:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("date_filter", ["activity", "created"])
-@pytest.mark.parametrize("conversations", [10, 2_000])
+@pytest.mark.parametrize("conversations", mostly_slow([10, 2_000], 10))
 def test_nothing_new_writes_nothing_with_the_folder_and_without(
     tmp_path: Path, conversations: int, date_filter: str
 ) -> None:

@@ -16,6 +16,7 @@ import pytest
 from chatislav_source import LoadFailedError, chatislav
 from chatislav_source.runner.report import SyncReport
 from chatislav_source.sandbox import World
+from tests.default_suite import mostly_slow
 from tests.exactness.truth import DATASET, TODAY, Bench, bench, days_ago
 
 
@@ -67,7 +68,7 @@ def repair_table(made: Bench, table: str) -> None:
         connection.execute(f"ALTER TABLE {DATASET}.{table} RENAME COLUMN bot TO bot_id")
 
 
-@pytest.mark.parametrize("between", [Bench.sync, backfill, half_load])
+@pytest.mark.parametrize("between", mostly_slow([Bench.sync, backfill, half_load], half_load))
 def test_a_version_that_comes_back_is_written_whatever_wrote_the_other(
     made: Bench, between: Callable[[Bench], Any]
 ) -> None:
@@ -274,7 +275,7 @@ def test_an_earlier_start_date_is_loaded_for_both_streams_and_stays(made: Bench)
 
 
 def test_old_states_are_deleted_and_the_newest_is_restored(made: Bench) -> None:
-    for _ in range(8):
+    for _ in range(6):
         made.world.add_conversation(101)
         made.sync()
     with duckdb.connect(str(made.database), read_only=True) as connection:
@@ -287,7 +288,7 @@ def test_old_states_are_deleted_and_the_newest_is_restored(made: Bench) -> None:
     report = made.sync()
 
     assert 1 <= len(versions) <= 5
-    assert versions[-1] > 8
+    assert versions[-1] > 6
     assert made.states()["101"]["loaded_from"] == newest["101"]["loaded_from"]
     assert written_and_not(report)[0] == 1
     assert made.differences() == []

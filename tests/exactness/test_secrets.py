@@ -13,6 +13,7 @@ import pytest
 
 from chatislav_source import ChatislavError, chatislav
 from chatislav_source.sandbox import SANDBOX_KEY, World
+from tests.default_suite import mostly_slow
 from tests.exactness.truth import DATASET, TODAY, Bench, bench, days_ago
 
 WORDS = "Tajna reč 7781"
@@ -75,10 +76,16 @@ FAILURES = {
 
 @pytest.mark.parametrize(
     ("how", "failure"),
-    [
-        *(("sync", failure) for failure in FAILURES),
-        *(("plain", failure) for failure in ("server errors", "refused key", "rows")),
-    ],
+    mostly_slow(
+        [
+            *(("sync", failure) for failure in FAILURES),
+            *(("plain", failure) for failure in ("server errors", "refused key", "rows")),
+        ],
+        ("sync", "wrong shapes"),
+        ("sync", "refused key"),
+        ("sync", "rows"),
+        ("plain", "rows"),
+    ),
 )
 def test_neither_key_nor_message_texts_are_in_logs_errors_output_or_state(
     made: Bench,

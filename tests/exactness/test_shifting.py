@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from chatislav_source.sandbox import World
+from tests.default_suite import mostly_slow
 from tests.exactness.model import seeded
 from tests.exactness.truth import TODAY, Bench, bench, days_ago
 
@@ -25,7 +26,7 @@ def made(tmp_path: Path) -> Iterator[Bench]:
         yield each
 
 
-@pytest.mark.parametrize("token", ["offset", "keyset", "snapshot"])
+@pytest.mark.parametrize("token", mostly_slow(["offset", "keyset", "snapshot"], "offset"))
 @pytest.mark.parametrize(
     ("date_filter", "order"),
     [
