@@ -36,11 +36,14 @@ class AnalyticsTables:
         self._stored = stored
         self._reports = reports
 
-    def start(self, states: dict[int, State | None], pool: WorkerPool, on_page: OnPage) -> None:
-        """Start fetching the days that the table lacks."""
+    def plan(self, states: dict[int, State | None]) -> None:
+        """Decide what to read: the days that the table lacks."""
         for bot_id, state in states.items():
             days = self._stored.days(bot_id)
             self.partitions.append(analytics_partition(state, bot_id, self._config, days))
+
+    def start(self, pool: WorkerPool, on_page: OnPage) -> None:
+        """Start fetching what was planned."""
         queue = pool.add(STREAM, self.partitions)
         self._groups = PageGroups(pool, queue, on_page)
 

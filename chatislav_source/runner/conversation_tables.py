@@ -50,8 +50,8 @@ class ConversationTables:
         self._settled_written: set[int] = set()  # bots of which rows of settled days were written
         self._may_replace = config.is_backfill
 
-    def start(self, stored: dict[int, State | None], pool: WorkerPool, on_page: OnPage) -> None:
-        """Start fetching the windows that the bots' stored states have left."""
+    def plan(self, stored: dict[int, State | None]) -> None:
+        """Decide what to read: the windows that the bots' stored states have left."""
         for bot_id, state in stored.items():
             partition = conversations_partition(state, bot_id, self._config, self._stored.keeps)
             self.partitions.append(partition)
@@ -61,6 +61,9 @@ class ConversationTables:
             self._filters[bot_id] = ChangeFilter(versions, self._config.now.date())
             if not self._config.is_backfill and self._is_resumed(partition.state):
                 self._resumed.add(bot_id)
+
+    def start(self, pool: WorkerPool, on_page: OnPage) -> None:
+        """Start fetching what was planned."""
         queue = pool.add(STREAM, self.partitions)
         self._groups = PageGroups(pool, queue, on_page)
 
@@ -74,7 +77,7 @@ class ConversationTables:
 
     @property
     def ranges(self) -> dict[int, tuple[str | None, str | None]]:
-        """By bot, the first and last day to read, as text; no last day: until now."""
+        """By bot, the first and last day that are planned, as text; no last day: until now."""
         return {partition.bot_id: self._range_of(partition) for partition in self.partitions}
 
     def _range_of(self, partition: ConversationsPartition) -> tuple[str, str | None]:

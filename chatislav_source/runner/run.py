@@ -89,10 +89,13 @@ class Run:
             unknown = [bot_id for bot_id, state in states.items() if _may_have_doubles(state)]
             if unknown:
                 self.stored.remove_doubles(bot_ids=unknown)
-        tables.start(states, self.pool, self._count)
-        self.tables[stream] = tables
+        with self.stored.connected():
+            tables.plan(states)
+        # before the first response, which may already end a plan
         for bot_id, days in tables.ranges.items():
             self.reports.setdefault((stream, bot_id), ResourceReport(bot_id, stream, *days))
+        tables.start(self.pool, self._count)
+        self.tables[stream] = tables
 
     def _count(self, stream: str, page: AnyPage) -> None:
         self.reports[stream, page.bot_id].count(page)

@@ -8,8 +8,8 @@ many messages as the conversation has. Whatever else is there is written again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -84,6 +84,18 @@ class StoredTables:
         self.warnings: list[str] = []
         self._pipeline = pipeline
         self._doubled: set[int] = set()  # bots of which rows were removed
+        self._kept_open: ExitStack | None = None
+        self._client: Any = None  # of the connection that is kept open
+
+    @contextmanager
+    def connected(self) -> Iterator[None]:
+        """Use one connection for all queries inside; a warehouse may take a second to open one."""
+        with ExitStack() as self._kept_open:
+            try:
+                yield
+            finally:
+                self._disconnect()
+                self._kept_open = None
 
     def versions(self, bot_id: int, windows: Iterable[DateWindow]) -> dict[int, int]:
         """By the hash of each session id, the version of the conversation in the tables.
@@ -158,21 +170,41 @@ class StoredTables:
                 logger.warning("%s", self.warnings[-1])
         return self._doubled
 
+    def _disconnect(self) -> None:
+        if self._kept_open is not None:
+            self._kept_open.close()
+        self._client = None
+
     def _rows(self, query: str, values: Sequence[Any], **parts: str) -> list[Any] | None:
         """The rows of a query; None if a table does not exist: the next load then creates it."""
         pipeline = self._pipeline
         if pipeline is None:
             return []
         try:
-            return _query(pipeline, query, values, parts)
+            return self._query(pipeline, query, values, parts)
         except NO_TABLE:
             forget_tables(pipeline)
             return None
         except (DatabaseException, DestinationConnectionError) as error:
             if is_out_of_memory(str(error)):
+                self._disconnect()  # a connection has the limit of when it was opened
                 raise_memory_limit(pipeline)
-                return _query(pipeline, query, values, parts)
+                return self._query(pipeline, query, values, parts)
             raise failed_query(error) from None
+
+    def _query(
+        self,
+        pipeline: Any,
+        query: str,
+        values: Sequence[Any],
+        parts: Mapping[str, str],
+    ) -> list[Any]:
+        if self._kept_open is None:
+            with pipeline.sql_client() as client:
+                return _fetched(client, query, values, parts)
+        if self._client is None:
+            self._client = self._kept_open.enter_context(pipeline.sql_client())
+        return _fetched(self._client, query, values, parts)
 
 
 TABLE_NAMES = {
@@ -183,15 +215,10 @@ TABLE_NAMES = {
 }
 
 
-def _query(
-    pipeline: dlt.Pipeline, query: str, values: Sequence[Any], parts: Mapping[str, str]
-) -> list[Any]:
-    with pipeline.sql_client() as client:
-        names = {
-            alias: client.make_qualified_table_name(name) for name, alias in TABLE_NAMES.items()
-        }
-        with client.execute_query(query.format(**parts, **names), *values) as cursor:
-            return list(cursor.fetchall())
+def _fetched(client: Any, query: str, values: Sequence[Any], parts: Mapping[str, str]) -> list[Any]:
+    names = {alias: client.make_qualified_table_name(name) for name, alias in TABLE_NAMES.items()}
+    with client.execute_query(query.format(**parts, **names), *values) as cursor:
+        return list(cursor.fetchall())
 
 
 def _in_any(windows: Sequence[DateWindow]) -> tuple[str, list[datetime]]:

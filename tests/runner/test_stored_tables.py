@@ -249,3 +249,25 @@ def test_what_a_load_stored_twice_is_read_again_by_the_same_sync(
 
     assert [text for text in report.warnings if "1 conversations were stored twice" in text]
     assert made.differences() == []
+
+
+def test_all_questions_of_a_start_use_one_connection(
+    made: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Any] = []
+    sql_client = dlt.Pipeline.sql_client
+
+    def counted(pipeline: dlt.Pipeline, *args: Any) -> Any:
+        opened.append(pipeline)
+        return sql_client(pipeline, *args)
+
+    monkeypatch.setattr(dlt.Pipeline, "sql_client", counted)
+    stored = StoredTables(made.pipeline())
+
+    with stored.connected():
+        assert stored.versions(BOT_ID, ALL)
+        assert stored.days(BOT_ID)
+        assert stored.versions(BOT_ID, ALL)
+
+    assert len(opened) == 1
+    assert stored.versions(BOT_ID, ALL)
