@@ -42,7 +42,8 @@ class Arguments(TypedDict, total=False):
     An argument that is not given is read from `[sources.chatislav]` of dlt's config, then from
     `DEFAULTS`. `start_date` and `end_date` are whole days, both included; an `end_date` makes the
     sync a backfill. `timezone` is the zone of the analytics day, `api_timezone` that of timestamps
-    without an offset; both are IANA names. `lookback_days` None: 2 if the API filters on activity,
+    without an offset; both are IANA names. `timezone` None: the zone that a bot is loaded in, at
+    first UTC. `lookback_days` None: 2 if the API filters on activity,
     else 30. `max_concurrency` limits the requests in flight, `requests_per_second` their rate.
     """
 
@@ -66,7 +67,6 @@ SECRETS = frozenset({"api_key", "secondary_api_key"})
 
 DEFAULTS: Arguments = {
     "base_url": BASE_URL,
-    "timezone": "UTC",
     "api_timezone": "UTC",
     "analytics_lookback_days": 7,  # the totals of a day change for some days after it
     "analytics_channels": ["all"],
@@ -89,7 +89,7 @@ class SyncConfig:
     start_date: date
     start_date_given: bool
     end_date: date | None
-    timezone: str
+    timezone: str | None
     api_zone: tzinfo
     lookback_days: int | None
     analytics_lookback_days: int
@@ -105,8 +105,8 @@ class SyncConfig:
 
     @property
     def today(self) -> date:
-        """The day of `now` in `timezone`."""
-        return today_in(self.timezone, self.now)
+        """The day of `now` in `timezone`, or in UTC without one."""
+        return today_in(self.timezone or "UTC", self.now)
 
     @property
     def backfill_range(self) -> str:
@@ -121,7 +121,7 @@ def checked(*, now: datetime, **arguments: Unpack[Arguments]) -> SyncConfig:
         ConfigurationError: a value is not usable; the message names it and a value that is.
     """
     given = DEFAULTS | arguments
-    lookback_days = given.get("lookback_days")
+    lookback_days, zone = given.get("lookback_days"), given.get("timezone")
     first_day, last_day = _range(given.get("start_date"), given.get("end_date"), now)
     return SyncConfig(
         bot_ids=_bot_ids(given.get("bot_ids")),
@@ -130,7 +130,7 @@ def checked(*, now: datetime, **arguments: Unpack[Arguments]) -> SyncConfig:
         start_date=first_day,
         start_date_given=given.get("start_date") is not None,
         end_date=last_day,
-        timezone=str(zone_of("timezone", given["timezone"])),
+        timezone=None if zone is None else str(zone_of("timezone", zone)),
         api_zone=zone_of("api_timezone", given["api_timezone"]),
         lookback_days=None if lookback_days is None else _days("lookback_days", lookback_days),
         analytics_lookback_days=_days("analytics_lookback_days", given["analytics_lookback_days"]),

@@ -31,7 +31,7 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert (plain.start_date_given, plain.end_date, plain.is_backfill) == (False, None, False)
     assert plain.keys == (KEY,)
     assert plain.api_zone is UTC
-    assert (plain.base_url, plain.timezone) == ("https://chatislav.ai/api/v1", "UTC")
+    assert (plain.base_url, plain.timezone) == ("https://chatislav.ai/api/v1", None)
     assert (plain.lookback_days, plain.analytics_lookback_days) == (None, 7)
     assert (plain.analytics_channels, plain.max_concurrency) == (("all",), 8)
 
@@ -77,7 +77,6 @@ def test_defaults_are_those_of_the_contract() -> None:
         pytest.param("end_date", "2026-06-01", "start_date", id="end without start"),
         pytest.param("timezone", "Europe/Belgrad", "Europe/Belgrade", id="unknown zone"),
         pytest.param("timezone", "", "Europe/Belgrade", id="empty zone"),
-        pytest.param("timezone", None, "Europe/Belgrade", id="no zone"),
         pytest.param("timezone", 2, "Europe/Belgrade", id="zone as number"),
         pytest.param("timezone", "Europe", "Europe/Belgrade", id="a folder of zones"),
         pytest.param("timezone", "../../etc/passwd", "Europe/Belgrade", id="a path"),

@@ -28,6 +28,7 @@ from chatislav_source.streams.date_window import utc_instant
 WIDEST = 10_000  # characters; no table of ours is wider
 DEFAULT_WIDTH = 100  # characters, if the output is not a terminal
 COUNTS = ("conversations", "messages", "analytics days", "unchanged", "requests")
+SUMS = "A sum over all rows of analytics counts each day more than once: filter on timezone."
 UNEXPECTED = (  # without the error's message, which may contain rows
     "an unexpected {kind}. Nothing is lost: run again to continue from the last load. --debug "
     "shows the traceback; please report it."
@@ -169,6 +170,9 @@ def status_table(title: str, statuses: Sequence[BotStatus]) -> None:
     for bot in statuses:
         if bot.error:
             _line(f"[red]✗ bot {bot.bot_id}:[/] {escape(bot.error)}")
+        if len(bot.timezones) > 1:
+            zones = escape(" and ".join(bot.timezones))
+            _line(f"[yellow]bot {bot.bot_id}: {len(bot.timezones)} time zones, {zones}.[/] {SUMS}")
 
 
 def check_results(results: Sequence[CheckResult]) -> None:

@@ -150,7 +150,8 @@ output_options = options(
 )
 read_options = options(
     option(
-        "--timezone", help=f"IANA zone of the analytics day.  [default: {DEFAULTS['timezone']}]"
+        "--timezone",
+        help="IANA zone of the analytics day.  [default: the one a bot is loaded in, at first UTC]",
     ),
     option(
         "--api-timezone",

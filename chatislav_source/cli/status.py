@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -30,6 +30,7 @@ class BotStatus:
     """One bot. `loaded_up_to` (UTC) is the start of the last complete sync, None if there is none.
 
     `behind_seconds` is the time since then. `under_way` is true if a sync was interrupted.
+    `timezones` are those of the stored analytics; with more than one, sums need a filter.
     """
 
     bot_id: int
@@ -41,6 +42,7 @@ class BotStatus:
     conversations: int
     messages: int
     analytics_days: int
+    timezones: list[str]
     error: str | None
 
     def as_dict(self) -> dict[str, Any]:
@@ -57,8 +59,12 @@ def statuses(pipeline: dlt.Pipeline, now: datetime) -> list[BotStatus]:
     conversations = resources.get(CONVERSATIONS.name, {}).get("bots", {})
     analytics = resources.get(ANALYTICS.name, {}).get("bots", {})
     counts = {table.name: _counts(pipeline, table.name) for table in TABLES}
+    zones = _zones(pipeline)
     return [
-        _status(int(bot), conversations.get(bot) or {}, analytics.get(bot) or {}, counts, now)
+        replace(
+            _status(int(bot), conversations.get(bot) or {}, analytics.get(bot) or {}, counts, now),
+            timezones=zones.get(int(bot), []),
+        )
         for bot in sorted({*conversations, *analytics}, key=int)
     ]
 
@@ -109,13 +115,27 @@ def too_old(found: list[BotStatus], max_age_seconds: int) -> list[str]:
 
 def _counts(pipeline: dlt.Pipeline, table: str) -> dict[int, int]:
     """The number of rows by bot; empty if the table does not exist."""
+    rows = _rows(pipeline, table, "SELECT bot_id, COUNT(*) FROM {} GROUP BY bot_id")
+    return {int(bot_id): int(count) for bot_id, count in rows}
+
+
+def _zones(pipeline: dlt.Pipeline) -> dict[int, list[str]]:
+    """By bot, the time zones of its analytics."""
+    zones: dict[int, list[str]] = {}
+    rows = _rows(pipeline, ANALYTICS.name, "SELECT DISTINCT bot_id, timezone FROM {} ORDER BY 1, 2")
+    for bot_id, zone in rows:
+        zones.setdefault(int(bot_id), []).append(zone)
+    return zones
+
+
+def _rows(pipeline: dlt.Pipeline, table: str, query: str) -> Sequence[Any]:
+    """The rows of a query of one table; none if the table does not exist."""
     with pipeline.sql_client() as client:
-        name = client.make_qualified_table_name(table)
         try:
-            rows = client.execute_sql(f"SELECT bot_id, COUNT(*) FROM {name} GROUP BY bot_id")  # noqa: S608 - no input
+            name = client.make_qualified_table_name(table)
+            return client.execute_sql(query.format(name)) or []
         except DatabaseUndefinedRelation:
-            return {}
-    return {int(bot_id): int(count) for bot_id, count in rows or []}
+            return []
 
 
 def _status(
@@ -138,6 +158,7 @@ def _status(
         conversations=counts[CONVERSATIONS.name].get(bot_id, 0),
         messages=counts[MESSAGES.name].get(bot_id, 0),
         analytics_days=counts[ANALYTICS.name].get(bot_id, 0),
+        timezones=[],
         error=conversations.get("error") or analytics.get("error"),
     )
 

@@ -55,13 +55,8 @@ class AnalyticsTables:
     @property
     def ranges(self) -> dict[int, tuple[str | None, str | None]]:
         """By bot, the first and last day to read, as text; no first day: all missing days."""
-        return {partition.bot_id: self._range for partition in self.partitions}
-
-    @property
-    def _range(self) -> tuple[str | None, str | None]:
-        if self._config.is_backfill:
-            return str(self._config.start_date), str(self._config.end_date)
-        return None, str(self._config.today)
+        first_day = str(self._config.start_date) if self._config.is_backfill else None
+        return {part.bot_id: (first_day, str(part.last_day)) for part in self.partitions}
 
     @property
     def unchanged(self) -> dict[int, int]:

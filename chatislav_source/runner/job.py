@@ -51,7 +51,8 @@ def run_job(
     """Load the bots and days in `config`, package by package; returns the report.
 
     Raises:
-        AuthenticationError: the API accepts none of the keys; completed loads stay.
+        AuthenticationError: the API accepts none of the keys; completed loads stay, and nothing is
+            changed if the first request was refused.
         PipelineLockedError: another process runs this pipeline, loads one of its bots, or has
             locked the database.
         LoadFailedError: a load failed twice, or the bots could not be locked.
@@ -59,12 +60,16 @@ def run_job(
     report = SyncReport(started_at=config.now)
     began = time.monotonic()
     own_defaults().claim(pipeline)
-    with alone(pipeline), bot_locks(pipeline, config.bot_ids):
+    reports: Reports = {}
+    with (
+        alone(pipeline),
+        accepted(Run(config, on_progress, reports), streams) as run,
+        bot_locks(pipeline, config.bot_ids),
+    ):
         keep_to_destination(pipeline)
         states = pipeline.state["_state_version"]
-        reports: Reports = {}
         source_of = partial(package_source, streams=streams, customize=customize)
-        resumed = _load_packages(pipeline, Run(config, on_progress, reports), report, source_of)
+        resumed = _load_packages(pipeline, run, report, source_of)
         stored = StoredTables(pipeline)
         if has_other_writers(pipeline) and report.total("rows"):
             may_lack_messages = customize is not None
@@ -73,12 +78,24 @@ def run_job(
         if resumed:
             # rows read before the interruption may have changed since
             again = replace(config, bot_ids=tuple(resumed), now=datetime.now(UTC))
-            run = Run(again, on_progress, reports, stored)
-            _load_packages(pipeline, run, report, source_of)
+            with Run(again, on_progress, reports, stored) as second:
+                _load_packages(pipeline, second, report, source_of)
         prune_states(pipeline, states)
         create_missing_indexes(pipeline)
     report.seconds = time.monotonic() - began
     return report
+
+
+@contextmanager
+def accepted(run: Run, streams: Sequence[str]) -> Iterator[Run]:
+    """The run, after its first request, which comes before the first write; closes it.
+
+    Raises:
+        AuthenticationError: the API accepts none of the keys; nothing was changed.
+    """
+    with run:
+        run.check_key(streams)
+        yield run
 
 
 def _load_packages(
@@ -90,15 +107,14 @@ def _load_packages(
     """
     loads = 0
     limit = LoadLimit.starting(time.monotonic())
-    with run:
-        while not (loads and run.is_over):
-            with closing(DispositionChooser(pipeline)) as dispositions:
-                source = source_of(run, limit, dispositions)
-                report.load_ids += load(pipeline, source, dispositions)
-            loads += 1
-            now = time.monotonic()
-            limit = LoadLimit.starting(now, load_seconds=now - run.handed_out_at)
-        fatal = run.finish()
+    while not (loads and run.is_over):
+        with closing(DispositionChooser(pipeline)) as dispositions:
+            source = source_of(run, limit, dispositions)
+            report.load_ids += load(pipeline, source, dispositions)
+        loads += 1
+        now = time.monotonic()
+        limit = LoadLimit.starting(now, load_seconds=now - run.handed_out_at)
+    fatal = run.finish()
     report.loads += loads
     report.warnings += run.warnings
     report.resources = list(run.reports.values())

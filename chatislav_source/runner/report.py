@@ -39,12 +39,15 @@ class ResourceReport:
         self.state = page.checkpoint
         if page.item is not None:
             self.pages += 1
-            self.requests += page.item.tries
-            self.retries += page.item.tries - 1
+            self.count_requests(page.item.tries)
             self.replaced_characters += page.item.replaced_characters
-        elif page.failed_requests:
-            self.requests += page.failed_requests
-            self.retries += page.failed_requests - 1
+        else:
+            self.count_requests(page.failed_requests)
+
+    def count_requests(self, tries: int) -> None:
+        """Count the tries of one request; 0 if it was not sent."""
+        self.requests += tries
+        self.retries += max(0, tries - 1)
 
     def end(self, done: bool, error: BaseException | None, state: dict[str, Any]) -> None:
         """Record the outcome of the resource; `state` is used only if no page had a checkpoint."""

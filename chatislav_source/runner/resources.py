@@ -53,17 +53,22 @@ class WholeRunScope:
 
     def __init__(self, config: SyncConfig) -> None:
         self._config = config
+        self._is_accepted = False
 
     @contextmanager
     def open(self, resource: str) -> Iterator[tuple[Run, LoadLimit | None]]:
-        """A run that ends with the resource.
+        """A run that ends with the resource; the first one begins with a check of the key.
 
         Raises:
-            PipelineLockedError: another run loads one of the bots; nothing was requested.
+            AuthenticationError: the API accepts no key; not even a lock was made.
+            PipelineLockedError: another run loads one of the bots; no row was requested.
             ChatislavError: a request failed; dlt then loads nothing.
         """
-        bot_locks.take_in_run(current_pipeline(), self._config.bot_ids)
         with Run(self._config) as run:
+            if not self._is_accepted:
+                run.check_key([resource])
+                self._is_accepted = True
+            bot_locks.take_in_run(current_pipeline(), self._config.bot_ids)
             yield run, None
             fatal = run.finish()
             if fatal:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import dlt
@@ -14,6 +14,7 @@ from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from chatislav_source.api.client import ChatislavClient
 from chatislav_source.api.rate_limiter import RateLimiter
 from chatislav_source.config import SyncConfig
+from chatislav_source.extract.first_request import check_key
 from chatislav_source.extract.key_access import KeyAccess
 from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.extract.page_groups import OnPage
@@ -65,6 +66,7 @@ class Run:
         self._on_page = on_page
         self.tables: dict[str, Tables] = {}
         self._cut: set[str] = set()
+        self._sent: dict[tuple[str, int], int] = {}  # requests before the streams were started
 
     def __enter__(self) -> Run:
         return self
@@ -77,6 +79,14 @@ class Run:
         self._client.cancel()
         self.pool.close()
         self._client.close()
+
+    def check_key(self, streams: Sequence[str]) -> None:
+        """Send the first request of the run, which only finds out whether a key is accepted.
+
+        Raises:
+            AuthenticationError: the API refuses every key, for every bot and stream.
+        """
+        self._sent = check_key(self._client, self.config, streams)
 
     def start(self, stream: str, resource_state: dict[str, Any]) -> None:
         """Start fetching a stream from its stored state; nothing if it was started before."""
@@ -93,7 +103,10 @@ class Run:
             tables.plan(states)
         # before the first response, which may already end a plan
         for bot_id, days in tables.ranges.items():
-            self.reports.setdefault((stream, bot_id), ResourceReport(bot_id, stream, *days))
+            report = self.reports.setdefault(
+                (stream, bot_id), ResourceReport(bot_id, stream, *days)
+            )
+            report.count_requests(self._sent.pop((stream, bot_id), 0))
         tables.start(self.pool, self._count)
         self.tables[stream] = tables
 

@@ -20,12 +20,15 @@ API = "https://chatislav.ai/api/v1"
 FORMATS = {"conversations": conversations.FORMAT, "analytics": analytics.FORMAT}
 GONE = {"seal", "digests", "series"}
 """Fields of earlier versions."""
-NEW: dict[str, State] = {
-    "conversations": {"settled": None},
-    "analytics": {"backfill": None, "loaded_from": None},
+NEW: dict[tuple[int, str], State] = {
+    (1, "conversations"): {"settled": None},
+    (2, "conversations"): {"settled": None},
+    (1, "analytics"): {"backfill": None, "loaded_from": None, "timezone": None},
+    (2, "analytics"): {"backfill": None, "loaded_from": None, "timezone": None},
+    (3, "analytics"): {"timezone": None},
 }
-"""Values that the migration to version 3 sets."""
-earlier_versions = pytest.mark.parametrize("version", [1, 2])
+"""By version and stream, the values that the migrations set."""
+earlier_states = pytest.mark.parametrize(("version", "stream"), NEW)
 
 
 def stored(version: int, name: str) -> State:
@@ -51,9 +54,8 @@ def test_there_is_a_stored_state_of_every_earlier_version(stream: str) -> None:
     assert versions == set(range(1, FORMATS[stream].version))
 
 
-@earlier_versions
+@earlier_states
 @pytest.mark.parametrize("end", ["ended", "interrupted", "backfill"])
-@pytest.mark.parametrize("stream", FORMATS)
 def test_a_state_of_an_earlier_version_is_used_with_all_its_values_that_still_have_a_meaning(
     version: int, stream: str, end: str
 ) -> None:
@@ -65,20 +67,19 @@ def test_a_state_of_an_earlier_version_is_used_with_all_its_values_that_still_ha
     assert problem is None
     assert state == {
         **{field: value for field, value in before.items() if field not in GONE},
-        **NEW[stream],
-        "version": 3,
+        **NEW[version, stream],
+        "version": FORMATS[stream].version,
     }
 
 
-@earlier_versions
+@pytest.mark.parametrize("version", [1, 2])
 def test_what_an_earlier_version_stored_about_rows_is_not_empty(version: int) -> None:
     assert stored(version, "conversations-ended")["digests"]
     assert stored(version, "analytics-interrupted")["series"]["UTC|all"]["final"]
     assert stored(version, "analytics-backfill")["backfill"]["series"]["UTC|all"]["final"]
 
 
-@earlier_versions
-@pytest.mark.parametrize("stream", FORMATS)
+@earlier_states
 def test_a_restored_state_is_restored_again_as_it_is(version: int, stream: str) -> None:
     name = f"{stream}-ended"
     state, _ = restored(name, stored(version, name))
@@ -86,8 +87,7 @@ def test_a_restored_state_is_restored_again_as_it_is(version: int, stream: str) 
     assert restored(name, state) == (state, None)
 
 
-@earlier_versions
-@pytest.mark.parametrize("stream", FORMATS)
+@earlier_states
 def test_an_unknown_field_is_kept(version: int, stream: str) -> None:
     name = f"{stream}-ended"
     state, _ = restored(name, stored(version, name))
@@ -96,8 +96,7 @@ def test_an_unknown_field_is_kept(version: int, stream: str) -> None:
     assert restored(name, of_later) == (of_later, None)
 
 
-@earlier_versions
-@pytest.mark.parametrize("stream", FORMATS)
+@earlier_states
 def test_restoring_does_not_change_the_stored_state(version: int, stream: str) -> None:
     before = stored(version, f"{stream}-interrupted")
     kept = deepcopy(before)

@@ -5,6 +5,7 @@ Facts are from `POST /analytics`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date
@@ -46,6 +47,12 @@ class StoredDays:
                 final.setdefault(series, []).append(DateWindow(day, day))
         stored.final.update({series: merged(days) for series, days in final.items()})
         return stored
+
+    @property
+    def zones(self) -> list[str]:
+        """The zones that are stored, that with the most rows first."""
+        rows = Counter(series.partition("|")[0] for series, _ in self.versions)
+        return sorted(rows, key=lambda zone: (-rows[zone], zone))
 
     @property
     def first_day(self) -> date | None:

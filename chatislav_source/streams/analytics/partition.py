@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
 from chatislav_source.api.client import ChatislavClient
 from chatislav_source.errors import ChatislavError
@@ -14,13 +15,17 @@ MAX_FAILED_DAYS = 3  # in a row; then the cause is not the day
 
 
 class AnalyticsPartition:
-    """Reads the days in `requests`; if `is_backfill`, the state has those that were read."""
+    """Reads the days in `requests`; if `is_backfill`, the state has those that were read.
+
+    `last_day` is the last day to read, in the zone of the requests.
+    """
 
     def __init__(
         self,
         bot_state: State,
         requests: Sequence[DayRequest],
         reader: DayReader,
+        last_day: date,
         is_backfill: bool = False,
     ) -> None:
         self.bot_id: int = bot_state["bot_id"]
@@ -28,6 +33,7 @@ class AnalyticsPartition:
         self.error: ChatislavError | None = None
         self.warnings: list[str] = []
         self.done = not requests
+        self.last_day = last_day
         self._reader = reader
         self._is_backfill = is_backfill
         self._todo = list(requests)

@@ -6,10 +6,11 @@ So a missing day is read by the next sync, whatever the cause.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
-from chatislav_source.config import SyncConfig
+from chatislav_source.config import ZONE_MARGIN_DAYS, SyncConfig
 from chatislav_source.streams.analytics.day import DayReader, DayRequest, StoredDays, series_of
 from chatislav_source.streams.analytics.partition import AnalyticsPartition
 from chatislav_source.streams.analytics.state import read_days, restored
@@ -20,6 +21,14 @@ Final = Mapping[str, Iterable[DateWindow]]
 """By series, the days that need not be read again."""
 
 
+FIRST_ZONE = "UTC"  # of a bot that was never loaded, if none is asked for
+ZONES = (
+    "Bot {bot_id}: analytics are stored in several time zones, {zones}, so a sum over all rows "
+    "counts each day more than once. Filter on the column timezone. A sync that gives no timezone "
+    "continues {usual}. To have one zone only, delete the rows of the others."
+)
+
+
 def analytics_partition(
     state: Any, bot_id: int, config: SyncConfig, stored: StoredDays
 ) -> AnalyticsPartition:
@@ -27,14 +36,37 @@ def analytics_partition(
 
     `stored` are the days in the table.
     """
-    known, problem = restored(state, bot_id, config.base_url, config.today)
+    latest_day = config.now.date() + timedelta(days=ZONE_MARGIN_DAYS)
+    known, problem = restored(state, bot_id, config.base_url, latest_day)
     warn_unused(problem, bot_id)
+    usual_zone = usual_zone_of(known, stored, config)
+    config = replace(config, timezone=config.timezone or usual_zone)
     if config.is_backfill:
-        return _backfill_partition(known, config, stored)
-    first_day = first_day_of_analytics(known, stored, config)
-    requests = requests_of(bot_id, config, (first_day, config.today), stored.final)
+        partition = _backfill_partition(known, config, stored)
+    else:
+        partition = _sync_partition({**known, "timezone": usual_zone}, config, stored)
+    zones = sorted({*stored.zones, config.timezone or usual_zone})
+    if len(zones) > 1:
+        names = " and ".join(zones)
+        partition.warnings.append(ZONES.format(bot_id=bot_id, zones=names, usual=usual_zone))
+    return partition
+
+
+def usual_zone_of(known: State, stored: StoredDays, config: SyncConfig) -> str:
+    """The zone that a sync of a bot reads if no other is asked for: the one it is loaded in.
+
+    Of several, the first that was used. Whoever deletes the rows of a zone does not get them back.
+    """
+    if not stored.zones:
+        return config.timezone or known["timezone"] or FIRST_ZONE
+    return known["timezone"] if known["timezone"] in stored.zones else stored.zones[0]
+
+
+def _sync_partition(known: State, config: SyncConfig, stored: StoredDays) -> AnalyticsPartition:
+    first_day, last_day = first_day_of_analytics(known, stored, config), config.today
+    requests = requests_of(known["bot_id"], config, (first_day, last_day), stored.final)
     begun = {**known, "loaded_from": str(first_day)}
-    return AnalyticsPartition(begun, requests, DayReader(stored))
+    return AnalyticsPartition(begun, requests, DayReader(stored), last_day)
 
 
 def first_day_of_analytics(known: State, stored: StoredDays, config: SyncConfig) -> date:
@@ -57,7 +89,7 @@ def _backfill_partition(known: State, config: SyncConfig, stored: StoredDays) ->
     begun = {**known, "backfill": backfill}
     days = (config.start_date, config.end_date or config.today)
     requests = requests_of(known["bot_id"], config, days, read_days(backfill))
-    return AnalyticsPartition(begun, requests, DayReader(stored), is_backfill=True)
+    return AnalyticsPartition(begun, requests, DayReader(stored), days[1], is_backfill=True)
 
 
 def is_final(day: date, today: date, lookback_days: int) -> bool:
@@ -82,10 +114,9 @@ def requests_of(
 ) -> list[DayRequest]:
     """One request per channel and day of `days` (first, last) that is not final, oldest first."""
     today, lookback = config.today, config.analytics_lookback_days
+    zone = config.timezone or FIRST_ZONE
     return [
-        DayRequest(bot_id, day, channel, config.timezone, is_final(day, today, lookback))
+        DayRequest(bot_id, day, channel, zone, is_final(day, today, lookback))
         for channel in config.analytics_channels
-        for day in days_to_read(
-            final.get(series_of(config.timezone, channel), ()), *days, today, lookback
-        )
+        for day in days_to_read(final.get(series_of(zone, channel), ()), *days, today, lookback)
     ]

@@ -32,6 +32,11 @@ def without_days(state: State) -> State:
     return {**without_fields("series")(state), "backfill": None, "loaded_from": None}
 
 
+def with_timezone(state: State) -> State:
+    """Convert version 3 to 4: the zone is taken from the table."""
+    return {**state, "timezone": None}
+
+
 FORMAT = StateFormat(
     fields={
         "backfill": Field(
@@ -41,11 +46,17 @@ FORMAT = StateFormat(
             "null if there is none.",
         ),
         "loaded_from": Field(None, optional(DAY), "The first day that any sync was to load."),
+        "timezone": Field(
+            None,
+            optional(of_type(str)),
+            "The zone of a sync that gives none, if the table has its days or no days; null: that "
+            "of the table.",
+        ),
         "error": Field(
             None, optional(of_type(str)), "The last run's error; null if it ended well."
         ),
     },
-    migrations=(without_seal, without_days),
+    migrations=(without_seal, without_days, with_timezone),
 )
 
 

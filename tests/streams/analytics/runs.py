@@ -60,7 +60,7 @@ def requests_for(
 
 def partition_of(state: State, requests: list[DayRequest]) -> AnalyticsPartition:
     """The partition of a sync that sends these requests."""
-    return AnalyticsPartition(state, requests, DayReader(StoredDays()))
+    return AnalyticsPartition(state, requests, DayReader(StoredDays()), TODAY)
 
 
 def run(

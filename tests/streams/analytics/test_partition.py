@@ -123,10 +123,10 @@ def test_a_page_does_not_change_the_earlier_state_in_place() -> None:
     assert state == before
 
 
-def test_a_sync_notes_the_first_day_only() -> None:
+def test_a_sync_notes_the_first_day_and_the_zone_only() -> None:
     partition = run(None, Table(), TODAY, set())
 
-    assert partition.state == {**fresh(123, API), "loaded_from": str(FIRST_DAY)}
+    assert partition.state == {**fresh(123, API), "loaded_from": str(FIRST_DAY), "timezone": "UTC"}
 
 
 def test_a_backfill_notes_each_day_that_it_read_and_forgets_them_at_its_end() -> None:

@@ -112,6 +112,58 @@ def test_each_channel_and_zone_has_a_series_of_its_own() -> None:
     assert len(requests_for(table)) == 8
 
 
+def zone_of_sync(table: Table, state: State | None, **given: Any) -> tuple[str, State, list[str]]:
+    """The zone that a sync reads, its state and its warnings; the days are then in the table."""
+    partition = analytics_partition(state, 123, config_at(**given), table.stored)
+    request = partition.next_request()
+    assert request
+    table.write(request)
+    return request.timezone, partition.state, partition.warnings
+
+
+def test_a_zone_once_used_is_the_one_of_later_syncs() -> None:
+    table = Table()
+    _, state, warnings = zone_of_sync(table, None, timezone="Europe/Belgrade")
+
+    assert zone_of_sync(table, state)[0] == "Europe/Belgrade"
+    assert zone_of_sync(table, None)[0] == "Europe/Belgrade"  # without the state, by the table
+    assert zone_of_sync(Table(), state)[0] == "Europe/Belgrade"  # without the rows, by the state
+    assert zone_of_sync(Table(), None)[0] == "UTC"
+    assert warnings == []
+
+
+def test_another_zone_is_read_beside_the_first_which_plain_syncs_continue() -> None:
+    table = Table()
+    _, state, _ = zone_of_sync(table, None)
+    zone, state, warnings = zone_of_sync(table, state, timezone="Asia/Tokyo")
+    zone_of_sync(table, state, timezone="Asia/Tokyo", today=TODAY + timedelta(days=1))
+
+    assert zone == "Asia/Tokyo"
+    assert zone_of_sync(table, state)[0] == "UTC"  # which has fewer rows
+    assert "several time zones, Asia/Tokyo and UTC" in warnings[0]
+    assert zone_of_sync(table, state)[2] == warnings
+
+
+def test_a_zone_whose_rows_were_deleted_is_not_read_again() -> None:
+    table = Table()
+    _, state, _ = zone_of_sync(table, None)
+    _, state, _ = zone_of_sync(table, state, timezone="Asia/Tokyo")
+    table.rows = {key: final for key, final in table.rows.items() if key[2] != "UTC"}
+
+    zone, state, warnings = zone_of_sync(table, state)
+
+    assert (zone, state["timezone"], warnings) == ("Asia/Tokyo", "Asia/Tokyo", [])
+
+
+def test_a_backfill_reads_the_zone_of_the_bot_and_does_not_change_it() -> None:
+    table = Table()
+    _, state, _ = zone_of_sync(table, None, timezone="Asia/Tokyo")
+    given = {"start_date": day(2), "end_date": day(8)}
+
+    assert zone_of_sync(table, state, **given)[0] == "Asia/Tokyo"
+    assert zone_of_sync(table, state, **given, timezone="UTC")[1]["timezone"] == "Asia/Tokyo"
+
+
 def test_a_sync_reads_the_days_that_the_table_does_not_have_as_final() -> None:
     table = Table()
     run(None, table, TODAY, set())

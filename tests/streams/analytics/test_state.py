@@ -81,7 +81,7 @@ def test_no_state_is_a_fresh_one_without_a_problem() -> None:
         pytest.param({"version": 0}, "version", id="older version"),
         pytest.param({"bot_id": 5}, "another bot", id="another bot"),
         pytest.param({"api": "https://x"}, "another API", id="another API"),
-        pytest.param({"version": 4}, "version", id="newer version"),
+        pytest.param({"version": 5}, "version", id="newer version"),
         pytest.param({"backfill": 5}, "damaged", id="a backfill that is none"),
         pytest.param({"backfill": {"range": "x/y", "read": {}}}, "damaged", id="no range"),
         pytest.param({"backfill": {"range": RANGE}}, "damaged", id="no days read"),
