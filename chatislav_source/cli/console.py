@@ -105,11 +105,16 @@ def summary(title: str, report: SyncReport) -> None:
     )
     parts = {(part.bot_id, part.resource): part for part in report.resources}
     for bot_id in dict.fromkeys(part.bot_id for part in report.resources):
-        both = [parts[bot_id, "conversations"], parts[bot_id, "analytics"]]
+        both = [  # one of them is empty if it was not asked for
+            parts.get((bot_id, name), ResourceReport(bot_id, name))
+            for name in ("conversations", "analytics")
+        ]
         table.add_row(str(bot_id), *_cells(*both))
     _print_table(table)
     for warning in report.warnings:
         _line(f"[yellow]{escape(warning)}[/]")
+    for note in report.notes:
+        _line(escape(note))
     for part in report.resources:
         if part.error:
             _line(_error_line(part))
@@ -135,7 +140,8 @@ def _cells(conversations: ResourceReport, analytics: ResourceReport) -> list[str
         conversations.unchanged + analytics.unchanged,
         conversations.requests + analytics.requests,
     )
-    days = f"{conversations.first_day} → {conversations.last_day or 'now'}"
+    first_day, last_day = conversations.first_day, conversations.last_day or "now"
+    days = f"{first_day} → {last_day}" if first_day else f"until {analytics.last_day}"
     return [f"{number:,}" for number in numbers] + [days]
 
 

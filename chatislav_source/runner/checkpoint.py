@@ -130,6 +130,14 @@ def stored_states(resource_state: dict[str, Any], bot_ids: Iterable[int]) -> dic
     return {bot_id: bots.get(str(bot_id)) for bot_id in bot_ids}
 
 
+def is_first_load(state: Any, default_first_day: str) -> bool:
+    """Whether a bot was never loaded, or its first load from the default day is not complete."""
+    if not isinstance(state, dict) or state.get("loaded_from") is None:
+        return True
+    is_complete = "watermark" not in state or state["watermark"] is not None
+    return not is_complete and bool(state["loaded_from"] == default_first_day)
+
+
 def newest_states(pages: Sequence[AnyPage]) -> dict[int, State]:
     """By bot, the checkpoint after its last page."""
     return {page.bot_id: page.checkpoint for page in pages}

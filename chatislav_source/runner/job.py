@@ -117,6 +117,7 @@ def _load_packages(
     fatal = run.finish()
     report.loads += loads
     report.warnings += run.warnings
+    report.notes += run.notes
     report.resources = list(run.reports.values())
     if fatal:
         raise fatal

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
+from chatislav_source.config import DEFAULT_HISTORY_DAYS
 from chatislav_source.extract.stream_queue import AnyPage
 from chatislav_source.streams.date_window import utc_text
 
@@ -60,9 +61,24 @@ Reports = dict[tuple[str, int], ResourceReport]
 """By resource and bot."""
 
 
+DEFAULT_START = (
+    "Days before {first_day} are not loaded (bot {bots}): without a start date, the first load "
+    "goes back {days} days. `chatislav sync --start-date 2025-01-01` loads more; once is enough."
+)
+
+
+def default_start_note(bot_ids: list[int], first_day: date) -> str:
+    """What to say of bots that are loaded from the default start date on."""
+    bots = ", ".join(map(str, bot_ids))
+    return DEFAULT_START.format(bots=bots, first_day=first_day, days=DEFAULT_HISTORY_DAYS)
+
+
 @dataclass
 class SyncReport:
-    """What `sync` did; instants are UTC, `seconds` wall time."""
+    """What `sync` did; instants are UTC, `seconds` wall time.
+
+    `warnings` need a decision of the user; `notes` only say what a default decided.
+    """
 
     started_at: datetime
     seconds: float = 0.0
@@ -70,6 +86,7 @@ class SyncReport:
     load_ids: list[str] = field(default_factory=list)
     resources: list[ResourceReport] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def complete(self) -> bool:
@@ -94,5 +111,6 @@ class SyncReport:
             "loads": self.loads,
             "resources": [asdict(part) for part in self.resources],
             "warnings": self.warnings,
+            "notes": self.notes,
             "errors": self.errors,
         }

@@ -22,9 +22,9 @@ from chatislav_source.extract.stream_queue import AnyPage
 from chatislav_source.extract.worker_pool import WorkerPool, workers_for
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, Table
 from chatislav_source.runner.analytics_tables import AnalyticsTables
-from chatislav_source.runner.checkpoint import stored_states
+from chatislav_source.runner.checkpoint import is_first_load, stored_states
 from chatislav_source.runner.conversation_tables import ConversationTables
-from chatislav_source.runner.report import Reports, ResourceReport
+from chatislav_source.runner.report import Reports, ResourceReport, default_start_note
 from chatislav_source.runner.stored_tables import StoredTables
 from chatislav_source.streams.conversations.state import FORMAT
 from chatislav_source.streams.partition import Partition
@@ -67,6 +67,7 @@ class Run:
         self.tables: dict[str, Tables] = {}
         self._cut: set[str] = set()
         self._sent: dict[tuple[str, int], int] = {}  # requests before the streams were started
+        self._cut_by_default: set[int] = set()  # bots whose first day is the default
 
     def __enter__(self) -> Run:
         return self
@@ -99,6 +100,9 @@ class Run:
             unknown = [bot_id for bot_id, state in states.items() if _may_have_doubles(state)]
             if unknown:
                 self.stored.remove_doubles(bot_ids=unknown)
+        if not self.config.start_date_given:
+            first_day = str(self.config.start_date)
+            self._cut_by_default |= {b for b, s in states.items() if is_first_load(s, first_day)}
         with self.stored.connected():
             tables.plan(states)
         # before the first response, which may already end a plan
@@ -165,6 +169,12 @@ class Run:
     def partitions(self) -> list[Partition[Any, Any]]:
         """The partitions of all streams that were started."""
         return [part for tables in self.tables.values() for part in tables.partitions]
+
+    @property
+    def notes(self) -> list[str]:
+        """What the defaults decided."""
+        bots = sorted(self._cut_by_default)
+        return [default_start_note(bots, self.config.start_date)] if bots else []
 
     @property
     def warnings(self) -> list[str]:
