@@ -85,6 +85,7 @@ def sync(
             of `customize` cannot be honoured.
         TypeError: there is no such argument.
         AuthenticationError: the API accepts no key; earlier loads are kept.
+        RetriesExhaustedError: the API has not responded to any request; nothing was changed.
         PipelineLockedError: another process runs this pipeline or has the database open.
         LoadFailedError: the destination rejected a load twice; the next run reads its rows again.
     """

@@ -69,7 +69,7 @@ class ChatislavClient:
     def __init__(self, base_url: str, keys: Sequence[str], rate_limiter: RateLimiter) -> None:
         self._keys = ApiKeys(keys)
         self._rate_limiter = rate_limiter
-        self._contact = FirstContact()
+        self.contact = FirstContact()
         try:
             # parsed once, as httpx would parse a string for each request
             paths = (CONVERSATIONS_PATH, ANALYTICS_PATH)
@@ -128,7 +128,7 @@ class ChatislavClient:
     def _answered(self, call: Call[T], tries: int, tries_if_large: int) -> ApiResponse[T]:
         enough = stop_after(tries, tries_if_large)
         retrying = Retrying(
-            stop=lambda state: enough(state) or self._contact.stop(state),
+            stop=lambda state: enough(state) or self.contact.stop(state),
             wait=wait_before_retry(FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS),
             retry=retry_if_exception_type(
                 (RetriableError, UnexpectedResponseError, KeyRefusedError)
@@ -143,7 +143,7 @@ class ChatislavClient:
                     call.tries = attempt.retry_state.attempt_number
                     return self._try(call)
         except RetriableError as error:
-            kind = ApiUnreachableError if self._contact.given_up else RetriesExhaustedError
+            kind = ApiUnreachableError if self.contact.given_up else RetriesExhaustedError
             raise kind(
                 call.path, call.label, call.tries, error.reason, error.size_may_be_why, error.advice
             ) from error
@@ -182,15 +182,15 @@ class ChatislavClient:
 
     def _send(self, call: Call[T], key: str) -> httpx.Response:
         with self._rate_limiter.acquire() as start:
-            if self._contact.given_up:
-                raise self._contact.given_up
+            if self.contact.given_up:
+                raise self.contact.given_up
             call.requests += 1
             request = httpx.Request(
                 "POST",
                 self._urls[call.path],
                 content=orjson.dumps(call.query),
                 headers={**HEADERS, "X-API-Key": key},
-                extensions=self._contact.extensions(),
+                extensions=self.contact.extensions(),
             )
             try:
                 response = self._transport.handle_request(request)
@@ -198,7 +198,7 @@ class ChatislavClient:
                 if isinstance(error, httpx.ReadTimeout):
                     self._probe()
                 raise self._failure(error) from None
-            self._contact.has_responded = True
+            self.contact.has_responded = True
             self._record_result(response, start)
             return response
 
@@ -207,14 +207,14 @@ class ChatislavClient:
 
         If it does, the page was slow; the next try may take longer.
         """
-        if self._contact.has_responded:
+        if self.contact.has_responded:
             return
         with suppress(httpx.RequestError):
-            timeout = {"connect": self._contact.seconds_left, "read": self._contact.seconds_left}
+            timeout = {"connect": self.contact.seconds_left, "read": self.contact.seconds_left}
             # without the key
             request = httpx.Request("GET", self._base_url, extensions={"timeout": timeout})
             self._transport.handle_request(request)
-            self._contact.has_responded = True
+            self.contact.has_responded = True
 
     def _failure(self, error: httpx.RequestError) -> Exception:
         """The error to raise instead of `error`, whose text may contain the request."""
@@ -290,7 +290,7 @@ class ChatislavClient:
         def log(state: RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
             reason = error.problem if isinstance(error, UnexpectedResponseError) else error
-            level = self._contact.level_of(str(reason))
+            level = self.contact.level_of(str(reason))
             text = "POST %s for %s: %s; try %s failed"
             logger.log(level, text, call.path, call.label, reason, state.attempt_number)
 

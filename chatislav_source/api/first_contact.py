@@ -11,7 +11,7 @@ from tenacity import RetryCallState
 
 from chatislav_source.api.retry import RetriableError
 
-FIRST_CONTACT_SECONDS = 10.0  # from the first request on; a whole run then takes up to 15
+FIRST_CONTACT_SECONDS = 8.0  # from the first request on; a whole command then takes up to 15
 PROBE_SECONDS = 4.0  # of them, to ask a silent host whether it answers anything
 SHORTEST_SECONDS = 0.1  # of a timeout, for requests that begin last
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from chatislav_source.api.client import ChatislavClient
 from chatislav_source.config import SyncConfig, today_in
-from chatislav_source.errors import AuthenticationError, ChatislavError
+from chatislav_source.errors import ApiUnreachableError, AuthenticationError, ChatislavError
 from chatislav_source.streams.analytics.day import PATH as ANALYTICS_PATH
 from chatislav_source.streams.analytics.day import DayRequest
 from chatislav_source.streams.conversations.page import PATH as CONVERSATIONS_PATH
 from chatislav_source.streams.conversations.page import PageRequest
 from chatislav_source.streams.date_window import DateWindow
 
-TRIES = 3  # of one request; the run itself tries longer
+TRIES = 3  # of one request, if the host answers; the run itself tries longer
 
 Target = tuple[str, int]
 """The name of a stream, and a bot."""
@@ -25,27 +26,44 @@ def check_key(
 ) -> dict[Target, int]:
     """Send the smallest request; a refused one is followed by that for the next stream and bot.
 
-    Returns how many requests were sent for each. An error other than a refusal ends it, too: the
-    run meets it again, and reports it.
+    Returns how many requests were sent for each. Another error of the API ends it, too: the run
+    meets it again, and reports it.
 
     Raises:
         AuthenticationError: the API refuses every key, for every bot and stream.
+        ApiUnreachableError: the API has not responded to any request.
     """
-    sent: dict[Target, int] = {}
+    sent: Counter[Target] = Counter()
     refusal: AuthenticationError | None = None
     for target, path, query in _requests(config, streams):
         try:
-            answer = client.post(path, query, f"bot {target[1]}", len, tries=TRIES)
+            while not _is_answered(client, path, query, target, sent):
+                pass  # `client` gives up a host that never answers
         except AuthenticationError as error:
             refusal = refusal or error
-            sent[target] = error.requests
-        except ChatislavError as error:
-            return {**sent, target: error.requests}
         else:
-            return {**sent, target: answer.tries}
+            return sent
     if refusal:
         raise refusal
     return sent
+
+
+def _is_answered(
+    client: ChatislavClient, path: str, query: dict[str, Any], target: Target, sent: Counter[Target]
+) -> bool:
+    """Whether the API has answered anything to a request; adds the number of tries to `sent`.
+
+    Raises:
+        AuthenticationError, ApiUnreachableError: as `check_key`.
+    """
+    try:
+        sent[target] += client.post(path, query, f"bot {target[1]}", len, tries=TRIES).tries
+    except ChatislavError as error:
+        sent[target] += error.requests
+        if isinstance(error, AuthenticationError | ApiUnreachableError):
+            raise
+        return client.contact.has_responded
+    return True
 
 
 def _requests(

@@ -53,6 +53,7 @@ def run_job(
     Raises:
         AuthenticationError: the API accepts none of the keys; completed loads stay, and nothing is
             changed if the first request was refused.
+        ApiUnreachableError: the API has not responded to any request; nothing was changed.
         PipelineLockedError: another process runs this pipeline, loads one of its bots, or has
             locked the database.
         LoadFailedError: a load failed twice, or the bots could not be locked.
@@ -92,6 +93,7 @@ def accepted(run: Run, streams: Sequence[str]) -> Iterator[Run]:
 
     Raises:
         AuthenticationError: the API accepts none of the keys; nothing was changed.
+        ApiUnreachableError: the API has not responded; nothing was changed.
     """
     with run:
         run.check_key(streams)

@@ -85,7 +85,7 @@ class Run:
         """Send the first request of the run, which only finds out whether a key is accepted.
 
         Raises:
-            AuthenticationError: the API refuses every key, for every bot and stream.
+            AuthenticationError, ApiUnreachableError: as `extract.first_request.check_key`.
         """
         self._sent = check_key(self._client, self.config, streams)
 

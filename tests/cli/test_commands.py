@@ -113,12 +113,58 @@ def test_a_bot_that_cannot_be_read_is_status_1_and_the_others_are_loaded(
     assert count("conversations") > 0
 
 
+@pytest.mark.parametrize("resource", ["conversations", "analytics"])
+def test_the_summary_of_one_resource_has_its_rows(chatislav: Chatislav, resource: str) -> None:
+    ended = chatislav("sync", "--bot-id", "101", "--resource", resource)
+
+    assert (ended.status, ended.err) == (0, "")
+    assert f"{count(resource)}" in ended.out.splitlines()[3]
+
+
+def test_the_summary_says_where_the_default_start_date_cuts_history(
+    chatislav: Chatislav, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SOURCES__CHATISLAV__START_DATE")
+
+    first = chatislav("sync", "--bot-id", "101")
+    later = chatislav("sync", "--bot-id", "101")
+
+    assert f"Days before {days_ago(90)} are not loaded (bot 101)" in first.out
+    assert "`chatislav sync --start-date 2025-01-01` loads more" in first.out
+    assert "are not loaded" not in later.out
+
+
+def test_a_start_date_stays_for_both_resources(
+    chatislav: Chatislav, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SOURCES__CHATISLAV__START_DATE")
+    chatislav("sync", "--bot-id", "101", "--start-date", days_ago(100))
+
+    chatislav("sync", "--bot-id", "101")
+
+    assert count("analytics") == 101
+
+
+def test_a_second_time_zone_is_a_warning_of_the_sync_and_of_the_status(
+    chatislav: Chatislav,
+) -> None:
+    chatislav("sync", "--bot-id", "101")
+
+    ended = chatislav("sync", "--bot-id", "101", "--timezone", "Asia/Tokyo", "--json")
+    status = chatislav("status")
+
+    assert "Asia/Tokyo and UTC" in ended.json["warnings"][0]
+    assert "bot 101: 2 time zones, Asia/Tokyo and UTC" in status.out
+    assert chatislav("status", "--json").json[0]["timezones"] == ["Asia/Tokyo", "UTC"]
+
+
 def test_a_refused_key_is_status_2_with_the_four_causes(chatislav: Chatislav, api: Sandbox) -> None:
     api.settings.api_access_enabled = False
 
     ended = chatislav("sync", "--bot-id", "101")
 
     assert ended.status == 2
+    assert not Path("warehouse.duckdb").exists()
     message = " ".join(ended.err.split())
     assert "missing, invalid or revoked, or API Access is disabled" in message
     assert SANDBOX_KEY not in ended.out + ended.err

@@ -1,4 +1,4 @@
-"""A refused key changes nothing: the first request comes before the first write."""
+"""A refused key or a host that never answers changes nothing: the first request comes first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import duckdb
 import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from chatislav_source import AuthenticationError, chatislav
+from chatislav_source import AuthenticationError, RetriesExhaustedError, chatislav
 from chatislav_source.sandbox import SANDBOX_KEY, Answer, World
 from tests.exactness.truth import TODAY, Bench, bench, days_ago
 
@@ -76,6 +76,17 @@ def test_a_key_for_one_resource_or_one_bot_only_loads_what_it_may(made: Bench) -
     report = made.sync()
     assert {part.bot_id for part in report.resources if part.complete} == {102}
     assert made.differences([102]) == []
+
+
+def test_a_host_that_never_answers_is_given_up_and_makes_no_file(
+    made: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatislav_source.api.first_contact.FIRST_CONTACT_SECONDS", 0.5)
+
+    with pytest.raises(RetriesExhaustedError, match="has not responded to any request"):
+        made.sync(base_url="http://127.0.0.1:9/api/v1")
+
+    assert not made.database.exists()
 
 
 def test_every_request_is_counted_also_the_first(made: Bench) -> None:
