@@ -26,16 +26,16 @@ from chatislav_source.cli.options import (
     pipeline_options,
     read_options,
     resource_option,
+    set_up_log,
     start_date_option,
     sync_arguments,
 )
-from chatislav_source.cli.terminal.encoding import json_text
+from chatislav_source.cli.terminal.encoding import print_json
+from chatislav_source.cli.upkeep.reset import reset
 from chatislav_source.config import MAX_BOT_ID
-from chatislav_source.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from chatislav_source.cli.check import CheckResult
-    from chatislav_source.cli.console import Verbosity
     from chatislav_source.cli.status import BotStatus
     from chatislav_source.destinations.target import PipelineConfig
 
@@ -100,7 +100,7 @@ def _load(as_json: bool, **given: Any) -> None:
     from chatislav_source.source import sync_config
 
     process_memory.after_imports()
-    verbosity = _verbosity(given)
+    verbosity = set_up_log(given)
     pipeline_config = pipeline_config_of(given)
     config = sync_config(pipeline_config.pipeline_name, **sync_arguments(given))
     pipeline_config.check()
@@ -108,21 +108,12 @@ def _load(as_json: bool, **given: Any) -> None:
         pipeline = pipeline_config.pipeline(progress)
         report = run_job(pipeline, config, progress.on_page, given["resources"])
     if as_json:
-        _print_json(report.as_dict())
+        print_json(report.as_dict())
     elif verbosity.quiet:
         console.errors(report)
     else:
         console.summary(f"Chatislav → {pipeline_config}", report)
     sys.exit(COMPLETE if report.complete else INCOMPLETE)
-
-
-def _verbosity(given: dict[str, Any]) -> Verbosity:
-    """Set up the log as `output_options` say."""
-    from chatislav_source.cli import console
-
-    verbosity = console.Verbosity(given["quiet"], given["verbose"], given["debug"])
-    console.log_to_stderr(verbosity)
-    return verbosity
 
 
 @cli.command()
@@ -142,13 +133,13 @@ def check(as_json: bool, **given: Any) -> None:
     from chatislav_source.cli.destination_check import check_destination
     from chatislav_source.source import sync_config
 
-    verbosity = _verbosity(given)
+    verbosity = set_up_log(given)
     pipeline_config = pipeline_config_of(given)
     config = sync_config(pipeline_config.pipeline_name, **sync_arguments(given))
     pipeline_config.check()
     results = [*check_bots(config), check_destination(pipeline_config)]
     if as_json:
-        _print_json([result.as_dict() for result in results])
+        print_json([result.as_dict() for result in results])
     else:
         console.check_results([r for r in results if r.problem or not verbosity.quiet])
     sys.exit(_status_of(results))
@@ -179,12 +170,12 @@ def status(as_json: bool, max_age_seconds: int | None, **given: Any) -> None:
     from chatislav_source.cli import console
     from chatislav_source.cli.status import too_old
 
-    verbosity = _verbosity(given)
+    verbosity = set_up_log(given)
     pipeline_config = pipeline_config_of(given)
     now = datetime.now(UTC)
     found = _statuses(pipeline_config, now, is_needed=max_age_seconds is None)
     if as_json:
-        _print_json([bot.as_dict() for bot in found])
+        print_json([bot.as_dict() for bot in found])
     elif not verbosity.quiet:
         console.status_table(f"{pipeline_config}, {console.moment(now)}", found)
     problems = [] if max_age_seconds is None else too_old(found, max_age_seconds)
@@ -197,14 +188,8 @@ def _statuses(config: PipelineConfig, now: datetime, is_needed: bool) -> list[Bo
     """The status of each bot; empty without a DuckDB file, which is an error if `is_needed`."""
     from chatislav_source.cli.status import looking, statuses
 
-    if config.is_duckdb and not config.database.exists():
-        if not is_needed:
-            return []
-        raise ConfigurationError(
-            f"{config.database} does not exist: nothing is loaded yet. `chatislav sync` creates it."
-        )
-    if not config.is_duckdb:
-        config.check()
+    if config.is_duckdb and not config.database.exists() and not is_needed:
+        return []
     with looking(config) as pipeline:
         return statuses(pipeline, now)
 
@@ -289,8 +274,7 @@ def init(bot_ids: tuple[int, ...], start_date: date | None, debug: bool) -> None
         check.invoke(context)
 
 
-def _print_json(value: Any) -> None:
-    click.echo(json_text(value))
+cli.add_command(reset)
 
 
 def main() -> None:

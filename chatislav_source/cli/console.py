@@ -181,6 +181,11 @@ def status_table(title: str, statuses: Sequence[BotStatus]) -> None:
             _line(f"[yellow]bot {bot.bot_id}: {len(bot.timezones)} time zones, {zones}.[/] {SUMS}")
 
 
+def done(text: str) -> None:
+    """Print the result of a command."""
+    _line(f"[green]✓[/] {escape(text)}")
+
+
 def check_results(results: Sequence[CheckResult]) -> None:
     """Print one line per check."""
     for result in results:

@@ -13,6 +13,7 @@ import click
 from chatislav_source.config import DEFAULT_HISTORY_DAYS, DEFAULTS, Arguments, day_of
 
 if TYPE_CHECKING:
+    from chatislav_source.cli.console import Verbosity
     from chatislav_source.destinations.target import PipelineConfig
 
 DATABASE = Path("warehouse.duckdb")
@@ -104,8 +105,9 @@ conversations_option = click.option(
     show_default=True,
     help="Conversations per bot.",
 )
+bot_option = option("--bot-id", "bot_ids", type=int, multiple=True, help="AI agent; repeatable.")
 api_options = options(
-    option("--bot-id", "bot_ids", type=int, multiple=True, help="AI agent; repeatable."),
+    bot_option,
     option(
         "--base-url",
         help=f"Address of the API.  [default: {DEFAULTS['base_url']}]",
@@ -175,6 +177,15 @@ read_options = options(
         help="Highest rate of requests.  [default: the rate that the API allows]",
     ),
 )
+
+
+def set_up_log(given: dict[str, Any]) -> Verbosity:
+    """Set up the log as `output_options` say."""
+    from chatislav_source.cli import console
+
+    verbosity = console.Verbosity(given["quiet"], given["verbose"], given["debug"])
+    console.log_to_stderr(verbosity)
+    return verbosity
 
 
 def pipeline_config_of(given: dict[str, Any]) -> PipelineConfig:

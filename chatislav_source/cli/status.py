@@ -55,10 +55,9 @@ def statuses(pipeline: dlt.Pipeline, now: datetime) -> list[BotStatus]:
 
     Only reads the destination; the pipeline's folder is neither read nor changed.
     """
-    resources = _stored_state(pipeline).get("sources", {}).get("chatislav", {}).get("resources", {})
-    conversations = resources.get(CONVERSATIONS.name, {}).get("bots", {})
-    analytics = resources.get(ANALYTICS.name, {}).get("bots", {})
-    counts = {table.name: _counts(pipeline, table.name) for table in TABLES}
+    conversations = stored_bots(pipeline, CONVERSATIONS.name)
+    analytics = stored_bots(pipeline, ANALYTICS.name)
+    counts = {table.name: row_counts(pipeline, table.name) for table in TABLES}
     zones = _zones(pipeline)
     return [
         replace(
@@ -74,9 +73,15 @@ def looking(config: PipelineConfig) -> Iterator[dlt.Pipeline]:
     """A pipeline that only reads: in a temporary folder, and with a read-only DuckDB file.
 
     Raises:
-        ConfigurationError: the destination cannot be used.
+        ConfigurationError: the destination cannot be used, or there is no file yet.
         PipelineLockedError: as `read_only`.
     """
+    if not config.is_duckdb:
+        config.check()
+    elif not config.database.exists():
+        raise ConfigurationError(
+            f"{config.database} does not exist: nothing is loaded yet. `chatislav sync` creates it."
+        )
     with ExitStack() as stack:
         folder = stack.enter_context(TemporaryDirectory(prefix="chatislav-"))
         destination = None
@@ -84,6 +89,13 @@ def looking(config: PipelineConfig) -> Iterator[dlt.Pipeline]:
             connection = stack.enter_context(read_only(config.database))
             destination = dlt.destinations.duckdb(connection)
         yield replace(config, pipelines_dir=folder).pipeline(destination=destination)
+
+
+def stored_bots(pipeline: dlt.Pipeline, stream: str) -> dict[str, Any]:
+    """By bot id as text, the state of a stream after the last load; empty before the first one."""
+    source = _stored_state(pipeline).get("sources", {}).get("chatislav", {})
+    bots: dict[str, Any] = source.get("resources", {}).get(stream, {}).get("bots", {})
+    return bots
 
 
 def _stored_state(pipeline: dlt.Pipeline) -> dict[str, Any]:
@@ -113,7 +125,7 @@ def too_old(found: list[BotStatus], max_age_seconds: int) -> list[str]:
     ]
 
 
-def _counts(pipeline: dlt.Pipeline, table: str) -> dict[int, int]:
+def row_counts(pipeline: dlt.Pipeline, table: str) -> dict[int, int]:
     """The number of rows by bot; empty if the table does not exist."""
     rows = _rows(pipeline, table, "SELECT bot_id, COUNT(*) FROM {} GROUP BY bot_id")
     return {int(bot_id): int(count) for bot_id, count in rows}

@@ -24,10 +24,10 @@ Target = tuple[str, int]
 def check_key(
     client: ChatislavClient, config: SyncConfig, streams: Sequence[str]
 ) -> dict[Target, int]:
-    """Send the smallest request; a refused one is followed by that for the next stream and bot.
+    """Send the smallest request for one stream and bot after the other until one is not refused.
 
-    Returns how many requests were sent for each. Another error of the API ends it, too: the run
-    meets it again, and reports it.
+    Returns how many requests were sent for each. Other errors of the API end it, too: the run meets
+    them again, and reports them. A request without any response is followed by the next one.
 
     Raises:
         AuthenticationError: the API refuses every key, for every bot and stream.
@@ -35,35 +35,21 @@ def check_key(
     """
     sent: Counter[Target] = Counter()
     refusal: AuthenticationError | None = None
-    for target, path, query in _requests(config, streams):
-        try:
-            while not _is_answered(client, path, query, target, sent):
-                pass  # `client` gives up a host that never answers
-        except AuthenticationError as error:
-            refusal = refusal or error
-        else:
-            return sent
-    if refusal:
-        raise refusal
-    return sent
-
-
-def _is_answered(
-    client: ChatislavClient, path: str, query: dict[str, Any], target: Target, sent: Counter[Target]
-) -> bool:
-    """Whether the API has answered anything to a request; adds the number of tries to `sent`.
-
-    Raises:
-        AuthenticationError, ApiUnreachableError: as `check_key`.
-    """
-    try:
-        sent[target] += client.post(path, query, f"bot {target[1]}", len, tries=TRIES).tries
-    except ChatislavError as error:
-        sent[target] += error.requests
-        if isinstance(error, AuthenticationError | ApiUnreachableError):
-            raise
-        return client.contact.has_responded
-    return True
+    while not refusal:  # `client` gives up a host that never responds
+        for target, path, query in _requests(config, streams):
+            try:
+                sent[target] += client.post(path, query, f"bot {target[1]}", len, tries=TRIES).tries
+                return sent
+            except AuthenticationError as error:
+                sent[target] += error.requests
+                refusal = refusal or error
+            except ApiUnreachableError:
+                raise
+            except ChatislavError as error:
+                sent[target] += error.requests
+                if client.contact.has_responded:
+                    return sent
+    raise refusal
 
 
 def _requests(

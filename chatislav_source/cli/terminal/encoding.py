@@ -11,6 +11,8 @@ import json
 import sys
 from typing import Any
 
+import click
+
 HANDLER = "chatislav"
 PLAIN = {
     "✓": "+",
@@ -46,6 +48,11 @@ def _replaced(error: UnicodeError) -> tuple[str, int]:
 def is_unicode(stream: Any) -> bool:
     """Whether a stream can encode every character."""
     return str(getattr(stream, "encoding", None) or "").lower().startswith("utf")
+
+
+def print_json(value: Any) -> None:
+    """Print `value` as the one JSON document on stdout."""
+    click.echo(json_text(value))
 
 
 def json_text(value: Any) -> str:

@@ -1,0 +1,1 @@
+"""Commands beside the syncs, which change what is loaded already."""

@@ -1,0 +1,1 @@
+"""Jobs beside the syncs, which change what is loaded already."""

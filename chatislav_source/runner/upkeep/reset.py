@@ -1,0 +1,78 @@
+"""Forgets bots: their rows and their state, so that the next sync reads them anew.
+
+The rows go first. After a kill in between the state says more than the tables hold, which a sync
+finds and repairs, and a second reset ends what the first began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import dlt
+from dlt.destinations.exceptions import DatabaseException, DestinationConnectionError
+from dlt.extract import DltSource
+
+from chatislav_source.destinations.concurrency.bot_locks import bot_locks
+from chatislav_source.destinations.defaults import SCHEMA, own_defaults
+from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Table
+from chatislav_source.runner.checkpoint import NO_TABLE, keep_to_destination
+from chatislav_source.runner.job import alone
+from chatislav_source.runner.load_package import load
+from chatislav_source.runner.redaction import failed_query
+
+TABLES_OF: dict[str, tuple[Table, ...]] = {
+    CONVERSATIONS.name: (MESSAGES, CONVERSATIONS),
+    ANALYTICS.name: (ANALYTICS,),
+}
+"""By stream, its tables, in the order in which their rows are deleted."""
+
+
+def reset(pipeline: dlt.Pipeline, bot_ids: Sequence[int], streams: Sequence[str]) -> None:
+    """Delete the rows of these bots from the tables of these streams, and then their states.
+
+    Raises:
+        PipelineLockedError: another process runs this pipeline or loads one of the bots.
+        LoadFailedError: the destination refused it; what was deleted stays deleted.
+    """
+    own_defaults().claim(pipeline)
+    with alone(pipeline), bot_locks(pipeline, bot_ids):
+        keep_to_destination(pipeline)
+        for stream in streams:
+            for table in TABLES_OF[stream]:
+                delete_rows(pipeline, table, bot_ids)
+        load(pipeline, without_states(bot_ids, streams))
+
+
+def delete_rows(pipeline: dlt.Pipeline, table: Table, bot_ids: Sequence[int]) -> None:
+    """Delete the rows of bots from a table, if there is one.
+
+    Raises:
+        LoadFailedError: the destination refused it.
+    """
+    marks = ", ".join(["%s"] * len(bot_ids))
+    try:
+        with pipeline.sql_client() as client:
+            name = client.make_qualified_table_name(table.name)
+            client.execute_sql(f"DELETE FROM {name} WHERE bot_id IN ({marks})", *bot_ids)  # noqa: S608 - no input
+    except NO_TABLE:
+        return
+    except (DatabaseException, DestinationConnectionError) as error:
+        raise failed_query(error) from None
+
+
+def without_states(bot_ids: Sequence[int], streams: Sequence[str]) -> DltSource:
+    """A dlt source without rows, whose load removes the states of bots."""
+
+    @dlt.source(name=SCHEMA, section=SCHEMA)
+    def chatislav() -> object:
+        return dlt.resource(forget, name="reset")
+
+    def forget() -> Iterator[Any]:
+        resources = dlt.current.source_state().get("resources", {})
+        for stream in streams:
+            for bot_id in bot_ids:
+                resources.get(stream, {}).get("bots", {}).pop(str(bot_id), None)
+        yield from ()
+
+    return chatislav()
