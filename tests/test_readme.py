@@ -244,6 +244,8 @@ def test_it_has_every_table_and_column_with_type_and_meaning(table: Any) -> None
 
     described = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*) \|$", text.split("\n#")[0], re.MULTILINE)
 
+    keys = ", ".join(f"`{name}`" for name in table.keys)
+    assert f"\nPrimary key: {keys}" in text.split("\n#")[0]
     assert described == [
         (column.name, column.data_type, column.description) for column in table.columns
     ]
