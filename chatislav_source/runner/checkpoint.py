@@ -14,7 +14,7 @@ of the destination.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
@@ -128,6 +128,17 @@ def stored_states(resource_state: dict[str, Any], bot_ids: Iterable[int]) -> dic
     """By bot, its stored state, not checked yet; None if there is none."""
     bots = _stored_bots(resource_state)
     return {bot_id: bots.get(str(bot_id)) for bot_id in bot_ids}
+
+
+def first_days(source_state: Mapping[str, Any]) -> dict[int, str]:
+    """By bot, the first day that any resource loads, as a start date counts for all of them."""
+    found: dict[int, str] = {}
+    for resource_state in source_state.get("resources", {}).values():
+        for bot_id, state in _stored_bots(resource_state).items():
+            day = state.get("loaded_from") if isinstance(state, dict) else None
+            if isinstance(day, str):
+                found[int(bot_id)] = min(day, found.get(int(bot_id), day))
+    return found
 
 
 def is_first_load(state: Any, default_first_day: str) -> bool:

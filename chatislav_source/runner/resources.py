@@ -23,6 +23,7 @@ from chatislav_source.destinations.hints import UPSERT
 from chatislav_source.destinations.pipe.writers import Outlet
 from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, DELETED, MESSAGES, Table
+from chatislav_source.runner.checkpoint import first_days
 from chatislav_source.runner.redaction import install_log_filters
 from chatislav_source.runner.run import Run
 
@@ -69,6 +70,7 @@ class WholeRunScope:
                 run.check_key([resource])
                 self._is_accepted = True
             bot_locks.take_in_run(current_pipeline(), self._config.bot_ids)
+            run.first_days = first_days(dlt.current.source_state())
             yield run, None
             fatal = run.finish()
             if fatal:
@@ -92,6 +94,8 @@ class PackageScope:
     @contextmanager
     def open(self, resource: str) -> Iterator[tuple[Run, LoadLimit | None]]:
         """The run, with all its streams started; a resource that is cut takes no more pages."""
+        if not self._run.tables:
+            self._run.first_days = first_days(dlt.current.source_state())
         for name in self.streams:
             self._run.start(name, dlt.current.resource_state(name))
         try:

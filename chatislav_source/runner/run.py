@@ -26,7 +26,8 @@ from chatislav_source.runner.checkpoint import is_first_load, stored_states
 from chatislav_source.runner.conversation_tables import ConversationTables
 from chatislav_source.runner.report import Reports, ResourceReport, default_start_note
 from chatislav_source.runner.stored_tables import StoredTables
-from chatislav_source.streams.conversations.state import FORMAT
+from chatislav_source.streams.analytics import state as of_analytics
+from chatislav_source.streams.conversations import state as of_conversations
 from chatislav_source.streams.partition import Partition
 from chatislav_source.streams.state import State
 
@@ -35,6 +36,9 @@ TABLES_BY_STREAM: dict[str, type[Tables]] = {
     CONVERSATIONS.name: ConversationTables,
     ANALYTICS.name: AnalyticsTables,
 }
+
+
+FORMATS = {CONVERSATIONS.name: of_conversations.FORMAT, ANALYTICS.name: of_analytics.FORMAT}
 
 
 class Run:
@@ -67,6 +71,7 @@ class Run:
         self.tables: dict[str, Tables] = {}
         self._cut: set[str] = set()
         self._sent: dict[tuple[str, int], int] = {}  # requests before the streams were started
+        self.first_days: dict[int, str] = {}  # by bot, of the other resource too
         self._cut_by_default: set[int] = set()  # bots whose first day is the default
 
     def __enter__(self) -> Run:
@@ -100,6 +105,8 @@ class Run:
             unknown = [bot_id for bot_id, state in states.items() if _may_have_doubles(state)]
             if unknown:
                 self.stored.remove_doubles(bot_ids=unknown)
+        if not self.config.is_backfill:
+            states = self._with_first_days(stream, states)
         if not self.config.start_date_given:
             first_day = str(self.config.start_date)
             self._cut_by_default |= {b for b, s in states.items() if is_first_load(s, first_day)}
@@ -113,6 +120,16 @@ class Run:
             report.count_requests(self._sent.pop((stream, bot_id), 0))
         tables.start(self.pool, self._count)
         self.tables[stream] = tables
+
+    def _with_first_days(self, stream: str, states: dict[int, Any]) -> dict[int, Any]:
+        """The states; that of a bot that only the other resource has loaded has its first day."""
+        fresh = FORMATS[stream].fresh
+        new = {
+            bot_id: {**fresh(bot_id, self.config.base_url), "loaded_from": day}
+            for bot_id, day in self.first_days.items()
+            if bot_id in states and states[bot_id] is None
+        }
+        return states | new
 
     def _count(self, stream: str, page: AnyPage) -> None:
         self.reports[stream, page.bot_id].count(page)
@@ -198,4 +215,6 @@ def stored_tables() -> StoredTables:
 
 def _may_have_doubles(state: State | None) -> bool:
     """Whether rows of a bot may be of another pipeline, or of an older version without locks."""
-    return not isinstance(state, dict) or state.get("version") != FORMAT.version
+    return (
+        not isinstance(state, dict) or state.get("version") != FORMATS[CONVERSATIONS.name].version
+    )

@@ -145,6 +145,20 @@ def test_a_start_date_stays_for_both_resources(
     assert count("analytics") == 101
 
 
+@pytest.mark.parametrize("first", ["conversations", "analytics"])
+def test_a_start_date_given_for_one_resource_counts_for_the_other(
+    chatislav: Chatislav, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    monkeypatch.delenv("SOURCES__CHATISLAV__START_DATE")
+    chatislav("sync", "--bot-id", "101", "--resource", first, "--start-date", days_ago(30))
+
+    ended = chatislav("sync", "--bot-id", "101", "--json")
+
+    days = {part["resource"]: part["state"]["loaded_from"] for part in ended.json["resources"]}
+    assert days == {"conversations": days_ago(30), "analytics": days_ago(30)}
+    assert (ended.json["notes"], count("analytics")) == ([], 31)
+
+
 def test_a_second_time_zone_is_a_warning_of_the_sync_and_of_the_status(
     chatislav: Chatislav,
 ) -> None:

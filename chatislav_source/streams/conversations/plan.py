@@ -24,7 +24,7 @@ def conversations_partition(
 ) -> ConversationsPartition:
     """The partition of one bot's conversations: a sync or a backfill, new or continued."""
     known, problem = state.restored(stored, bot_id, config.base_url, config.now)
-    if known["loaded_from"] and not keeps(known):
+    if (known["progress"] or known["watermark"]) and not keeps(known):
         problem = LOST_ROWS
         known = state.without_progress(known)
     warn_unused(problem, bot_id)
@@ -72,7 +72,8 @@ def first_day_of_sync(known: State, config: SyncConfig) -> date:
     Days that the last sync left unsettled are included, even if the lookback got shorter.
     """
     if known["watermark"] is None:
-        return min(config.start_date, state.day_of(known["loaded_from"]) or config.start_date)
+        loaded_from = state.day_of(known["loaded_from"]) or config.start_date
+        return min(config.start_date, loaded_from) if config.start_date_given else loaded_from
     lookback = state.lookback_days(known, config.lookback_days)
     first_day = utc_instant(known["watermark"]).subtract(days=lookback).date()
     left = state.day_of(known["reread_from"])
@@ -81,7 +82,7 @@ def first_day_of_sync(known: State, config: SyncConfig) -> date:
 
 
 def _loaded_from(known: State, config: SyncConfig) -> str | None:
-    is_set = known["watermark"] is None or config.start_date_given
+    is_set = known["loaded_from"] is None or config.start_date_given
     return config.start_date.isoformat() if is_set else None
 
 

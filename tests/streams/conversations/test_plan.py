@@ -147,7 +147,7 @@ def test_a_bot_whose_rows_were_lost_is_read_again_since_the_first_loaded_day(
 ) -> None:
     partition = planned(ended(), holding(LESS[less]))
 
-    assert windows_of(partition) == [DateWindow(date(2026, 9, 1), None)]
+    assert windows_of(partition) == [DateWindow(date(2026, 11, 16), None)]
     assert partition.state["watermark"] is None
     assert partition.state["settled"] is None
     assert LOST_ROWS in caplog.text
