@@ -20,6 +20,7 @@ from chatislav_source.cli.options import (
     as_seconds,
     conversations_option,
     debug_option,
+    dry_run_option,
     option,
     output_options,
     pipeline_config_of,
@@ -60,6 +61,7 @@ def cli() -> None:
 @start_date_option
 @option("--end-date", help="Last day, included; makes the sync a backfill.")
 @resource_option
+@dry_run_option
 @read_options
 @pipeline_options
 @output_options
@@ -79,6 +81,7 @@ def sync(**given: Any) -> None:
 @option("--start-date", required=True, help="First day to read again.")
 @option("--end-date", required=True, help="Last day, included.")
 @resource_option
+@dry_run_option
 @read_options
 @pipeline_options
 @output_options
@@ -91,11 +94,12 @@ def backfill(**given: Any) -> None:
     _load(**given)
 
 
-def _load(as_json: bool, **given: Any) -> None:
+def _load(as_json: bool, is_dry_run: bool, **given: Any) -> None:
     from chatislav_source.cli import process_memory
 
     process_memory.before_imports()
     from chatislav_source.cli import console
+    from chatislav_source.cli.upkeep import dry_run
     from chatislav_source.runner.job import run_job
     from chatislav_source.source import sync_config
 
@@ -103,6 +107,13 @@ def _load(as_json: bool, **given: Any) -> None:
     verbosity = set_up_log(given)
     pipeline_config = pipeline_config_of(given)
     config = sync_config(pipeline_config.pipeline_name, **sync_arguments(given))
+    if is_dry_run:
+        estimate = dry_run.dry_run(pipeline_config, config, given["resources"])
+        if as_json:
+            print_json(estimate.as_dict())
+        else:
+            dry_run.show(f"Chatislav → {pipeline_config}", estimate)
+        return
     pipeline_config.check()
     with console.progress(len(config.bot_ids), verbosity) as progress:
         pipeline = pipeline_config.pipeline(progress)

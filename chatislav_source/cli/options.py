@@ -140,6 +140,12 @@ resource_option = option(
     default=("conversations", "analytics"),
     help="What to load; repeatable.  [default: both]",
 )
+dry_run_option = option(
+    "--dry-run",
+    "is_dry_run",
+    is_flag=True,
+    help="Load nothing; say which days, and about how many requests, rows and minutes.",
+)
 start_date_option = option(
     "--start-date",
     help=f"First day of the first load.  [default: {DEFAULT_HISTORY_DAYS} days ago]",

@@ -418,3 +418,19 @@ def test_the_sandbox_serves_until_it_is_stopped() -> None:
 
     assert "SOURCES__CHATISLAV__BASE_URL=http://127.0.0.1:" in said[1]
     assert status == 0
+
+
+def test_a_dry_run_says_what_a_sync_would_read_and_makes_no_file(
+    chatislav: Chatislav, api: Sandbox, tmp_path: Path
+) -> None:
+    ended = chatislav("sync", "--bot-id", "101", "--dry-run")
+    made = [path.name for path in tmp_path.rglob("*")]
+    dry = chatislav("sync", "--bot-id", "101", "--dry-run", "--json").json["estimate"]
+    api.reset_counts()
+    chatislav("sync", "--bot-id", "101")
+
+    assert made == []
+    assert f"about {dry['requests']} requests" in ended.out
+    assert dry["requests"] == pytest.approx(api.count(), rel=0.25)
+    later = chatislav("sync", "--bot-id", "101", "--dry-run", "--json").json["estimate"]
+    assert later["bots"][0]["analytics_days"] == 8
