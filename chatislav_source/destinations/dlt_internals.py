@@ -26,6 +26,8 @@ from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.extract import DltResource
 from dlt.extract.items import DataItemWithMeta, TableNameMeta
 from dlt.extract.items_transform import ItemTransform
+from dlt.load.configuration import LoaderConfiguration
+from dlt.normalize.configuration import NormalizeConfiguration
 from dlt.pipeline import trace
 from dlt.pipeline.state_sync import load_pipeline_state_from_destination
 
@@ -39,6 +41,8 @@ __all__ = [
     "InvalidConnectionString",
     "LastStep",
     "LoadPackageInfo",
+    "LoaderConfiguration",
+    "NormalizeConfiguration",
     "NullCollector",
     "SchemaException",
     "SqlJobClientBase",

@@ -26,6 +26,8 @@ from dlt.pipeline.exceptions import InvalidPipelineName, PipelineStateEngineNoUp
 from chatislav_source.destinations.dlt_internals import (
     DuckDbCredentials,
     InvalidConnectionString,
+    LoaderConfiguration,
+    NormalizeConfiguration,
     SchemaException,
 )
 from chatislav_source.destinations.duckdb import limited_duckdb
@@ -145,7 +147,9 @@ class PipelineConfig:
             ConfigurationError: it is unknown, or its client or its credentials are missing; for
                 DuckDB as `check_file`.
             PipelineLockedError: as `check_file`.
+            ConfigurationException: a setting of dlt's steps has the wrong type.
         """
+        self._check_steps()
         if self.is_duckdb:
             self._destination()
             check_file(self.database, self.dataset, self.wait_seconds)
@@ -161,6 +165,14 @@ class PipelineConfig:
             problem = _problem(error)
             text = NOT_CONFIGURED.format(name=name, upper=name.upper(), problem=problem)
             raise ConfigurationError(text) from None
+
+    def _check_steps(self) -> None:
+        """Read the settings of dlt's steps now, before the first request, and not only by them."""
+        steps = {"normalize": NormalizeConfiguration(), "load": LoaderConfiguration()}
+        for section, configuration in steps.items():
+            context = ConfigSectionContext(pipeline_name=self.pipeline_name, sections=(section,))
+            with inject_section(context):
+                resolve_configuration(configuration, accept_partial=True)
 
 
 def configured_database(pipeline_name: str) -> Path | None:

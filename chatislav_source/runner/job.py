@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from chatislav_source.config import SyncConfig
 from chatislav_source.destinations.adapter import adapter_of
-from chatislav_source.destinations.concurrency.bot_locks import bot_locks
+from chatislav_source.destinations.concurrency.bot_locks import are_written, bot_locks
 from chatislav_source.destinations.ddl import create_missing_indexes
 from chatislav_source.destinations.defaults import own_defaults
 from chatislav_source.destinations.duckdb import DispositionChooser
@@ -64,8 +64,8 @@ def run_job(
     reports: Reports = {}
     with (
         alone(pipeline),
-        accepted(Run(config, on_progress, reports), streams) as run,
-        bot_locks(pipeline, config.bot_ids),
+        Run(config, on_progress, reports) as run,
+        locked_and_accepted(pipeline, run, streams),
     ):
         keep_to_destination(pipeline)
         states = pipeline.state["_state_version"]
@@ -88,16 +88,20 @@ def run_job(
 
 
 @contextmanager
-def accepted(run: Run, streams: Sequence[str]) -> Iterator[Run]:
-    """The run, after its first request, which comes before the first write; closes it.
+def locked_and_accepted(pipeline: dlt.Pipeline, run: Run, streams: Sequence[str]) -> Iterator[None]:
+    """Lock the bots and send the first request; the one that changes nothing comes first.
 
     Raises:
-        AuthenticationError: the API accepts none of the keys; nothing was changed.
-        ApiUnreachableError: the API has not responded; nothing was changed.
+        PipelineLockedError, LoadFailedError: as `bot_locks`.
+        AuthenticationError, ApiUnreachableError: as `Run.check_key`; nothing was changed.
     """
-    with run:
+    is_request_first = are_written(pipeline)
+    if is_request_first:
         run.check_key(streams)
-        yield run
+    with bot_locks(pipeline, run.config.bot_ids):
+        if not is_request_first:
+            run.check_key(streams)
+        yield
 
 
 def _load_packages(

@@ -66,10 +66,10 @@ class WholeRunScope:
             ChatislavError: a request failed; dlt then loads nothing.
         """
         with Run(self._config) as run:
-            if not self._is_accepted:
-                run.check_key([resource])
-                self._is_accepted = True
+            if bot_locks.are_written(current_pipeline()):
+                self._check_key(run, resource)
             bot_locks.take_in_run(current_pipeline(), self._config.bot_ids)
+            self._check_key(run, resource)
             run.first_days = first_days(dlt.current.source_state())
             yield run, None
             fatal = run.finish()
@@ -78,6 +78,12 @@ class WholeRunScope:
             for partition in run.tables[resource].partitions:
                 if partition.error:
                     raise partition.error
+
+    def _check_key(self, run: Run, resource: str) -> None:
+        """Send the first request of all resources."""
+        if not self._is_accepted:
+            run.check_key([resource])
+        self._is_accepted = True
 
 
 class PackageScope:

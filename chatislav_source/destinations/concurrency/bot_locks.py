@@ -16,6 +16,7 @@ import dlt
 from dlt.common.pipeline import SupportsPipeline
 
 from chatislav_source.destinations.adapter import Adapter, adapter_of
+from chatislav_source.destinations.concurrency.leases import Leases
 from chatislav_source.destinations.concurrency.lock import BotLocks, Owner
 from chatislav_source.destinations.dlt_internals import SqlJobClientBase
 from chatislav_source.errors import ChatislavError, LoadFailedError
@@ -56,6 +57,11 @@ def bot_locks(pipeline: dlt.Pipeline, bot_ids: Iterable[int]) -> Iterator[None]:
         yield
     finally:
         release(pipeline)
+
+
+def are_written(pipeline: SupportsPipeline | None) -> bool:
+    """Whether the locks of a pipeline are rows of a table, which a run makes if there is none."""
+    return adapter_of(pipeline).locks is Leases
 
 
 def take(pipeline: dlt.Pipeline, bot_ids: Iterable[int], for_sync: bool = False) -> None:
