@@ -55,14 +55,15 @@ def check_key(
 def _requests(
     config: SyncConfig, streams: Sequence[str]
 ) -> Iterator[tuple[Target, str, dict[str, Any]]]:
-    """One request for each bot and stream: one conversation of today, or the totals of today."""
+    """One request for each bot and stream: the totals of today, which name nobody, come first."""
     today = today_in("UTC", config.now)
     for bot_id in config.bot_ids:
         page = PageRequest(bot_id, DateWindow(today, None), None, 1)
         day = DayRequest(bot_id, today, config.analytics_channels[0], "UTC", is_final=False)
         requests = {
-            "conversations": (CONVERSATIONS_PATH, page.query()),
             "analytics": (ANALYTICS_PATH, day.query()),
+            "conversations": (CONVERSATIONS_PATH, page.query()),
         }
-        for stream in streams:
-            yield (stream, bot_id), *requests[stream]
+        for stream, request in requests.items():
+            if stream in streams:
+                yield (stream, bot_id), *request

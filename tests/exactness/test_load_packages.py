@@ -30,7 +30,6 @@ def test_newest_days_that_are_read_twice_fit_into_one_package(
     report = made.sync(lookback_days=1)
 
     bodies = [request.body for request in made.api.requests if request.path == "/conversations"]
-    del bodies[0]  # which only checks the key
     first_pages_of_newest_days = [body for body in bodies if not {"to", "cursor"} & set(body or {})]
     assert len(first_pages_of_newest_days) == 2
     assert report.loads == 2  # the rows, and the state that counts them
