@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from copy import deepcopy
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import dlt
 import pyarrow as pa
@@ -20,6 +20,11 @@ from chatislav_source.destinations.defaults import own_defaults
 from chatislav_source.destinations.dlt_internals import LastStep
 from chatislav_source.destinations.duckdb import DispositionChooser
 from chatislav_source.destinations.hints import UPSERT
+from chatislav_source.destinations.last_run import (
+    announce_move,
+    note_run,
+    refuse_overlooked_path,
+)
 from chatislav_source.destinations.pipe.writers import Outlet
 from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, DELETED, MESSAGES, Table
@@ -59,10 +64,15 @@ class WholeRunScope:
         """A run that ends with the resource.
 
         Raises:
+            ConfigurationError: as `refuse_overlooked_path`; nothing was requested.
             PipelineLockedError: another run loads one of the bots; nothing was requested.
             ChatislavError: a request failed; dlt then loads nothing.
         """
-        bot_locks.take_in_run(current_pipeline(), self._config.bot_ids)
+        pipeline = current_pipeline()
+        if pipeline is not None:
+            refuse_overlooked_path(pipeline)
+            note_run(cast(dlt.Pipeline, pipeline))
+        bot_locks.take_in_run(pipeline, self._config.bot_ids)
         with Run(self._config) as run:
             yield run, None
             fatal = run.finish()
@@ -120,6 +130,14 @@ def package_source(
     selected = source.selected_resources
     scope.streams = [name for name in streams if name in selected and not run.is_cut(name)]
     return source.with_resources(*(name for name in selected if not run.is_cut(name)))
+
+
+def whole_run(config: SyncConfig) -> Sequence[DltResource]:
+    """The resources of a plain dlt pipeline run, each with all of its rows."""
+    pipeline = current_pipeline()  # dlt deletes its folder before a run into an empty database
+    if pipeline is not None:
+        announce_move(pipeline)
+    return resources(WholeRunScope(config))
 
 
 def resources(scope: RunScope) -> Sequence[DltResource]:
