@@ -7,8 +7,9 @@ projects that use one name, or a relative path in another folder, are therefore 
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import dlt
 from dlt.common.configuration.exceptions import ConfigurationException
@@ -36,7 +37,7 @@ OTHER_DATABASE = (
 )
 OTHER_FOLDER = (
     "Pipeline %s was last run from the folder %s, and now from %s, whose .dlt configuration is "
-    "used. Both load into %s. If these are two projects, give each its own pipeline name."
+    "used. It loads into %s. If these are two projects, give each its own pipeline name."
 )
 OVERLOOKED = (
     "Pipeline {name} was last run into {known}, and dlt would load into that file instead of the "
@@ -44,7 +45,8 @@ OVERLOOKED = (
 )
 
 
-class LastRun(NamedTuple):
+@dataclass(frozen=True)
+class LastRun:
     """The database and dataset that a pipeline was run into, and the current folder then."""
 
     database: str | None  # None: dlt cannot tell
@@ -58,9 +60,12 @@ def announce_move(pipeline: SupportsPipeline) -> None:
         return
     now, name = _this_run(pipeline, _config(pipeline)), pipeline.pipeline_name
     if before.database and now.database and before.database != now.database:
-        logger.warning(OTHER_DATABASE, name, *before, *now)
+        logger.warning(
+            OTHER_DATABASE, name, before.database, before.folder, now.database, now.folder
+        )
     elif before.folder != now.folder:
-        logger.warning(OTHER_FOLDER, name, before.folder, now.folder, now.database)
+        database = now.database or "a destination without an address"
+        logger.warning(OTHER_FOLDER, name, before.folder, now.folder, database)
 
 
 def refuse_overlooked_path(pipeline: SupportsPipeline) -> None:
@@ -88,7 +93,7 @@ def note_run(pipeline: dlt.Pipeline) -> None:
     config = _config(pipeline)
     now = _this_run(pipeline, config)
     if _noted(pipeline) != now:
-        pipeline.set_local_state_val(KEY, now._asdict())
+        pipeline.set_local_state_val(KEY, asdict(now))
     is_stored = bound_duckdb_file(pipeline.destination) is not None
     file = _duckdb_file(config) if is_stored or _is_of_command_line(pipeline) else None
     if file and file != _local_value(pipeline, DUCKDB_FILE_KEY):
@@ -97,7 +102,9 @@ def note_run(pipeline: dlt.Pipeline) -> None:
 
 def _noted(pipeline: SupportsPipeline) -> LastRun | None:
     noted = _local_value(pipeline, KEY)
-    return LastRun(noted.get("database"), noted["folder"]) if noted else None
+    if not isinstance(noted, dict) or "folder" not in noted:
+        return None
+    return LastRun(noted.get("database"), noted["folder"])
 
 
 def _local_value(pipeline: SupportsPipeline, key: str) -> Any:
