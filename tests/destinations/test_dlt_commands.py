@@ -72,7 +72,7 @@ def dlt_commands(folder: Path, *commands: str) -> str:
     return ended.stdout
 
 
-@pytest.mark.parametrize("name", ["duckdb", "postgres"])
+@pytest.mark.parametrize("name", ["duckdb", pytest.param("postgres", marks=pytest.mark.slow)])
 def test_the_commands_of_dlt_find_the_database_from_any_folder(
     name: str,
     request: pytest.FixtureRequest,
@@ -96,17 +96,19 @@ def test_the_commands_of_dlt_find_the_database_from_any_folder(
     assert "[('conversations', 6), ('conversations__messages', 12)]" in said
 
     again = sync(config.pipeline(), **given)
-    said = dlt_commands(elsewhere, "drop conversations", "info")
+    said = dlt_commands(elsewhere, "drop conversations", "sync")
 
     assert again.complete
     assert "[('analytics', 3)]" in said
-
-    again = sync(config.pipeline(), **given)
-    assert again.complete
-    assert list(elsewhere.iterdir()) == []  # no empty database was made there
-    said = dlt_commands(tmp_path / "restored", "sync")  # which deletes dlt's local files
     assert "Restoring from destination" in said
     assert "was not found" not in said
+
+    again = sync(config.pipeline(), **given)
+
+    assert again.complete
+    with config.pipeline().sql_client() as client:
+        assert client.execute_sql("SELECT count(*) FROM conversations") == [(6,)]
+    assert list(elsewhere.iterdir()) == []  # no empty database was made there
 
 
 def test_a_dropped_resource_is_read_anew_and_every_row_names_its_load(
