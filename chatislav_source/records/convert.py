@@ -31,10 +31,10 @@ from chatislav_source.records.record_batch import RecordBatch
 from chatislav_source.records.rejected.page_text import is_too_deep, split_page
 from chatislav_source.records.rejected.record import RejectedRecord
 from chatislav_source.records.rejected.sorting import (
-    many_rejected,
     problem_of,
     rejected_record,
     salvaged_page,
+    whole_page_problem,
 )
 from chatislav_source.records.sanitize import sanitized
 from chatislav_source.records.tolerant_rows import page_rows, session_id_of, version_of
@@ -139,7 +139,7 @@ def tolerant_page(
     if problem:
         raise WrongShapeError(problem)
     page = _sorted_page(value, needs_sanitizing, bot_id, zone, body)
-    problem = many_rejected(page.rejected, page.items)
+    problem = whole_page_problem(page.rejected, page.items)
     if problem:
         raise WrongShapeError(problem)
     return page

@@ -55,7 +55,11 @@ def split_page(body: bytes) -> tuple[bytes, list[bytes]]:
 
 
 def nesting(record: bytes) -> int:
-    """How many lists and objects are in each other, with the record itself."""
+    """How many lists and objects are in each other, with the record itself.
+
+    Raises:
+        ValueError: its brackets do not match.
+    """
     depth = deepest = 0
     for token in TOKEN.finditer(record):
         if token[0] in OPENING:
@@ -63,6 +67,8 @@ def nesting(record: bytes) -> int:
             deepest = max(deepest, depth)
         elif token[0] in CLOSING:
             depth -= 1
+    if depth:
+        raise ValueError("brackets do not match")
     return deepest
 
 

@@ -95,15 +95,22 @@ def rejected_record(item: Any, reason: str, bot_id: int, zone: tzinfo) -> Reject
     return RejectedRecord(rejected_id, reason, text, key)
 
 
-def rejected_day(body: bytes, reason: str, day: Row) -> RejectedRecord:
-    """The record of a response with analytics; `day` has the columns of its key."""
+def rejected_day(body: bytes, day: Row) -> RejectedRecord:
+    """The record of analytics that are nested too deep; `day` has the columns of its key."""
     text = json_text(sanitized(body.decode("utf-8", "replace"))[0]) or "null"
     rejected_id = id_of_day(day)
-    return RejectedRecord(rejected_id, reason, text, {"resource": ANALYTICS.name, **day})
+    return RejectedRecord(rejected_id, TOO_DEEP, text, {"resource": ANALYTICS.name, **day})
 
 
-def many_rejected(rejected: Sequence[RejectedRecord], good: Sequence[Any]) -> str | None:
-    """Why a page has another shape than documented: it has many records, and no good one."""
-    if good or len(rejected) < MANY:
+def whole_page_problem(rejected: Sequence[RejectedRecord], good: Sequence[Any]) -> str | None:
+    """Why a page without a good record must not be believed; None if it may be.
+
+    It may be a response to another request, or have another shape than documented.
+    """
+    if good or not rejected:
+        return None
+    if all(each.reason == OTHER_BOT for each in rejected):
+        return "it holds only another bot's rows"
+    if len(rejected) < MANY:
         return None
     return f"none of {len(rejected)} conversations can be read: of the first, {rejected[0].reason}"
