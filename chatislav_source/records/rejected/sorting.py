@@ -70,13 +70,23 @@ def _salvaged(record: bytes) -> Any:
         reason = NOT_UTF8
     except ValueError:
         reason = NOT_JSON
-    fields = {name: told(record, name) for name in ("sessionId", "createdAt")}
-    return Unreadable(record.decode("utf-8", "replace"), reason, fields)
+    return Unreadable(record.decode("utf-8", "replace"), reason, _told_fields(record))
+
+
+def _told_fields(record: bytes) -> Row:
+    return {name: told(record, name) for name in ("sessionId", "createdAt")}
+
+
+def _fields(item: Any) -> Row:
+    """What an item tells; a text may be a record that was encoded twice."""
+    if isinstance(item, str):
+        return _told_fields(item.encode("utf-8", "replace"))
+    return item.fields if isinstance(item, Unreadable) else item if isinstance(item, dict) else {}
 
 
 def rejected_record(item: Any, reason: str, bot_id: int, zone: tzinfo) -> RejectedRecord:
     """The record of an item that cannot be loaded; times without an offset are read in `zone`."""
-    fields = item.fields if isinstance(item, Unreadable) else item if isinstance(item, dict) else {}
+    fields = _fields(item)
     text = json_text(sanitized(item.text if isinstance(item, Unreadable) else item)[0]) or "null"
     session_id = session_id_of(fields)
     created = instant(fields.get("createdAt"), zone)
