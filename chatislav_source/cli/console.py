@@ -149,7 +149,8 @@ def _last_line(report: SyncReport) -> str:
         f"{report.seconds:.1f} s, with {totals['requests']:,} requests{retries}."
     )
     if report.complete:
-        return f"[green]✓ Everything is loaded:[/] {counts}"
+        what = "Everything else" if report.total("rejected") else "Everything"
+        return f"[green]✓ {what} is loaded:[/] {counts}"
     return f"[red]✗ Some data could not be loaded:[/] {counts} Run again to continue from here."
 
 

@@ -27,7 +27,7 @@ Key = tuple[int, str]
 
 WARNING = (
     "Bot {bot_id}: {records} could not be loaded, and {are} in the table rejected ({reasons}). "
-    "Everything else is loaded. A later good version takes its record out of the table."
+    "A later good version takes a record out of it again."
 )
 
 
