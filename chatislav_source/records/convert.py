@@ -225,5 +225,11 @@ def _alone(page: FastRecords) -> RecordBatch:
 
 def _tolerant_batch(page: FastRecords) -> RecordBatch:
     """The rows of a page whose values are not as documented, or nested too deep."""
-    value = _decoded(page.body)  # its texts are storable, or fast decoding had refused it
-    return _sorted_page(*value, page.bot_id, UTC, page.body).records(page.read_at).batch
+    value, needs_sanitizing = _decoded(page.body)
+    items = value["conversations"]
+    if all(isinstance(item, dict) for item in items):
+        # their texts are storable and their ids known, or fast decoding had refused the page
+        ids, versions = page.session_ids, page.versions
+        return page_rows(items, ids, versions, page.bot_id, UTC, page.read_at)
+    found = _sorted_page(value, needs_sanitizing, page.bot_id, UTC, page.body)
+    return found.records(page.read_at).batch

@@ -120,14 +120,14 @@ def check_story(folder: Path, kinds: list[str], seed: int, **options: Any) -> No
         assert made.differences() == []
 
 
-DISTINCT = st.lists(
-    st.sampled_from([kind for kind in BAD_RECORDS if kind != "null"]), min_size=1, max_size=7
-)
+TOLD = st.sampled_from([kind for kind in BAD_RECORDS if kind != "null"])
+# several records of another bot may be alone on a page, which is not believed
+KINDS = st.lists(TOLD, min_size=1, max_size=7).filter(lambda kinds: kinds.count("other_bot") < 2)
 
 
 @pytest.mark.slow
 @given(
-    kinds=DISTINCT,
+    kinds=KINDS,
     seed=st.integers(0, 10_000),
     page_token=st.sampled_from(["offset", "keyset", "snapshot"]),
     date_filter=st.sampled_from(["activity", "created"]),

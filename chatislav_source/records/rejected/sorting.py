@@ -117,7 +117,7 @@ def whole_page_problem(rejected: Sequence[RejectedRecord], good: Sequence[Any]) 
 
     It may be a response to another request, or have another shape than documented.
     """
-    if good or not rejected:
+    if good or len(rejected) < 2:
         return None
     if all(each.reason == OTHER_BOT for each in rejected):
         return "it holds only another bot's rows"

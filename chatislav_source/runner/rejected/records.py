@@ -53,6 +53,7 @@ class RejectedRecords:
 
     def __init__(self) -> None:
         self._stored: dict[int, dict[str, StoredRecord]] = {}
+        self._starts: dict[int, dict[str, int | None]] = {}  # also of records that were removed
         self._in_package: set[Key] = set()
         self._changes: dict[Key, SeenRecord | None] = {}  # None: a good version was read
         self._reasons: dict[Key, str] = {}  # of the records that this run saw
@@ -60,6 +61,7 @@ class RejectedRecords:
     def start(self, bot_id: int, stored: Mapping[str, StoredRecord]) -> None:
         """Note what the table holds of a bot."""
         self._stored[bot_id] = dict(stored)
+        self._starts[bot_id] = {each: _microseconds(stored[each].created_at) for each in stored}
 
     @property
     def is_empty(self) -> bool:
@@ -83,13 +85,7 @@ class RejectedRecords:
 
     def note_good(self, bot_id: int, batch: RecordBatch) -> None:
         """Note that the conversations of `batch`, all of `bot_id`, can be loaded."""
-        starts = {
-            rejected_id: _microseconds(each.created_at)
-            for rejected_id, each in self._stored[bot_id].items()
-        }
-        for (bot, rejected_id), seen in self._changes.items():
-            if bot == bot_id and seen is not None:
-                starts[rejected_id] = _microseconds(seen.record.key.get("created_at"))
+        starts = self._starts[bot_id]
         for rejected_id in ids_of_good(batch, starts) if starts else ():
             self.note_repaired(bot_id, rejected_id)
 
@@ -105,6 +101,8 @@ class RejectedRecords:
         for record in records:
             self._changes[bot_id, record.rejected_id] = SeenRecord(record, read_at)
             self._reasons[bot_id, record.rejected_id] = record.reason
+            created_at = record.key.get("created_at")
+            self._starts[bot_id][record.rejected_id] = _microseconds(created_at)
 
     def rows(self) -> pa.Table:
         """The rows to merge; those with `_deleted` are removed."""
