@@ -19,7 +19,8 @@ from chatislav_source.destinations.dlt_internals import decompress_state
 from chatislav_source.destinations.duckdb_file.snapshot import read_only
 from chatislav_source.destinations.target import PipelineConfig
 from chatislav_source.errors import ConfigurationError
-from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, TABLES
+from chatislav_source.records.rejected.table import ALL_TABLES, REJECTED
+from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES
 from chatislav_source.streams.conversations.state import CLOCK_MARGIN_SECONDS
 from chatislav_source.streams.date_window import utc_instant, utc_text
 from chatislav_source.streams.state import State
@@ -30,6 +31,7 @@ class BotStatus:
     """One bot. `loaded_up_to` (UTC) is the start of the last complete sync, None if there is none.
 
     `behind_seconds` is the time since then. `under_way` is true if a sync was interrupted.
+    `rejected` counts records of the API that could not be loaded.
     """
 
     bot_id: int
@@ -41,6 +43,7 @@ class BotStatus:
     conversations: int
     messages: int
     analytics_days: int
+    rejected: int
     error: str | None
 
     def as_dict(self) -> dict[str, Any]:
@@ -56,7 +59,7 @@ def statuses(pipeline: dlt.Pipeline, now: datetime) -> list[BotStatus]:
     resources = _stored_state(pipeline).get("sources", {}).get("chatislav", {}).get("resources", {})
     conversations = resources.get(CONVERSATIONS.name, {}).get("bots", {})
     analytics = resources.get(ANALYTICS.name, {}).get("bots", {})
-    counts = {table.name: _counts(pipeline, table.name) for table in TABLES}
+    counts = {table.name: _counts(pipeline, table.name) for table in ALL_TABLES}
     return [
         _status(int(bot), conversations.get(bot) or {}, analytics.get(bot) or {}, counts, now)
         for bot in sorted({*conversations, *analytics}, key=int)
@@ -138,6 +141,7 @@ def _status(
         conversations=counts[CONVERSATIONS.name].get(bot_id, 0),
         messages=counts[MESSAGES.name].get(bot_id, 0),
         analytics_days=counts[ANALYTICS.name].get(bot_id, 0),
+        rejected=counts[REJECTED.name].get(bot_id, 0),
         error=conversations.get("error") or analytics.get("error"),
     )
 

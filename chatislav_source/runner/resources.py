@@ -27,6 +27,7 @@ from chatislav_source.destinations.last_run import (
 )
 from chatislav_source.destinations.pipe.writers import Outlet
 from chatislav_source.extract.load_limit import LoadLimit
+from chatislav_source.records.rejected.table import REJECTED
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, DELETED, MESSAGES, Table
 from chatislav_source.runner.redaction import install_log_filters
 from chatislav_source.runner.run import Run
@@ -187,7 +188,7 @@ def _joined(tables: Iterable[tuple[Table, pa.Table]]) -> Iterator[tuple[Table, p
     waiting: dict[Table, list[pa.Table]] = {}
     for table, rows in tables:
         waiting.setdefault(table, []).append(rows)
-        is_group = table is not MESSAGES
+        is_group = table is REJECTED  # the last of its group
         size = sum(each.nbytes for parts in waiting.values() for each in parts)
         if is_group and size >= ITEM_BYTES:
             yield from ((each, pa.concat_tables(parts)) for each, parts in waiting.items())
@@ -205,7 +206,8 @@ def _items(
     """The items of a load: messages before their conversations, so that none is without.
 
     Rows that remove the messages of emptied conversations follow, then these conversations; with
-    `holds_emptied` after all others, as the choice to append needs the keys of all.
+    `holds_emptied` after all others, as the choice to append needs the keys of all. Rejected
+    records come last.
     """
     removals, emptied = (
         MESSAGES.arrow_schema.empty_table(),
@@ -220,13 +222,24 @@ def _items(
             is_empty = pc.fill_null(pc.equal(rows["message_count"], 0), False)
             emptied = pa.concat_tables([emptied, rows.filter(is_empty)])
             rows = rows.filter(pc.invert(is_empty))
-        yield from outlet.item(table, rows)
-        if table is not MESSAGES and not holds_emptied:
+        if table is REJECTED:
+            yield from _rejected(outlet, rows, is_loaded)
+        else:
+            yield from outlet.item(table, rows)
+        if table is REJECTED and not holds_emptied:
             yield from _removals(outlet, removals, emptied, is_loaded)
             removals, emptied = removals.slice(0, 0), emptied.slice(0, 0)
             yield GROUP_ENDS
     yield from _removals(outlet, removals, emptied, is_loaded)
     yield GROUP_ENDS
+
+
+def _rejected(outlet: Outlet, rows: pa.Table, is_loaded: bool) -> Iterator[Any]:
+    """The items of rejected records: those that are new or changed, then those that are removed."""
+    is_removed = pc.is_valid(rows[DELETED])
+    yield from outlet.item(REJECTED, rows.filter(pc.invert(is_removed)))
+    if is_loaded:
+        yield from outlet.item(REJECTED, rows.filter(is_removed), removes=True)
 
 
 def _removals(
