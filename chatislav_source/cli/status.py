@@ -19,7 +19,8 @@ from chatislav_source.destinations.dlt_internals import decompress_state
 from chatislav_source.destinations.duckdb_file.snapshot import read_only
 from chatislav_source.destinations.target import PipelineConfig
 from chatislav_source.errors import ConfigurationError
-from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, TABLES
+from chatislav_source.records.rejected.table import ALL_TABLES, REJECTED
+from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES
 from chatislav_source.streams.conversations.state import CLOCK_MARGIN_SECONDS
 from chatislav_source.streams.date_window import utc_instant, utc_text
 from chatislav_source.streams.state import State
@@ -31,6 +32,7 @@ class BotStatus:
 
     `behind_seconds` is the time since then. `under_way` is true if a sync was interrupted.
     `timezones` are those of the stored analytics; with more than one, sums need a filter.
+    `rejected` counts records of the API that could not be loaded.
     """
 
     bot_id: int
@@ -43,6 +45,7 @@ class BotStatus:
     messages: int
     analytics_days: int
     timezones: list[str]
+    rejected: int
     error: str | None
 
     def as_dict(self) -> dict[str, Any]:
@@ -57,7 +60,7 @@ def statuses(pipeline: dlt.Pipeline, now: datetime) -> list[BotStatus]:
     """
     conversations = stored_bots(pipeline, CONVERSATIONS.name)
     analytics = stored_bots(pipeline, ANALYTICS.name)
-    counts = {table.name: row_counts(pipeline, table.name) for table in TABLES}
+    counts = {table.name: row_counts(pipeline, table.name) for table in ALL_TABLES}
     zones = _zones(pipeline)
     return [
         replace(
@@ -171,6 +174,7 @@ def _status(
         messages=counts[MESSAGES.name].get(bot_id, 0),
         analytics_days=counts[ANALYTICS.name].get(bot_id, 0),
         timezones=[],
+        rejected=counts[REJECTED.name].get(bot_id, 0),
         error=conversations.get("error") or analytics.get("error"),
     )
 

@@ -25,6 +25,11 @@ from chatislav_source.destinations.concurrency.bot_locks import are_written, bot
 from chatislav_source.destinations.ddl import create_missing_indexes
 from chatislav_source.destinations.defaults import own_defaults
 from chatislav_source.destinations.duckdb import DispositionChooser
+from chatislav_source.destinations.last_run import (
+    announce_move,
+    note_run,
+    refuse_overlooked_path,
+)
 from chatislav_source.errors import PipelineLockedError
 from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.extract.page_groups import OnPage
@@ -51,6 +56,7 @@ def run_job(
     """Load the bots and days in `config`, package by package; returns the report.
 
     Raises:
+        ConfigurationError: as `refuse_overlooked_path`; nothing was requested.
         AuthenticationError: the API accepts none of the keys; completed loads stay, and nothing is
             changed if the first request was refused.
         ApiUnreachableError: the API has not responded to any request; nothing was changed.
@@ -67,7 +73,9 @@ def run_job(
         Run(config, on_progress, reports) as run,
         locked_and_accepted(pipeline, run, streams),
     ):
+        announce_move(pipeline)
         keep_to_destination(pipeline)
+        note_run(pipeline)
         states = pipeline.state["_state_version"]
         source_of = partial(package_source, streams=streams, customize=customize)
         resumed = _load_packages(pipeline, run, report, source_of)
@@ -95,6 +103,7 @@ def locked_and_accepted(pipeline: dlt.Pipeline, run: Run, streams: Sequence[str]
         PipelineLockedError, LoadFailedError: as `bot_locks`.
         AuthenticationError, ApiUnreachableError: as `Run.check_key`; nothing was changed.
     """
+    refuse_overlooked_path(pipeline)
     is_request_first = are_written(pipeline)
     if is_request_first:
         run.check_key(streams)

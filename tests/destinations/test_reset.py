@@ -59,7 +59,7 @@ def test_a_reset_bot_is_read_anew_and_the_others_stay(warehouse: Warehouse, tmp_
             assert count(warehouse, pipeline, bot_id) == [6, 12, 5]
 
 
-@pytest.mark.parametrize("deleted", [0, 1, 2, 3])
+@pytest.mark.parametrize("deleted", [0, 2, 4])
 def test_an_interrupted_reset_is_ended_by_another_and_repaired_by_a_sync(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deleted: int
 ) -> None:
@@ -96,7 +96,7 @@ def killed_after(patch: pytest.MonkeyPatch, tables: int) -> None:
         delete(*arguments)
 
     patch.setattr(module, "delete_rows", delete_rows)
-    if tables == len(TABLES):
+    if tables == 4:  # all of them, with that of rejected records
         patch.setattr(module, "load", lambda *_: delete_rows())
 
 

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from itertools import count, pairwise
 from typing import Any, cast
 
-from chatislav_source.streams.conversations.observations import PageObservations
+from chatislav_source.streams.conversations.observations import EPOCH, PageObservations
 from chatislav_source.streams.conversations.page import Page, PageRequest
 from chatislav_source.streams.conversations.partition import ConversationsPartition
 from chatislav_source.streams.date_window import DateWindow
@@ -74,6 +74,8 @@ def made_up(rows: int, has_more: bool, keys: count[int]) -> Page:
         has_more=has_more,
         observations=NOTHING_SEEN,
         replaced_characters=0,
+        rejected=[],
+        read_at=EPOCH,
         size=0,
         tries=1,
     )

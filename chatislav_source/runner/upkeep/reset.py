@@ -15,6 +15,7 @@ from dlt.extract import DltSource
 
 from chatislav_source.destinations.concurrency.bot_locks import bot_locks
 from chatislav_source.destinations.defaults import SCHEMA, own_defaults
+from chatislav_source.records.rejected.table import REJECTED
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Table
 from chatislav_source.runner.checkpoint import NO_TABLE, keep_to_destination
 from chatislav_source.runner.job import alone
@@ -22,7 +23,7 @@ from chatislav_source.runner.load_package import load
 from chatislav_source.runner.redaction import failed_query
 
 TABLES_OF: dict[str, tuple[Table, ...]] = {
-    CONVERSATIONS.name: (MESSAGES, CONVERSATIONS),
+    CONVERSATIONS.name: (REJECTED, MESSAGES, CONVERSATIONS),
     ANALYTICS.name: (ANALYTICS,),
 }
 """By stream, its tables, in the order in which their rows are deleted."""
