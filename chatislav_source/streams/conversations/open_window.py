@@ -55,9 +55,10 @@ class OpenWindow:
         """Record the keys of `page`, and whether it is consistent with the pages before."""
         self.waiting = False
         self.pages += 1
-        new = self.keys.add(page.identified)
+        keys = page.identified
+        new = self.keys.add(keys)
         self.useless_pages = 0 if new else self.useless_pages + 1
-        is_repeating = new < len(page.identified)
+        is_repeating = new < len(keys)
         self.doubtful = self.doubtful or is_repeating or self._is_of_another_size(page)
 
     def _is_of_another_size(self, page: Page) -> bool:
