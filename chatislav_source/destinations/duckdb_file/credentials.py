@@ -19,13 +19,12 @@ class PatientPool(DuckDbConnectionPool):
         self._wait_seconds = wait_seconds
 
     def borrow_conn(self, *args: Any, **options: Any) -> duckdb.DuckDBPyConnection:
-        """A connection; the first one opens the file, the others drop what DuckDB has cached."""
-        was_open = self._conn is not None
+        """A connection; the first one opens the file, and each begins without cached blocks."""
         connection = patiently(
             lambda: super(PatientPool, self).borrow_conn(*args, **options), self._wait_seconds
         )
         settings = self.credentials.global_config
-        if was_open and isinstance(settings, LimitedMemory):
+        if isinstance(settings, LimitedMemory):
             try:
                 settings.drop_cache(connection)
             except duckdb.Error:  # of a database that is broken until each connection is closed
