@@ -99,6 +99,7 @@ class DispositionChooser:
         self._appended[table.name] = table
         settings = memory_limit(self._pipeline)
         if settings is not None:
+            settings.drop_cache(self._open().native_connection)  # the keys of the table
             settings.postpone_vacuum(self._open().native_connection)
         _mark(self._pipeline).touch()
         return True
