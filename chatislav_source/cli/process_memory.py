@@ -13,6 +13,8 @@ from contextlib import suppress
 
 M_ARENA_MAX = -8  # glibc's option for the number of heaps of all threads
 HEAPS = 2  # with a heap per thread, each heap would keep its freed memory
+M_MMAP_THRESHOLD = -3  # glibc's option for the size from which memory is not taken from a heap
+MAPPED_BYTES = 1024 * 1024  # glibc raises it to 32 MB, and then heaps grow by gaps in a long run
 GC_THRESHOLD = 100_000  # new objects per collection; a page has thousands without cycles
 
 
@@ -24,15 +26,17 @@ def before_imports() -> None:
 
 
 def after_imports() -> None:
-    """Make threads share heaps, and collect garbage rarely and without imported objects."""
-    _share_heaps()
+    """Make threads share small heaps, and collect garbage rarely and without imported objects."""
+    _limit_heaps()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
     gc.enable()
 
 
-def _share_heaps() -> None:
-    """Limit the heaps; only glibc has this option, so other C libraries are not changed."""
+def _limit_heaps() -> None:
+    """Limit the heaps; only glibc has these options, so other C libraries are not changed."""
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).mallopt(M_ARENA_MAX, HEAPS)
+            libc = ctypes.CDLL(None)
+            libc.mallopt(M_ARENA_MAX, HEAPS)
+            libc.mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES)

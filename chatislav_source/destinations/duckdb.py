@@ -23,6 +23,7 @@ from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRela
 from chatislav_source.destinations.adapter import Adapter, SqlClient
 from chatislav_source.destinations.ddl import comments
 from chatislav_source.destinations.duckdb_file.credentials import PatientCredentials
+from chatislav_source.destinations.duckdb_file.limited_memory import LimitedMemory
 from chatislav_source.destinations.pipe.parquet import PARQUET
 from chatislav_source.records.rejected.table import ALL_TABLES
 from chatislav_source.records.schema import Table
@@ -33,12 +34,7 @@ APPEND_FROM_ROWS = 5_000  # rows of a table in one load package; fewer are merge
 APPEND_MARK = "chatislav_appends"
 KEYS = "chatislav_keys"  # the name of the package's keys in a query
 
-# With one thread DuckDB needs 56 MB to load 2,000 messages of 20 kB and changes of all of them, and
-# 24 MB to load 200,000 conversations of 8 messages; with two threads the former needs 96 MB.
-MEMORY_MEGABYTES = 192
 MORE_MEMORY = 4  # factor of the limit after DuckDB has run out of memory
-THREADS = 1  # each needs its own memory; the default is the number of cores
-FREE_MEMORY_FROM = "2MB"  # freed at once; with the default of 512 MB DuckDB keeps 10 MB more
 # By default dlt delays the checkpoint until the file is closed, and all rows are first written to
 # the log. DuckDB counts 16 bytes here for any text.
 CHECKPOINT_SOON = "SET GLOBAL checkpoint_threshold = '4MB'"
@@ -101,6 +97,10 @@ class DispositionChooser:
             self._appended.pop(table.name, None)
             return False
         self._appended[table.name] = table
+        settings = memory_limit(self._pipeline)
+        if settings is not None:
+            settings.drop_cache(self._open().native_connection)  # the keys of the table
+            settings.postpone_vacuum(self._open().native_connection)
         _mark(self._pipeline).touch()
         return True
 
@@ -175,27 +175,6 @@ def has_append_mark(pipeline: dlt.Pipeline) -> bool:
 def clear_append_mark(pipeline: dlt.Pipeline) -> None:
     """Record that the load package was completed."""
     _mark(pipeline).unlink(missing_ok=True)
-
-
-class LimitedMemory(dict[str, Any]):
-    """The DuckDB settings of the command line: a memory limit, and no order of rows."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            threads=THREADS,
-            preserve_insertion_order=False,
-            allocator_bulk_deallocation_flush_threshold=FREE_MEMORY_FROM,
-        )
-        self.megabytes = MEMORY_MEGABYTES
-
-    @property
-    def megabytes(self) -> int:
-        """The memory limit in megabytes."""
-        return int(self["memory_limit"].removesuffix("MB"))
-
-    @megabytes.setter
-    def megabytes(self, number: int) -> None:
-        self["memory_limit"] = f"{number}MB"
 
 
 def limited_duckdb(path: Path, wait_seconds: float = 0.0) -> Any:

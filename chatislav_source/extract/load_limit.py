@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-PACKAGE_BYTES = 512 * 1024 * 1024  # of JSON in one package, which is written to disk as it grows
+PACKAGE_BYTES = 192 * 1024 * 1024  # of JSON in one package; DuckDB caches what it writes of it
 MERGED_PACKAGE_BYTES = 128 * 1024 * 1024  # of JSON, if rows may be replaced: the joins need memory
 PACKAGE_SECONDS = 10.0  # of fetching, which a crash repeats at most; a load has 0.3 s of overhead
 LEAST_PACKAGE_BYTES = 32 * 1024 * 1024  # of JSON; less is not worth a load that delays requests

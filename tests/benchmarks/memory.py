@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from statistics import median
 
-from chatislav_source.destinations.duckdb import MEMORY_MEGABYTES
+from chatislav_source.destinations.duckdb_file.limited_memory import MEMORY_MEGABYTES
 from chatislav_source.sandbox import Sandbox, World
 from tests.benchmarks.measure import BOTS, SYNC, Row, Served, first_run, process, scratch, served
 
@@ -28,7 +28,8 @@ import sys
 from chatislav_source.cli import process_memory
 process_memory.before_imports()
 from chatislav_source.destinations import duckdb
-duckdb.MEMORY_MEGABYTES, duckdb.MORE_MEMORY = int(sys.argv.pop(1)), 1
+from chatislav_source.destinations.duckdb_file import limited_memory
+limited_memory.MEMORY_MEGABYTES, duckdb.MORE_MEMORY = int(sys.argv.pop(1)), 1
 from chatislav_source.cli.commands import main
 main()
 """

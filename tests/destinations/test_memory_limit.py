@@ -12,21 +12,21 @@ import pytest
 from chatislav_source import LoadFailedError, sync
 from chatislav_source.destinations.dlt_internals import DuckDbCredentials
 from chatislav_source.destinations.duckdb import (
-    MEMORY_MEGABYTES,
     MORE_MEMORY,
-    THREADS,
     DispositionChooser,
     has_append_mark,
     is_out_of_memory,
     memory_limit,
     raise_memory_limit,
 )
+from chatislav_source.destinations.duckdb_file.limited_memory import MEMORY_MEGABYTES, THREADS
 from chatislav_source.destinations.target import PipelineConfig
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 from tests.conftest import TODAY
 from tests.default_suite import mostly_slow
 
 SECTION = "chatislav_source.destinations.duckdb"
+LIMIT = "chatislav_source.destinations.duckdb_file.limited_memory.MEMORY_MEGABYTES"
 TOO_LITTLE = 48  # MB, for the messages of `LONG`; four times as much is enough
 FAR_TOO_LITTLE = 12  # MB; four times as much is too little too
 LONG = "Dobar dan " * 20_000
@@ -115,7 +115,7 @@ def test_a_load_that_needs_more_memory_than_the_limit_gets_it_when_it_is_tried_a
     append_from_rows: int,
 ) -> None:
     monkeypatch.setattr(f"{SECTION}.APPEND_FROM_ROWS", append_from_rows)
-    monkeypatch.setattr(f"{SECTION}.MEMORY_MEGABYTES", TOO_LITTLE)
+    monkeypatch.setattr(LIMIT, TOO_LITTLE)
     pipeline = pipeline_of(tmp_path)
 
     report = sync(pipeline, **source)
@@ -138,7 +138,7 @@ def test_an_error_says_what_to_do_where_more_memory_is_too_little_as_well(
 ) -> None:
     monkeypatch.setattr(f"{SECTION}.APPEND_FROM_ROWS", append_from_rows)
     with monkeypatch.context() as little:
-        little.setattr(f"{SECTION}.MEMORY_MEGABYTES", FAR_TOO_LITTLE)
+        little.setattr(LIMIT, FAR_TOO_LITTLE)
         pipeline = pipeline_of(tmp_path)
 
         with pytest.raises(LoadFailedError, match=r"memory limit.*load in Python") as caught:

@@ -8,6 +8,7 @@ import duckdb
 
 from chatislav_source.destinations.dlt_internals import DuckDbConnectionPool, DuckDbCredentials
 from chatislav_source.destinations.duckdb_file.access import patiently
+from chatislav_source.destinations.duckdb_file.limited_memory import LimitedMemory
 
 
 class PatientPool(DuckDbConnectionPool):
@@ -18,10 +19,18 @@ class PatientPool(DuckDbConnectionPool):
         self._wait_seconds = wait_seconds
 
     def borrow_conn(self, *args: Any, **options: Any) -> duckdb.DuckDBPyConnection:
-        """A connection; the first one opens the file."""
-        return patiently(
+        """A connection; the first one opens the file, and each begins without cached blocks."""
+        connection = patiently(
             lambda: super(PatientPool, self).borrow_conn(*args, **options), self._wait_seconds
         )
+        settings = self.credentials.global_config
+        if isinstance(settings, LimitedMemory):
+            try:
+                settings.drop_cache(connection)
+            except duckdb.Error:  # of a database that is broken until each connection is closed
+                self.return_conn(connection)
+                raise
+        return connection
 
 
 class PatientCredentials(DuckDbCredentials):

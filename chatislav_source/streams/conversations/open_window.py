@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from chatislav_source.streams.conversations.page import Page
 from chatislav_source.streams.date_window import DateWindow
+from chatislav_source.streams.key_set import KeySet
 from chatislav_source.streams.state import State
 
 MAX_STORED_TOKEN = 120  # characters; a window with a longer page token begins anew in the next run
@@ -32,7 +33,7 @@ class OpenWindow:
     useless_pages: int = 0  # in a row without a new conversation
     served: int | None = None
     doubtful: bool = False
-    keys: set[int] = field(default_factory=set)
+    keys: KeySet = field(default_factory=KeySet)
     tokens: set[str] = field(default_factory=set)
 
     @property
@@ -55,10 +56,10 @@ class OpenWindow:
         self.waiting = False
         self.pages += 1
         keys = page.identified
-        self.useless_pages = self.useless_pages + 1 if self.keys.issuperset(keys) else 0
-        repeated = len(set(keys)) < len(keys) or not self.keys.isdisjoint(keys)
-        self.doubtful = self.doubtful or repeated or self._is_of_another_size(page)
-        self.keys.update(keys)
+        new = self.keys.add(keys)
+        self.useless_pages = 0 if new else self.useless_pages + 1
+        is_repeating = new < len(keys)
+        self.doubtful = self.doubtful or is_repeating or self._is_of_another_size(page)
 
     def _is_of_another_size(self, page: Page) -> bool:
         """Whether `page` or the first one was short although more pages followed.

@@ -38,14 +38,17 @@ class PageDriftDetector:
         Inconsistent pages are accepted if two passes in a row return the same conversations.
         """
         window = opened.window
-        keys = frozenset(opened.keys)
-        agrees = not opened.resumed and self._earlier.get(window) == keys
-        if opened.doubtful and not agrees:
-            self._earlier[window] = keys
+        if opened.doubtful and not self._agrees(opened):
+            self._earlier[window] = frozenset(opened.keys)
             self._passes[window] = self._passes.get(window, 0) + 1
             return [window] if self._passes[window] < MAX_PASSES else window.halves()
-        self._unverified[window] = None if opened.resumed else array("q", keys)
+        self._unverified[window] = None if opened.resumed else array("q", opened.keys)
         return []
+
+    def _agrees(self, opened: OpenWindow) -> bool:
+        """Whether the pass before returned the same conversations."""
+        earlier = self._earlier.get(opened.window)
+        return not opened.resumed and earlier == frozenset(opened.keys)
 
     def gave_up(self, window: DateWindow) -> bool:
         """Whether `window` was inconsistent in every pass that one sync makes over it."""
