@@ -17,9 +17,10 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from chatislav_source.destinations.dlt_internals import decompress_state
 from chatislav_source.destinations.duckdb_file.snapshot import read_only
+from chatislav_source.destinations.merging import rows_in_force
 from chatislav_source.destinations.target import PipelineConfig
 from chatislav_source.errors import ConfigurationError
-from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, TABLES
+from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, TABLES, Table
 from chatislav_source.streams.conversations.state import CLOCK_MARGIN_SECONDS
 from chatislav_source.streams.date_window import utc_instant, utc_text
 from chatislav_source.streams.state import State
@@ -56,7 +57,7 @@ def statuses(pipeline: dlt.Pipeline, now: datetime) -> list[BotStatus]:
     resources = _stored_state(pipeline).get("sources", {}).get("chatislav", {}).get("resources", {})
     conversations = resources.get(CONVERSATIONS.name, {}).get("bots", {})
     analytics = resources.get(ANALYTICS.name, {}).get("bots", {})
-    counts = {table.name: _counts(pipeline, table.name) for table in TABLES}
+    counts = {table.name: _counts(pipeline, table) for table in TABLES}
     return [
         _status(int(bot), conversations.get(bot) or {}, analytics.get(bot) or {}, counts, now)
         for bot in sorted({*conversations, *analytics}, key=int)
@@ -107,12 +108,12 @@ def too_old(found: list[BotStatus], max_age_seconds: int) -> list[str]:
     ]
 
 
-def _counts(pipeline: dlt.Pipeline, table: str) -> dict[int, int]:
+def _counts(pipeline: dlt.Pipeline, table: Table) -> dict[int, int]:
     """The number of rows by bot; empty if the table does not exist."""
     with pipeline.sql_client() as client:
-        name = client.make_qualified_table_name(table)
+        rows_of = rows_in_force(pipeline, client, table)
         try:
-            rows = client.execute_sql(f"SELECT bot_id, COUNT(*) FROM {name} GROUP BY bot_id")  # noqa: S608 - no input
+            rows = client.execute_sql(f"SELECT bot_id, COUNT(*) FROM {rows_of} r GROUP BY bot_id")  # noqa: S608 - no input
         except DatabaseUndefinedRelation:
             return {}
     return {int(bot_id): int(count) for bot_id, count in rows or []}

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
+import duckdb
 import pytest
 
 from . import warehouses
@@ -22,6 +24,7 @@ from .warehouses import Warehouse
 
 REQUIRE_ALL = "CHATISLAV_TEST_REQUIRE_ALL"
 WAREHOUSES = ("duckdb", "postgres", "snowflake", "bigquery")
+OTHERS = ("sqlite", "filesystem", "ducklake", "ducklake on postgres", "mysql")
 EMULATED = {"snowflake", "bigquery"}  # their environments take minutes to build
 STORY_SECONDS = 300  # on a busy machine; usually 15
 IGNORED_WARNINGS = (
@@ -97,6 +100,25 @@ def bigquery_credentials() -> Iterator[dict[str, str]]:
         yield stack.enter_context(service_account())
 
 
+@pytest.fixture(scope="package")
+def ducklake_extensions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """DuckDB finds the extensions that packages have, in a HOME of its own; it downloads none."""
+    home = tmp_path_factory.mktemp("home")
+    for name in ("ducklake", "postgres_scanner"):
+        require_client(f"duckdb_extension_{name}", "dev")
+        package = Path(str(files(f"duckdb_extension_{name}"))) / "extensions"
+        if not (package / f"v{duckdb.__version__}").exists():
+            _unavailable(f"{package.parent.name} is not of DuckDB {duckdb.__version__}")
+        for found in package.rglob(f"v{duckdb.__version__}/**/*.duckdb_extension*"):
+            (platform,) = duckdb.execute("SELECT platform FROM pragma_platform()").fetchone() or ()
+            folder = home / ".duckdb/extensions" / f"v{duckdb.__version__}" / platform
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / found.name).symlink_to(found)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        yield
+
+
 @pytest.fixture(params=WAREHOUSES)
 def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
     """Each warehouse in turn."""
@@ -112,6 +134,20 @@ def warehouse_of(request: pytest.FixtureRequest, name: str, folder: Path) -> War
             return warehouses.postgres(request.getfixturevalue("postgres_url"))
         case "snowflake":
             return warehouses.snowflake(request.getfixturevalue("snowflake_credentials"))
+        case "sqlite":
+            require_client("sqlalchemy", "sqlalchemy")
+            return warehouses.sqlite(folder / "warehouse.sqlite")
+        case "filesystem":
+            return warehouses.filesystem(folder / "files")
+        case "ducklake":
+            request.getfixturevalue("ducklake_extensions")
+            return warehouses.ducklake(f"duckdb:///{folder / 'catalog.duckdb'}", folder / "lake")
+        case "ducklake on postgres":
+            request.getfixturevalue("ducklake_extensions")
+            url = request.getfixturevalue("postgres_url")
+            return warehouses.ducklake(url, folder / "lake")
+        case "mysql":
+            return warehouses.mysql(request.getfixturevalue("mysql_url"))
         case _:
             return warehouses.bigquery(request.getfixturevalue("bigquery_credentials"))
 
@@ -122,7 +158,7 @@ def stories() -> dict[str, Told]:
     return {}
 
 
-@pytest.fixture(params=WAREHOUSES)
+@pytest.fixture(params=(*WAREHOUSES, *OTHERS))
 def told(
     request: pytest.FixtureRequest,
     stories: dict[str, Told],
