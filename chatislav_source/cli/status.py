@@ -17,7 +17,7 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from chatislav_source.destinations.dlt_internals import decompress_state
 from chatislav_source.destinations.duckdb_file.snapshot import read_only
-from chatislav_source.destinations.merging import rows_in_force
+from chatislav_source.destinations.merging import can_delete, rows_in_force
 from chatislav_source.destinations.target import PipelineConfig
 from chatislav_source.errors import ConfigurationError
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, TABLES, Table
@@ -78,7 +78,10 @@ def looking(config: PipelineConfig) -> Iterator[dlt.Pipeline]:
         if config.is_duckdb:
             connection = stack.enter_context(read_only(config.database))
             destination = dlt.destinations.duckdb(connection)
-        yield replace(config, pipelines_dir=folder).pipeline(destination=destination)
+        pipeline = replace(config, pipelines_dir=folder).pipeline(destination=destination)
+        if not can_delete(pipeline):
+            pipeline.sync_destination()  # files are found by the schema
+        yield pipeline
 
 
 def _stored_state(pipeline: dlt.Pipeline) -> dict[str, Any]:

@@ -103,7 +103,6 @@ def hints_of(
     columns = {c.name: _column_hints(table, c, adapter) for c in table.columns}
     if is_child:
         _set_keys(columns, strategy)
-    if is_child:
         # dlt starts from the hints of the resource, whose columns are those of its own table
         resource.apply_hints(table_name=table.name, columns={}, create_table_variant=True)
     else:
@@ -151,7 +150,8 @@ def _set_keys(columns: dict[str, TColumnSchema], strategy: Strategy | None) -> N
     """Mark the columns by which messages are merged: as a set, or each by its place."""
     if strategy == "upsert":
         for key in (*MESSAGES.keys, "message_index"):
-            columns[key].update(primary_key=True, nullable=False)
+            columns[key]["primary_key"] = True
+            columns[key]["nullable"] = False
         return
     for key in MESSAGES.keys:
         columns[key]["merge_key"] = True

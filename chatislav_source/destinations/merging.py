@@ -9,9 +9,11 @@ those below `message_count` count.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Literal
 
 import dlt
+from dlt.common.destination import Destination, DestinationCapabilitiesContext
 from dlt.common.pipeline import SupportsPipeline
 
 from chatislav_source.destinations.adapter import SqlClient
@@ -24,25 +26,28 @@ BY_SET: tuple[Strategy, ...] = ("delete-insert", "upsert")
 """In order of preference: messages are replaced together, as a conversation may have fewer now."""
 
 COMPLETE = "_dlt_load_id IN (SELECT load_id FROM {loads} WHERE status = 0)"
-NEWEST_ROWS = (
-    "(SELECT * FROM (SELECT t.*, ROW_NUMBER() OVER (PARTITION BY {keys} ORDER BY _dlt_load_id DESC)"
-    " AS _place FROM {table} t WHERE " + COMPLETE + ") placed WHERE _place = 1)"
-)
-NEWEST_MESSAGES = (
-    "(SELECT m.* FROM {table} m JOIN (SELECT bot_id, session_id, MAX(_dlt_load_id) AS last_load"
-    " FROM {conversations} WHERE message_count IS NOT NULL AND " + COMPLETE + " GROUP BY bot_id,"
-    " session_id) known ON m.bot_id = known.bot_id AND m.session_id = known.session_id"
-    " AND m._dlt_load_id = known.last_load)"
-)
-COUNTED_MESSAGES = (
-    "(SELECT m.* FROM {table} m JOIN {conversations} c ON m.bot_id = c.bot_id"
-    " AND m.session_id = c.session_id"
-    " WHERE c.message_count IS NULL OR m.message_index < c.message_count)"
-)
+NEWEST_ROWS = """(
+SELECT * FROM (
+  SELECT t.*, ROW_NUMBER() OVER (PARTITION BY {keys} ORDER BY _dlt_load_id DESC) AS _place
+  FROM {table} t WHERE {is_complete}
+) placed WHERE _place = 1
+)"""
+NEWEST_MESSAGES = """(
+SELECT m.* FROM {table} m JOIN (
+  SELECT bot_id, session_id, MAX(_dlt_load_id) AS last_load FROM {conversations}
+  WHERE message_count IS NOT NULL AND {is_complete} GROUP BY bot_id, session_id
+) known ON m.bot_id = known.bot_id AND m.session_id = known.session_id
+  AND m._dlt_load_id = known.last_load
+)"""
+COUNTED_MESSAGES = """(
+SELECT m.* FROM {table} m
+JOIN {conversations} c ON m.bot_id = c.bot_id AND m.session_id = c.session_id
+WHERE c.message_count IS NULL OR m.message_index < c.message_count
+)"""
 
 
 def strategy_for(
-    pipeline: SupportsPipeline | None, table: Table, table_format: str | None = None
+    pipeline: SupportsPipeline | None, table: Table, table_format: Any = None
 ) -> Strategy | None:
     """The strategy to merge a table with; None if its rows can only be appended.
 
@@ -53,14 +58,19 @@ def strategy_for(
     return next((each for each in preferred if each in supported), None)
 
 
-def _supported(pipeline: SupportsPipeline | None, table_format: str | None) -> list[str]:
+def _supported(pipeline: SupportsPipeline | None, table_format: Any) -> list[str]:
     if pipeline is None:
         return list(BY_KEY)
-    capabilities = pipeline.destination.capabilities()
+    capabilities = _capabilities(pipeline.destination)
     strategies = capabilities.supported_merge_strategies or []
     select = capabilities.merge_strategies_selector
     schema: Any = {"table_format": table_format}
     return list(select(strategies, table_schema=schema) if select else strategies)
+
+
+@lru_cache(maxsize=4)  # dlt resolves the destination's configuration for them
+def _capabilities(destination: Destination[Any, Any]) -> DestinationCapabilitiesContext:
+    return destination.capabilities()
 
 
 def can_delete(pipeline: SupportsPipeline) -> bool:
@@ -70,10 +80,11 @@ def can_delete(pipeline: SupportsPipeline) -> bool:
 
 def rows_in_force(pipeline: dlt.Pipeline, client: SqlClient, table: Table) -> str:
     """The SQL to put after FROM, for those rows of a table that are not replaced by newer ones."""
+    loads = client.make_qualified_table_name("_dlt_loads")
     names = {
         "table": client.make_qualified_table_name(table.name),
         "conversations": client.make_qualified_table_name(CONVERSATIONS.name),
-        "loads": client.make_qualified_table_name("_dlt_loads"),
+        "is_complete": COMPLETE.format(loads=loads),
         "keys": ", ".join(table.keys),
     }
     strategy = strategy_for(pipeline, table, _stored_format(pipeline, table))
@@ -84,7 +95,7 @@ def rows_in_force(pipeline: dlt.Pipeline, client: SqlClient, table: Table) -> st
     return names["table"]
 
 
-def _stored_format(pipeline: dlt.Pipeline, table: Table) -> str | None:
+def _stored_format(pipeline: dlt.Pipeline, table: Table) -> Any:
     """The format of the table, as dlt noted it with the first load."""
     if not pipeline.default_schema_name:
         return None

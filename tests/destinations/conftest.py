@@ -17,6 +17,8 @@ from . import warehouses
 from .loopback import only_loopback
 from .servers.bigquery import HOST_VARIABLE, bigquery_emulator, service_account
 from .servers.environments import EnvironmentNotBuiltError
+from .servers.mysql import is_installed as mysql_is_installed
+from .servers.mysql import mysql_server
 from .servers.postgres import PostgresNotInstalledError, postgres_server
 from .servers.snowflake import snowflake_emulator
 from .telling import Told, tell
@@ -24,7 +26,9 @@ from .warehouses import Warehouse
 
 REQUIRE_ALL = "CHATISLAV_TEST_REQUIRE_ALL"
 WAREHOUSES = ("duckdb", "postgres", "snowflake", "bigquery")
-OTHERS = ("sqlite", "filesystem", "ducklake", "ducklake on postgres", "mysql")
+OTHERS = ("sqlite", "filesystem", "ducklake", "ducklake on postgres")
+if mysql_is_installed():
+    OTHERS = (*OTHERS, "mysql")
 EMULATED = {"snowflake", "bigquery"}  # their environments take minutes to build
 STORY_SECONDS = 300  # on a busy machine; usually 15
 IGNORED_WARNINGS = (
@@ -72,6 +76,15 @@ def postgres_url() -> Iterator[str]:
             url = stack.enter_context(postgres_server())
         except PostgresNotInstalledError as error:
             _unavailable(str(error))
+        yield url
+
+
+@pytest.fixture(scope="package")
+def mysql_url() -> Iterator[str]:
+    """The URL of an empty MariaDB server."""
+    require_client("sqlalchemy", "sqlalchemy")
+    require_client("pymysql", "dev")
+    with mysql_server() as url:
         yield url
 
 

@@ -31,9 +31,8 @@ class Warehouse:
     json_path: str  # SQL for the text at a path; {column}, {keys} as in a.b, {list} as in a,b
     json_is_text: bool  # whether the client hands out JSON columns as text
     has_types: bool = True  # SQLite and MySQL have no zones and no booleans
-    has_json: bool = True
+    other_types: tuple[tuple[str, str], ...] = ()  # dlt's type of a column, and what it becomes
     appends: bool = False  # rows are never replaced, so the newest of each key counts
-    makes_staging: bool = True  # whether merges use a staging dataset
 
     def destination(self) -> Destination[Any, Any]:
         """A fresh dlt destination."""
@@ -98,7 +97,11 @@ class Warehouse:
     ) -> list[str | None]:
         """The text at a path (`a.b`) in a JSON column, by the warehouse's own operator."""
         text = self.json_path.format(column=column, keys=path, list=path.replace(".", ","))
-        source = f"({self._select(pipeline, table)}) r" if self.appends else self.qualified(pipeline, table)
+        source = (
+            f"({self._select(pipeline, table)}) r"
+            if self.appends
+            else self.qualified(pipeline, table)
+        )
         select = f"SELECT {text} AS text FROM {source} WHERE {where}"
         return [row["text"] for row in self.execute(pipeline, select)]
 
@@ -194,7 +197,7 @@ def sqlite(database: Path) -> Warehouse:
         json_path="{column} ->> '$.{keys}'",
         json_is_text=True,
         has_types=False,
-        has_json=False,
+        other_types=(("json", "text"),),
     )
 
 
@@ -206,7 +209,7 @@ def mysql(url: str) -> Warehouse:
         json_path="JSON_UNQUOTE(JSON_EXTRACT({column}, '$.{keys}'))",
         json_is_text=True,
         has_types=False,
-        has_json=False,
+        other_types=(("json", "text"), ("bool", "bigint")),
     )
 
 
@@ -218,7 +221,6 @@ def filesystem(folder: Path) -> Warehouse:
         json_path="{column} ->> '$.{keys}'",
         json_is_text=True,
         appends=True,
-        makes_staging=False,
     )
 
 
