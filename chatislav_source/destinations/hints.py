@@ -91,12 +91,13 @@ def hints_of(
     table: Table,
     adapter: Adapter,
     file_format: str | None,
+    table_format: Any,
     strategy: Strategy | None,
     resource: DltResource,
 ) -> Any:
     """The hints for a table: name, columns, keys and write disposition.
 
-    `file_format` None is the choice of dlt; with `strategy` None the rows are appended. The user's
+    Formats that are None are the choice of dlt; with `strategy` None the rows are appended. The user's
     hints for columns of the resource's own table are added.
     """
     is_child = table is MESSAGES
@@ -112,6 +113,7 @@ def hints_of(
         columns=columns,
         write_disposition=_write_disposition(table, strategy),
         references=TO_PARENT if is_child else None,
+        table_format=table_format,
         file_format=file_format,  # type: ignore[arg-type]
         additional_table_hints={"description": table.description, **adapter.table_hints(table)},
     )

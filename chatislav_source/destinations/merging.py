@@ -58,6 +58,13 @@ def strategy_for(
     return next((each for each in preferred if each in supported), None)
 
 
+def configured_format(pipeline: SupportsPipeline | None) -> Any:
+    """The table format in the destination's section of dlt's config, such as delta; else None."""
+    if pipeline is None:
+        return None
+    return dlt.config.get(f"destination.{pipeline.destination.destination_name}.table_format")
+
+
 def _supported(pipeline: SupportsPipeline | None, table_format: Any) -> list[str]:
     if pipeline is None:
         return list(BY_KEY)

@@ -118,7 +118,7 @@ def complete_load(pipeline: dlt.Pipeline) -> None:
 
 
 def _is_complete(pipeline: dlt.Pipeline, load_id: str) -> bool:
-    with pipeline.sql_client(SCHEMA) as client:
+    with pipeline.sql_client() as client:
         loads = client.make_qualified_table_name("_dlt_loads")
         query = f"SELECT 1 FROM {loads} WHERE load_id = %s AND status = 0"  # noqa: S608 - a table's name
         return bool(client.execute_sql(query, load_id))

@@ -26,7 +26,7 @@ from .warehouses import Warehouse
 
 REQUIRE_ALL = "CHATISLAV_TEST_REQUIRE_ALL"
 WAREHOUSES = ("duckdb", "postgres", "snowflake", "bigquery")
-OTHERS = ("sqlite", "filesystem", "ducklake", "ducklake on postgres")
+OTHERS = ("sqlite", "filesystem", "ducklake", "ducklake on postgres", "delta", "iceberg")
 if mysql_is_installed():
     OTHERS = (*OTHERS, "mysql")
 EMULATED = {"snowflake", "bigquery"}  # their environments take minutes to build
@@ -117,7 +117,7 @@ def bigquery_credentials() -> Iterator[dict[str, str]]:
 def ducklake_extensions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """DuckDB finds the extensions that packages have, in a HOME of its own; it downloads none."""
     home = tmp_path_factory.mktemp("home")
-    for name in ("ducklake", "postgres_scanner"):
+    for name in ("ducklake", "postgres_scanner", "delta", "iceberg", "avro"):
         require_client(f"duckdb_extension_{name}", "dev")
         package = Path(str(files(f"duckdb_extension_{name}"))) / "extensions"
         if not (package / f"v{duckdb.__version__}").exists():
@@ -159,6 +159,9 @@ def warehouse_of(request: pytest.FixtureRequest, name: str, folder: Path) -> War
             request.getfixturevalue("ducklake_extensions")
             url = request.getfixturevalue("postgres_url")
             return warehouses.ducklake(url, folder / "lake")
+        case "delta" | "iceberg":
+            request.getfixturevalue("ducklake_extensions")
+            return warehouses.open_tables(folder / "files", name)
         case "mysql":
             return warehouses.mysql(request.getfixturevalue("mysql_url"))
         case _:

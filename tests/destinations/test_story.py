@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from dlt.destinations.fs_client import FSClientBase
 
 from chatislav_source.destinations.pipe.writers import ROW_FILES
 from chatislav_source.records.schema import TABLES, Table
@@ -68,12 +69,14 @@ def test_keys_that_are_equal_when_concatenated_stay_separate(told: Told) -> None
 
 
 def test_each_pipeline_has_a_staging_dataset_of_its_own(told: Told) -> None:
-    if told.warehouse.appends:
-        pytest.skip("rows that are appended are not staged")
     with told.pipeline.destination_client() as client:
         sql_client = client.sql_client  # type: ignore[attr-defined]
         dataset = sql_client.dataset_name
-
+        if isinstance(client, FSClientBase):  # without staging
+            assert client.fs_client.ls(Path(client.dataset_path).parent, detail=False) == [
+                client.dataset_path.rstrip("/")
+            ]
+            return
         assert sql_client.staging_dataset_name == f"{dataset}_staging_{told.pipeline.pipeline_name}"
         with sql_client.with_alternative_dataset_name(f"{dataset}_staging"):
             assert told.warehouse.name == "snowflake" or not sql_client.has_dataset()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ class Warehouse:
     has_types: bool = True  # SQLite and MySQL have no zones and no booleans
     other_types: tuple[tuple[str, str], ...] = ()  # dlt's type of a column, and what it becomes
     appends: bool = False  # rows are never replaced, so the newest of each key counts
+    keeps_old_messages: bool = False  # those behind a conversation's message_count
 
     def destination(self) -> Destination[Any, Any]:
         """A fresh dlt destination."""
@@ -76,6 +77,11 @@ class Warehouse:
 
     def _select(self, pipeline: dlt.Pipeline, table: str) -> str:
         """The query for all rows in force, as docs/destinations.md has it."""
+        if self.keeps_old_messages and table == MESSAGES.name:
+            return (
+                f"SELECT m.* FROM {table} m JOIN conversations c USING (bot_id, session_id)"
+                " WHERE c.message_count IS NULL OR m.message_index < c.message_count"
+            )
         if not self.appends:
             return f"SELECT * FROM {self.qualified(pipeline, table)}"
         complete = "_dlt_load_id IN (SELECT load_id FROM _dlt_loads)"
@@ -222,6 +228,11 @@ def filesystem(folder: Path) -> Warehouse:
         json_is_text=True,
         appends=True,
     )
+
+
+def open_tables(folder: Path, table_format: str) -> Warehouse:
+    """Delta or Iceberg tables in a folder; the environment says which."""
+    return replace(filesystem(folder), name=table_format, appends=False, keeps_old_messages=True)
 
 
 def ducklake(catalog: str, folder: Path) -> Warehouse:

@@ -30,7 +30,7 @@ from chatislav_source.destinations.dlt_internals import (
 )
 from chatislav_source.destinations.duckdb import DispositionChooser
 from chatislav_source.destinations.hints import hints_of, refuse_hints
-from chatislav_source.destinations.merging import Strategy, strategy_for
+from chatislav_source.destinations.merging import Strategy, configured_format, strategy_for
 from chatislav_source.destinations.pipe.jsonl import JSON_LINES, write_json_lines
 from chatislav_source.destinations.pipe.parquet import PARQUET, write_parquet
 from chatislav_source.destinations.pipe.tabular import arrow_tables
@@ -137,11 +137,12 @@ class TableWriter:
         self._file_format = file_format
         self._dispositions = dispositions
         self._load_id = dlt.current.load_package_state()["load_id"]
+        self._table_format = resource.table_format or configured_format(current_pipeline())
         self._is_closed = False
 
     def strategy_for(self, table: Table) -> Strategy | None:
         """The strategy that merges the rows of a table; None if they are appended."""
-        return strategy_for(current_pipeline(), table, self._resource.table_format)
+        return strategy_for(current_pipeline(), table, self._table_format)
 
     @property
     def removes_messages(self) -> bool:
@@ -172,7 +173,7 @@ class TableWriter:
     def _hints(self, table: Table, appends: bool = False) -> Any:
         hint = self._file_format and (self._adapter.format_hint or self._file_format)
         strategy = None if appends else self.strategy_for(table)
-        return hints_of(table, self._adapter, hint, strategy, self._resource)
+        return hints_of(table, self._adapter, hint, self._table_format, strategy, self._resource)
 
     def close(self) -> None:
         """Choose the write disposition of each table, whose schema dlt stores after this."""
