@@ -97,8 +97,8 @@ def hints_of(
 ) -> Any:
     """The hints for a table: name, columns, keys and write disposition.
 
-    Formats that are None are the choice of dlt; with `strategy` None the rows are appended. The user's
-    hints for columns of the resource's own table are added.
+    Formats that are None are the choice of dlt; with `strategy` None the rows are appended. The
+    user's hints for columns of the resource's own table are added.
     """
     is_child = table is MESSAGES
     columns = {c.name: _column_hints(table, c, adapter) for c in table.columns}

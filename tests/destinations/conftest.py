@@ -29,7 +29,7 @@ WAREHOUSES = ("duckdb", "postgres", "snowflake", "bigquery")
 OTHERS = ("sqlite", "filesystem", "ducklake", "ducklake on postgres", "delta", "iceberg")
 if mysql_is_installed():
     OTHERS = (*OTHERS, "mysql")
-EMULATED = {"snowflake", "bigquery"}  # their environments take minutes to build
+LONG = {"snowflake", "bigquery", *OTHERS} - {"sqlite", "filesystem"}
 STORY_SECONDS = 300  # on a busy machine; usually 15
 IGNORED_WARNINGS = (
     # on purpose not installed: its gRPC connections would not obey the guard against real hosts
@@ -48,15 +48,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.filterwarnings(warning))
             # the first test waits until the story has run
             item.add_marker(pytest.mark.timeout(STORY_SECONDS))
-            if _needs_an_emulator(item):
+            if _is_long(item):
                 item.add_marker(pytest.mark.slow)
 
 
-def _needs_an_emulator(item: pytest.Item) -> bool:
-    """Whether the test uses an emulator."""
+def _is_long(item: pytest.Item) -> bool:
+    """Whether the test uses an emulator, or a warehouse that takes as long."""
     callspec = getattr(item, "callspec", None)
     params = callspec.params if callspec else {}
-    return not EMULATED.isdisjoint({params.get("told"), params.get("warehouse")})
+    return not LONG.isdisjoint({params.get("told"), params.get("warehouse")})
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -83,7 +83,7 @@ def postgres_url() -> Iterator[str]:
 def mysql_url() -> Iterator[str]:
     """The URL of an empty MariaDB server."""
     require_client("sqlalchemy", "sqlalchemy")
-    require_client("pymysql", "dev")
+    require_client("pymysql", "mysql")
     with mysql_server() as url:
         yield url
 
@@ -118,7 +118,7 @@ def ducklake_extensions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
     """DuckDB finds the extensions that packages have, in a HOME of its own; it downloads none."""
     home = tmp_path_factory.mktemp("home")
     for name in ("ducklake", "postgres_scanner", "delta", "iceberg", "avro"):
-        require_client(f"duckdb_extension_{name}", "dev")
+        require_client(f"duckdb_extension_{name}", "test-lakes")
         package = Path(str(files(f"duckdb_extension_{name}"))) / "extensions"
         if not (package / f"v{duckdb.__version__}").exists():
             _unavailable(f"{package.parent.name} is not of DuckDB {duckdb.__version__}")
@@ -160,6 +160,7 @@ def warehouse_of(request: pytest.FixtureRequest, name: str, folder: Path) -> War
             url = request.getfixturevalue("postgres_url")
             return warehouses.ducklake(url, folder / "lake")
         case "delta" | "iceberg":
+            require_client(*["deltalake" if name == "delta" else "pyiceberg"] * 2)
             request.getfixturevalue("ducklake_extensions")
             return warehouses.open_tables(folder / "files", name)
         case "mysql":

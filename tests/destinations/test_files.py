@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import dlt
+import duckdb
 import pyarrow.parquet as pq
 import pytest
 from dlt.destinations.impl.filesystem.filesystem import FilesystemClient
@@ -43,9 +44,26 @@ class Files:
         """A new process's pipeline."""
         return self.warehouse.pipeline(self.folder / "pipelines", "chat")
 
+    def restored(self) -> dlt.Pipeline:
+        """A pipeline that knows the schema that is stored."""
+        pipeline = self.pipeline()
+        pipeline.sync_destination()
+        return pipeline
+
     def sync(self) -> int:
         """Sync; returns the number of rows that were written."""
         return sync(self.pipeline(), **self._given, start_date=days_ago(3)).total("rows")
+
+    def sync_killed_in(self, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+        """A sync that is killed where dlt's client would take this step."""
+
+        def end(*_: Any) -> None:
+            raise KilledError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(FilesystemClient, step, end)
+            with pytest.raises(KilledError):
+                self.sync()
 
     def stored(self, table: str) -> list[dict[str, Any]]:
         """All rows in the files of a table, also those that count no more."""
@@ -55,8 +73,7 @@ class Files:
     def assert_exact(self) -> None:
         """Assert that the rows in force are the conversations and messages as they are now."""
         items = self.world.conversations(BOT_ID)
-        pipeline = self.pipeline()
-        pipeline.sync_destination()
+        pipeline = self.restored()
         found = self.warehouse.rows(pipeline, "conversations")
         assert sorted((row["session_id"], row["feedback_comment"]) for row in found) == sorted(
             (item["sessionId"], item["feedbackComment"]) for item in items
@@ -112,12 +129,7 @@ def test_a_kill_between_the_state_and_its_load_loses_no_row(
 ) -> None:
     files.world.change(BOT_ID, some_id(files), touch=True, feedbackComment="new")
 
-    def end(*_: Any) -> None:
-        raise KilledError
-
-    with monkeypatch.context() as patch, pytest.raises(KilledError):
-        patch.setattr(FilesystemClient, "_store_load", end)
-        files.sync()
+    files.sync_killed_in(monkeypatch, "_store_load")
     if is_folder_lost:
         shutil.rmtree(files.folder / "pipelines")
     files.sync()
@@ -131,12 +143,7 @@ def test_rows_of_a_load_that_was_killed_before_its_state_do_not_count(
 ) -> None:
     files.world.change(BOT_ID, some_id(files), touch=True, feedbackComment="first")
 
-    def end(*_: Any) -> None:
-        raise KilledError
-
-    with monkeypatch.context() as patch, pytest.raises(KilledError):
-        patch.setattr(FilesystemClient, "complete_load", end)
-        files.sync()
+    files.sync_killed_in(monkeypatch, "complete_load")
     files.world.change(BOT_ID, some_id(files), touch=True, feedbackComment="second")
     files.sync()
 
@@ -180,3 +187,23 @@ def test_the_check_says_that_a_folder_cannot_be_written(
 
     assert problem
     assert "a file could not be created, read and deleted in the folder of chat" in problem
+
+
+def test_the_views_of_the_documentation_show_the_rows_in_force(files: Files) -> None:
+    files.world.change(BOT_ID, some_id(files), touch=True, feedbackComment="new")
+    files.world.change(BOT_ID, some_id(files, 1), touch=True, messages=[])
+    files.sync()
+    page = (Path(__file__).parents[2] / "docs/lakes.md").read_text("utf-8")
+    _, _, views = page.partition("## Files")[2].partition("```sql\n")
+
+    with duckdb.connect() as connection:
+        connection.execute(
+            views.partition("```")[0].replace("/data/files/chatislav", str(files.dataset))
+        )
+        for table in ("conversations", "conversations__messages", "analytics"):
+            (shown,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone() or ()
+            assert shown == len(files.warehouse.rows(files.restored(), table))
+        newest = connection.execute(
+            "SELECT feedback_comment FROM conversations WHERE session_id = ?", [some_id(files)]
+        )
+        assert newest.fetchall() == [("new",)]

@@ -33,6 +33,7 @@ class Warehouse:
     has_types: bool = True  # SQLite and MySQL have no zones and no booleans
     other_types: tuple[tuple[str, str], ...] = ()  # dlt's type of a column, and what it becomes
     appends: bool = False  # rows are never replaced, so the newest of each key counts
+    settings: tuple[tuple[str, str], ...] = ()  # variables of the environment for loads
     keeps_old_messages: bool = False  # those behind a conversation's message_count
 
     def destination(self) -> Destination[Any, Any]:
@@ -231,8 +232,15 @@ def filesystem(folder: Path) -> Warehouse:
 
 
 def open_tables(folder: Path, table_format: str) -> Warehouse:
-    """Delta or Iceberg tables in a folder; the environment says which."""
-    return replace(filesystem(folder), name=table_format, appends=False, keeps_old_messages=True)
+    """Delta or Iceberg tables in a folder."""
+    settings = (("DESTINATION__FILESYSTEM__TABLE_FORMAT", table_format),)
+    return replace(
+        filesystem(folder),
+        name=table_format,
+        appends=False,
+        keeps_old_messages=True,
+        settings=settings,
+    )
 
 
 def ducklake(catalog: str, folder: Path) -> Warehouse:
