@@ -17,7 +17,8 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from chatislav_source.destinations.dlt_internals import decompress_state
 from chatislav_source.destinations.duckdb_file.snapshot import read_only
-from chatislav_source.destinations.merging import can_delete, rows_in_force
+from chatislav_source.destinations.merging.rows_in_force import rows_in_force
+from chatislav_source.destinations.merging.strategies import can_delete
 from chatislav_source.destinations.target import PipelineConfig
 from chatislav_source.errors import ConfigurationError
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, TABLES, Table

@@ -10,7 +10,7 @@ from dlt.common.schema.typing import TColumnSchema, TTableReferenceInline, TWrit
 from dlt.extract import DltResource
 
 from chatislav_source.destinations.adapter import Adapter
-from chatislav_source.destinations.merging import Strategy
+from chatislav_source.destinations.merging.strategies import Strategy
 from chatislav_source.errors import ConfigurationError
 from chatislav_source.records.schema import (
     CONVERSATIONS,

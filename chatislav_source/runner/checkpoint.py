@@ -31,7 +31,7 @@ from dlt.destinations.exceptions import (
 from chatislav_source.destinations.defaults import SCHEMA
 from chatislav_source.destinations.dlt_internals import load_pipeline_state_from_destination
 from chatislav_source.destinations.duckdb import has_append_mark
-from chatislav_source.destinations.merging import can_delete
+from chatislav_source.destinations.merging.strategies import can_delete
 from chatislav_source.destinations.target import DAMAGE, DELETED_FOLDER, delete_folder
 from chatislav_source.extract.stream_queue import AnyPage
 from chatislav_source.runner.redaction import failed_query

@@ -22,7 +22,8 @@ from dlt.destinations.exceptions import (
 from chatislav_source.config import ZONE_MARGIN_DAYS
 from chatislav_source.destinations.concurrency.doubles import remove, stored_twice
 from chatislav_source.destinations.duckdb import is_out_of_memory, raise_memory_limit
-from chatislav_source.destinations.merging import can_delete, names_in_queries
+from chatislav_source.destinations.merging.rows_in_force import names_in_queries
+from chatislav_source.destinations.merging.strategies import can_delete
 from chatislav_source.runner.checkpoint import NO_TABLE, forget_tables
 from chatislav_source.runner.redaction import failed_query
 from chatislav_source.streams.analytics.day import StoredDays

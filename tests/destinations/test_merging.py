@@ -9,7 +9,7 @@ import dlt
 import pytest
 
 from chatislav_source import chatislav
-from chatislav_source.destinations.merging import strategy_for
+from chatislav_source.destinations.merging.strategies import strategy_for
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES
 from chatislav_source.runner import run
 from chatislav_source.runner.stored_tables import StoredTables

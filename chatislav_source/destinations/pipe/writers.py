@@ -30,7 +30,11 @@ from chatislav_source.destinations.dlt_internals import (
 )
 from chatislav_source.destinations.duckdb import DispositionChooser
 from chatislav_source.destinations.hints import hints_of, refuse_hints
-from chatislav_source.destinations.merging import Strategy, configured_format, strategy_for
+from chatislav_source.destinations.merging.strategies import (
+    Strategy,
+    configured_format,
+    strategy_for,
+)
 from chatislav_source.destinations.pipe.jsonl import JSON_LINES, write_json_lines
 from chatislav_source.destinations.pipe.parquet import PARQUET, write_parquet
 from chatislav_source.destinations.pipe.tabular import arrow_tables
