@@ -11,12 +11,12 @@ from dlt.common.configuration import is_secret_hint
 from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.destination.client import JobClientBase
 from dlt.destinations.exceptions import DestinationConnectionError
-from dlt.destinations.fs_client import FSClientBase
 from dlt.destinations.sql_client import SqlClientBase, WithSqlClient
 
 from chatislav_source.cli.check import CheckResult
 from chatislav_source.destinations.adapter import adapter_of
 from chatislav_source.destinations.defaults import own_defaults
+from chatislav_source.destinations.dlt_internals import FSClientBase
 from chatislav_source.destinations.target import PipelineConfig
 from chatislav_source.errors import ConfigurationError
 

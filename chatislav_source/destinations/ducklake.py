@@ -9,15 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import dlt
-
 from chatislav_source.destinations.adapter import Adapter
 from chatislav_source.destinations.concurrency.advisory_locks import AdvisoryLocks
 from chatislav_source.destinations.concurrency.file_locks import FileLocks
 from chatislav_source.destinations.concurrency.leases import Leases
 from chatislav_source.destinations.concurrency.lock import BotLocks, Owner
 from chatislav_source.destinations.ddl import comments
-from chatislav_source.destinations.dlt_internals import SqlJobClientBase
+from chatislav_source.destinations.dlt_internals import SqlJobClientBase, postgres_client
 from chatislav_source.destinations.pipe.parquet import PARQUET
 
 OF_POSTGRES = ("postgres", "postgresql")
@@ -38,12 +36,9 @@ def _catalog_client(client: SqlJobClientBase) -> SqlJobClientBase:
     """A client of the Postgres database that has the catalog."""
     credentials: Any = client.config.credentials
     url = credentials.catalog.to_url().set(drivername="postgresql")
-    server = dlt.destinations.postgres(url.render_as_string(hide_password=False))
     schema = credentials.metadata_schema or credentials.ducklake_name
     name = f"{schema}.{client.sql_client.dataset_name}"
-    config = server.spec()._bind_dataset_name(name)
-    made: SqlJobClientBase = server.client(client.schema, config)
-    return made
+    return postgres_client(url.render_as_string(hide_password=False), name, client.schema)
 
 
 ADAPTER = Adapter(file_format=PARQUET, catalog={"comments": comments}, locks=_locks)

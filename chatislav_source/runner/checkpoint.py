@@ -34,6 +34,7 @@ from chatislav_source.destinations.duckdb import has_append_mark
 from chatislav_source.destinations.merging.strategies import can_delete
 from chatislav_source.destinations.target import DAMAGE, DELETED_FOLDER, delete_folder
 from chatislav_source.extract.stream_queue import AnyPage
+from chatislav_source.records.schema import LOAD_ID
 from chatislav_source.runner.redaction import failed_query
 from chatislav_source.streams.state import State
 
@@ -113,8 +114,9 @@ def complete_load(pipeline: dlt.Pipeline) -> None:
         return  # a warehouse restores the state of a complete load only
     with suppress(*NO_TABLE), pipeline.destination_client() as client:
         stored = cast(WithStateSync, client).get_stored_state(pipeline.pipeline_name)
-        if stored and stored._dlt_load_id and not _is_complete(pipeline, stored._dlt_load_id):
-            client.complete_load(stored._dlt_load_id)
+        load_id = getattr(stored, LOAD_ID.name, None)
+        if load_id and not _is_complete(pipeline, load_id):
+            client.complete_load(load_id)
 
 
 def _is_complete(pipeline: dlt.Pipeline, load_id: str) -> bool:

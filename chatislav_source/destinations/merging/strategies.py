@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import dlt
-from dlt.common.destination import Destination, DestinationCapabilitiesContext
 from dlt.common.pipeline import SupportsPipeline
 
 from chatislav_source.records.schema import MESSAGES, Table
@@ -51,7 +50,7 @@ def _supported(pipeline: SupportsPipeline | None, table_format: Any) -> list[str
 
 
 @lru_cache(maxsize=4)  # dlt resolves the destination's configuration for them
-def _capabilities(destination: Destination[Any, Any]) -> DestinationCapabilitiesContext:
+def _capabilities(destination: Any) -> Any:
     return destination.capabilities()
 
 
