@@ -184,6 +184,7 @@ class StoredTables:
         try:
             return self._query(pipeline, query, values, parts)
         except NO_TABLE:
+            self._disconnect()  # the catalog of a DuckLake may be a file that is opened only once
             forget_tables(pipeline)
             return None
         except (DatabaseException, DestinationConnectionError) as error:
