@@ -9,13 +9,26 @@ EXTRAS := dev,test-lakes,postgres,snowflake,bigquery,ducklake,mysql,deltalake,py
 PYTEST := $(BIN)/python -m pytest
 IN_PARALLEL := --numprocesses auto --dist worksteal
 
-.PHONY: demo test test-slow test-orchestrators bench lint constraints clean
+# The package runs with later releases, but dlt's own `dataset()` does not, which tests call.
+CAPS := 'duckdb<2' 'sqlglot<30.22'
+
+# The oldest dlt that pyproject.toml allows, and what is run with it: about a minute.
+OLDEST_DLT := $(shell sed -n 's/^ *"dlt\[duckdb\]>=\([0-9.]*\),.*/\1/p' pyproject.toml)
+OLDEST_TESTS := $(addprefix tests/,test_source.py runner/test_guests.py exactness/test_crashes.py \
+	$(addprefix destinations/test_,defaults.py dlt_commands.py dlt_internals.py last_run.py \
+	lost_tables.py story.py verbs.py))
+
+.PHONY: demo test test-oldest test-slow test-orchestrators bench lint constraints clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/chatislav demo
 
 test: $(VENV)/.installed-dev
 	$(PYTEST) $(IN_PARALLEL)
+
+# The oldest dlt of the range, in an environment of its own; `test` has the newest.
+test-oldest: .venvs/oldest/.installed
+	.venvs/oldest/bin/python -m pytest $(IN_PARALLEL) $(OLDEST_TESTS)
 
 # What `test` leaves out: the emulators of Snowflake and BigQuery, each in an environment of its
 # own, and the storms that `test` runs shorter.
@@ -56,10 +69,18 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 		-c constraints.txt -e '.[dev,postgres]'
 	@touch $@
 
+.venvs/oldest/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venvs/oldest
+	sed 's/^dlt==.*/dlt==$(OLDEST_DLT)/' constraints.txt > .venvs/oldest/constraints.txt
+	.venvs/oldest/bin/python -m pip install --quiet --disable-pip-version-check \
+		-c .venvs/oldest/constraints.txt -e '.[dev,postgres]'
+	@touch $@
+
 constraints: $(VENV)/bin/python
 	$(PIP) uv
+	printf '%s\n' $(CAPS) > $(VENV)/caps.txt
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras \
-		--no-annotate --no-header pyproject.toml -o constraints.txt
+		--constraints $(VENV)/caps.txt --no-annotate --no-header pyproject.toml -o constraints.txt
 	sed -i '1i # Every version that is tested, for all extras; `make constraints` writes it anew.' \
 		constraints.txt
 

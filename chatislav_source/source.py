@@ -35,8 +35,7 @@ from chatislav_source.errors import ConfigurationError
 from chatislav_source.extract.page_groups import OnPage
 from chatislav_source.runner.job import run_job
 from chatislav_source.runner.report import SyncReport
-from chatislav_source.runner.resources import STREAMS, Customize, WholeRunScope
-from chatislav_source.runner.resources import resources as resources_of
+from chatislav_source.runner.resources import STREAMS, Customize, whole_run
 from chatislav_source.runner.run import TABLES_BY_STREAM
 
 logger = logging.getLogger(__name__)
@@ -61,7 +60,7 @@ def chatislav(**arguments: Unpack[Arguments]) -> Sequence[DltResource]:
         ConfigurationError: an argument is not usable; no request was sent.
         TypeError: there is no such argument.
     """
-    return resources_of(WholeRunScope(_resolved(arguments)))
+    return whole_run(_resolved(arguments))
 
 
 def sync(

@@ -28,6 +28,9 @@ from chatislav_source.streams.date_window import utc_instant
 WIDEST = 10_000  # characters; no table of ours is wider
 DEFAULT_WIDTH = 100  # characters, if the output is not a terminal
 COUNTS = ("conversations", "messages", "analytics days", "unchanged", "requests")
+REJECTED_RECORDS = (
+    "bot {bot.bot_id}: records that could not be loaded: {bot.rejected}; see the table rejected."
+)
 UNEXPECTED = (  # without the error's message, which may contain rows
     "an unexpected {kind}. Nothing is lost: run again to continue from the last load. --debug "
     "shows the traceback; please report it."
@@ -146,7 +149,8 @@ def _last_line(report: SyncReport) -> str:
         f"{report.seconds:.1f} s, with {totals['requests']:,} requests{retries}."
     )
     if report.complete:
-        return f"[green]✓ Everything is loaded:[/] {counts}"
+        what = "Everything else" if report.total("rejected") else "Everything"
+        return f"[green]✓ {what} is loaded:[/] {counts}"
     return f"[red]✗ Some data could not be loaded:[/] {counts} Run again to continue from here."
 
 
@@ -167,6 +171,8 @@ def status_table(title: str, statuses: Sequence[BotStatus]) -> None:
         )
     _print_table(table)
     for bot in statuses:
+        if bot.rejected:
+            _line(f"[yellow]{escape(REJECTED_RECORDS.format(bot=bot))}[/]")
         if bot.error:
             _line(f"[red]✗ bot {bot.bot_id}:[/] {escape(bot.error)}")
 

@@ -21,7 +21,8 @@ from chatislav_source.destinations.merging.rows_in_force import rows_in_force
 from chatislav_source.destinations.merging.strategies import can_delete
 from chatislav_source.destinations.target import PipelineConfig
 from chatislav_source.errors import ConfigurationError
-from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, TABLES, Table
+from chatislav_source.records.rejected.table import ALL_TABLES, REJECTED
+from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Table
 from chatislav_source.streams.conversations.state import CLOCK_MARGIN_SECONDS
 from chatislav_source.streams.date_window import utc_instant, utc_text
 from chatislav_source.streams.state import State
@@ -32,6 +33,7 @@ class BotStatus:
     """One bot. `loaded_up_to` (UTC) is the start of the last complete sync, None if there is none.
 
     `behind_seconds` is the time since then. `under_way` is true if a sync was interrupted.
+    `rejected` counts records of the API that could not be loaded.
     """
 
     bot_id: int
@@ -43,6 +45,7 @@ class BotStatus:
     conversations: int
     messages: int
     analytics_days: int
+    rejected: int
     error: str | None
 
     def as_dict(self) -> dict[str, Any]:
@@ -58,7 +61,7 @@ def statuses(pipeline: dlt.Pipeline, now: datetime) -> list[BotStatus]:
     resources = _stored_state(pipeline).get("sources", {}).get("chatislav", {}).get("resources", {})
     conversations = resources.get(CONVERSATIONS.name, {}).get("bots", {})
     analytics = resources.get(ANALYTICS.name, {}).get("bots", {})
-    counts = {table.name: _counts(pipeline, table) for table in TABLES}
+    counts = {table.name: _counts(pipeline, table) for table in ALL_TABLES}
     return [
         _status(int(bot), conversations.get(bot) or {}, analytics.get(bot) or {}, counts, now)
         for bot in sorted({*conversations, *analytics}, key=int)
@@ -143,6 +146,7 @@ def _status(
         conversations=counts[CONVERSATIONS.name].get(bot_id, 0),
         messages=counts[MESSAGES.name].get(bot_id, 0),
         analytics_days=counts[ANALYTICS.name].get(bot_id, 0),
+        rejected=counts[REJECTED.name].get(bot_id, 0),
         error=conversations.get("error") or analytics.get("error"),
     )
 

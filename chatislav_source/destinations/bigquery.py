@@ -11,6 +11,7 @@ from chatislav_source.destinations.dlt_internals import (
     TABLE_DESCRIPTION_HINT,
 )
 from chatislav_source.destinations.pipe.jsonl import JSON_LINES
+from chatislav_source.records.rejected.table import REJECTED
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Column, Table
 
 # Analysts filter by this day. A merge finds rows by key in any partition, and rewrites only the
@@ -24,6 +25,7 @@ CLUSTERED_BY = {
     CONVERSATIONS.name: ["bot_id", "session_id"],
     MESSAGES.name: ["bot_id", "session_id"],
     ANALYTICS.name: ["bot_id", "channel"],
+    REJECTED.name: ["bot_id", "rejected_id"],
 }
 
 
@@ -36,8 +38,8 @@ def table_hints(table: Table) -> dict[str, Any]:
 
 
 def column_hints(table: Table, column: Column) -> dict[str, Any]:
-    """The partition hint, for the column that the table is partitioned by."""
-    return {PARTITION_HINT: True} if column.name == PARTITIONED_BY[table.name] else {}
+    """The partition hint, for the column that the table is partitioned by, if it is large."""
+    return {PARTITION_HINT: True} if column.name == PARTITIONED_BY.get(table.name) else {}
 
 
 ADAPTER = Adapter(file_format=JSON_LINES, table_hints=table_hints, column_hints=column_hints)

@@ -21,7 +21,8 @@ from chatislav_source.destinations.adapter import SqlClient, adapter_of
 from chatislav_source.destinations.concurrency import bot_locks
 from chatislav_source.destinations.defaults import is_ours
 from chatislav_source.destinations.dlt_internals import LoadPackageInfo, add_tracking_module
-from chatislav_source.records.schema import TABLES, Table
+from chatislav_source.records.rejected.table import ALL_TABLES
+from chatislav_source.records.schema import Table
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +112,7 @@ def create_missing_indexes(pipeline: dlt.Pipeline) -> None:
     tables = [
         table
         for name in pipeline.schema_names
-        for table in own_tables(pipeline, name, (table.name for table in TABLES))
+        for table in own_tables(pipeline, name, (table.name for table in ALL_TABLES))
     ]
     if not tables or not adapter_of(pipeline).indexes:
         return
@@ -153,7 +154,7 @@ def own_tables(pipeline: dlt.Pipeline, schema_name: str, names: Iterable[str]) -
     """
     stored = pipeline.schemas[schema_name].tables
     described = {(name, stored[name].get("description")) for name in names if name in stored}
-    return [table for table in TABLES if (table.name, table.description) in described]
+    return [table for table in ALL_TABLES if (table.name, table.description) in described]
 
 
 def complete_tables(pipeline: dlt.Pipeline, tables: list[Table]) -> None:

@@ -1,6 +1,7 @@
 """The names of dlt that are not public; no other module uses such names.
 
-dlt 1.31 has no public equivalent for them, so the package pins the exact release of dlt.
+dlt has no public equivalent for them. The tests run on the oldest and the newest dlt that
+`pyproject.toml` allows; a later release that changes one of these names is noticed here only.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from typing import Any
 import dlt
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs import ConfigSectionContext
-from dlt.common.configuration.specs.exceptions import InvalidConnectionString
 from dlt.common.libs.pyarrow import py_arrow_to_table_schema_columns
 from dlt.common.runtime.collector import NullCollector
 from dlt.common.schema.exceptions import SchemaException
@@ -29,17 +29,16 @@ from dlt.extract import DltResource
 from dlt.extract.items import DataItemWithMeta, TableNameMeta
 from dlt.extract.items_transform import ItemTransform
 from dlt.pipeline import trace
-from dlt.pipeline.state_sync import load_pipeline_state_from_destination
 
 __all__ = [
     "CLUSTER_COLUMNS_HINT",
+    "DUCKDB_FILE_KEY",
     "PARTITION_HINT",
     "TABLE_DESCRIPTION_HINT",
     "DataItemWithMeta",
     "DuckDbConnectionPool",
     "DuckDbCredentials",
     "FSClientBase",
-    "InvalidConnectionString",
     "LastStep",
     "LoadPackageInfo",
     "NullCollector",
@@ -47,15 +46,18 @@ __all__ = [
     "SqlJobClientBase",
     "TableNameMeta",
     "add_tracking_module",
+    "bound_duckdb_file",
     "clear_table_hints",
     "configured_pipeline_name",
     "copy_row_groups",
     "decompress_state",
     "is_psycopg2",
-    "load_pipeline_state_from_destination",
     "postgres_client",
     "py_arrow_to_table_schema_columns",
 ]
+
+DUCKDB_FILE_KEY = "duckdb_database"
+"""Of the local state of a pipeline: the file that dlt opens unless an absolute path is given."""
 
 
 class LastStep(ItemTransform[Any, Any]):
@@ -71,6 +73,12 @@ class LastStep(ItemTransform[Any, Any]):
 def configured_pipeline_name() -> str | None:
     """The name of the pipeline for which dlt is resolving a config value."""
     return Container()[ConfigSectionContext].pipeline_name
+
+
+def bound_duckdb_file(destination: Any) -> str | None:
+    """The file that a pipeline's destination has from the local state; None if there was none."""
+    file: str | None = destination.config_params.get("legacy_db_path")
+    return file
 
 
 def is_psycopg2(client: Any) -> bool:

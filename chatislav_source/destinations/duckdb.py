@@ -24,7 +24,8 @@ from chatislav_source.destinations.adapter import Adapter, SqlClient
 from chatislav_source.destinations.ddl import comments
 from chatislav_source.destinations.duckdb_file.credentials import PatientCredentials
 from chatislav_source.destinations.pipe.parquet import PARQUET
-from chatislav_source.records.schema import TABLES, Table
+from chatislav_source.records.rejected.table import ALL_TABLES
+from chatislav_source.records.schema import Table
 
 ADAPTER = Adapter(file_format=PARQUET, catalog={"comments": comments}, can_append=True, locks=None)
 
@@ -76,7 +77,7 @@ class DispositionChooser:
     @property
     def noted(self) -> list[Table]:
         """The tables that rows were noted for."""
-        return [table for table in TABLES if table.name in self._counts]
+        return [table for table in ALL_TABLES if table.name in self._counts]
 
     def note(self, table: Table, rows: pa.Table) -> None:
         """Remember the keys of rows that the package will have."""

@@ -12,11 +12,11 @@ from dlt.extract import DltResource
 from chatislav_source.destinations.adapter import Adapter
 from chatislav_source.destinations.merging.strategies import Strategy
 from chatislav_source.errors import ConfigurationError
+from chatislav_source.records.rejected.table import ALL_TABLES, REJECTED
 from chatislav_source.records.schema import (
     CONVERSATIONS,
     DELETED,
     MESSAGES,
-    TABLES,
     Column,
     Table,
 )
@@ -65,7 +65,7 @@ def refuse_hints(resource: DltResource) -> None:
 
 
 def _problems(resource: DltResource) -> Iterator[tuple[str, str]]:
-    if resource.table_name not in (resource.name, *(table.name for table in TABLES)):
+    if resource.table_name not in (resource.name, *(table.name for table in ALL_TABLES)):
         yield "table_name", WHY_TABLE_NAME
         return
     if resource.parent_table_name or resource.nested_hints:
@@ -84,7 +84,7 @@ def _problems(resource: DltResource) -> Iterator[tuple[str, str]]:
 
 def _table_of(resource: DltResource) -> Table:
     """The table of the resource's own rows; a renamed resource is of conversations."""
-    return next((table for table in TABLES if table.name == resource.name), CONVERSATIONS)
+    return next((table for table in ALL_TABLES if table.name == resource.name), CONVERSATIONS)
 
 
 def hints_of(
@@ -104,6 +104,7 @@ def hints_of(
     columns = {c.name: _column_hints(table, c, adapter) for c in table.columns}
     if is_child:
         _set_keys(columns, strategy)
+    if is_child or table is REJECTED:
         # dlt starts from the hints of the resource, whose columns are those of its own table
         resource.apply_hints(table_name=table.name, columns={}, create_table_variant=True)
     else:
@@ -144,6 +145,8 @@ def _column_hints(table: Table, column: Column, adapter: Adapter) -> TColumnSche
     }
     if column.key and table is not MESSAGES:
         hints["primary_key"] = True
+    if column.name == DELETED and table is not MESSAGES:
+        hints["hard_delete"] = True
     hints.update(adapter.column_hints(table, column))  # type: ignore[typeddict-item]
     return hints
 

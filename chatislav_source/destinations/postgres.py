@@ -22,7 +22,8 @@ from chatislav_source.destinations.concurrency.advisory_locks import AdvisoryLoc
 from chatislav_source.destinations.ddl import comments
 from chatislav_source.destinations.dlt_internals import copy_row_groups
 from chatislav_source.destinations.pipe.parquet import PARQUET
-from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, TABLES, Table
+from chatislav_source.records.rejected.table import ALL_TABLES, REJECTED
+from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Table
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ INDEXES = {
     ANALYTICS.name: {
         "analytics__by_key": "UNIQUE INDEX {index} ON {table} (bot_id, date, channel, timezone)"
     },
+    REJECTED.name: {"rejected__by_key": "UNIQUE INDEX {index} ON {table} (bot_id, rejected_id)"},
 }
 # one row without a name if the table has no index, no row if there is no table
 EXISTING = (
@@ -124,7 +126,7 @@ class FormatSelector:
 def _is_ours(table: TTableSchema) -> bool:
     """Whether a table is of this source; the description tells it from others of the same name."""
     described = (table["name"], table.get("description"))
-    return described in [(ours.name, ours.description) for ours in TABLES]
+    return described in [(ours.name, ours.description) for ours in ALL_TABLES]
 
 
 def prefer_parquet(pipeline: SupportsPipeline) -> None:

@@ -25,7 +25,6 @@ from dlt.pipeline.exceptions import InvalidPipelineName, PipelineStateEngineNoUp
 
 from chatislav_source.destinations.dlt_internals import (
     DuckDbCredentials,
-    InvalidConnectionString,
     SchemaException,
 )
 from chatislav_source.destinations.duckdb import limited_duckdb
@@ -137,7 +136,7 @@ class PipelineConfig:
             return self.destination
         try:
             return limited_duckdb(self.database, self.wait_seconds)
-        except InvalidConnectionString:
+        except ConfigurationException:
             text = f"--database {str(self.database)!r} cannot be the path of a file."
             raise ConfigurationError(text) from None
 

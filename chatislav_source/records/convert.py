@@ -7,11 +7,14 @@ than page by page.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, tzinfo
+from itertools import compress
 from typing import Any
 
 import pyarrow.compute as pc
+from msgspec import Raw
 
 from chatislav_source.errors import WrongShapeError
 from chatislav_source.records.fast_decode import (
@@ -25,6 +28,14 @@ from chatislav_source.records.fast_decode import (
 from chatislav_source.records.fast_rows import fast_batches
 from chatislav_source.records.json_decoder import Row, decode
 from chatislav_source.records.record_batch import RecordBatch
+from chatislav_source.records.rejected.page_text import is_too_deep, split_page
+from chatislav_source.records.rejected.record import RejectedRecord
+from chatislav_source.records.rejected.sorting import (
+    problem_of,
+    rejected_record,
+    salvaged_page,
+    whole_page_problem,
+)
 from chatislav_source.records.sanitize import sanitized
 from chatislav_source.records.tolerant_rows import page_rows, session_id_of, version_of
 
@@ -73,12 +84,14 @@ class TolerantPage:
     has_more: bool
     next_token: str | None
     replaced_characters: int
+    rejected: Sequence[RejectedRecord] = ()
 
     def records(self, read_at: datetime) -> TolerantRecords:
         """The conversations; `read_at` is when the response arrived."""
-        return TolerantRecords(
-            page_rows(self.items, self.session_ids, self.versions, self.bot_id, self.zone, read_at)
+        batch = page_rows(
+            self.items, self.session_ids, self.versions, self.bot_id, self.zone, read_at
         )
+        return TolerantRecords(replace(batch, rejected=self.rejected))
 
 
 Records = FastRecords | TolerantRecords
@@ -91,13 +104,27 @@ ParsedPage = FastPage | TolerantPage
 def parse_page(body: bytes, bot_id: int, zone: tzinfo) -> ParsedPage:
     """The page in `body`; times without an offset are read in `zone`.
 
+    Records that cannot be loaded are in its `rejected`.
+
     Raises:
-        ValueError: it is not JSON.
-        WrongShapeError: its shape could lose rows, or it has rows of another bot.
+        ValueError: it is not JSON, apart from records.
+        WrongShapeError: its shape could lose rows.
     """
     # fast decoding reads instants without an offset in UTC only
     fast = decode_page(body, bot_id) if zone is UTC else None
-    return fast or tolerant_page(*decode(body), bot_id, zone, body)
+    return fast or tolerant_page(*_decoded(body), bot_id, zone, body)
+
+
+def _decoded(body: bytes) -> tuple[Any, bool]:
+    """The page as JSON values, and whether texts in it need `sanitized`."""
+    try:
+        value, needs_sanitizing = decode(body)
+    except ValueError:
+        return salvaged_page(body), True
+    items = value.get("conversations") if isinstance(value, dict) else None
+    if isinstance(items, list) and any(map(is_too_deep, items)):
+        return salvaged_page(body), True
+    return value, needs_sanitizing
 
 
 def tolerant_page(
@@ -111,27 +138,58 @@ def tolerant_page(
     problem = _envelope_problem(value)
     if problem:
         raise WrongShapeError(problem)
-    session_ids = [_session_id(item, bot_id) for item in value["conversations"]]
-    items, replaced = value["conversations"], 0
+    page = _sorted_page(value, needs_sanitizing, bot_id, zone, body)
+    problem = whole_page_problem(page.rejected, page.items)
+    if problem:
+        raise WrongShapeError(problem)
+    return page
+
+
+def _sorted_page(
+    value: Any, needs_sanitizing: bool, bot_id: int, zone: tzinfo, body: bytes
+) -> TolerantPage:
+    """The page in `value`, its conversations sorted into those that can be loaded and others."""
+    found = value["conversations"]
+    problems = [problem_of(item, bot_id) for item in found]
+    rejected = [
+        rejected_record(item, problem, bot_id, zone)
+        for item, problem in zip(found, problems, strict=True)
+        if problem
+    ]
+    is_good = [problem is None for problem in problems]
+    items, replaced = list(compress(found, is_good)), 0
+    session_ids = [session_id_of(item) or "" for item in items]
     if needs_sanitizing:
         items, replaced = sanitized(items)
-    versions = _versions(items, body if zone is UTC else b"", zone)
+    versions = _versions(items, is_good, body if zone is UTC else b"", zone)
     pagination = value["pagination"]
     has_more, token = pagination["hasMore"], pagination.get("nextCursor")
-    return TolerantPage(items, session_ids, versions, bot_id, zone, has_more, token, replaced)
+    return TolerantPage(
+        items, session_ids, versions, bot_id, zone, has_more, token, replaced, rejected
+    )
 
 
-def _versions(items: Sequence[Row], body: bytes, zone: tzinfo) -> list[str]:
-    """The version of each conversation.
+def _versions(
+    items: Sequence[Row], is_good: Sequence[bool], body: bytes, zone: tzinfo
+) -> list[str]:
+    """The version of each conversation; `is_good` says for each on the page whether it is one.
 
     One that fast decoding could read alone has the version of fast decoding: what else is on its
     page does not make it another row.
     """
-    conversations = raw_conversations(body) or raw_conversations(without_lone_surrogates(body))
-    fast: list[str | None] = [version_of_raw(raw) for raw in conversations]
-    if len(fast) != len(items):
-        fast = [None] * len(items)
+    conversations = _texts(body)
+    if len(conversations) != len(is_good):
+        return [version_of(item, zone) for item in items]
+    fast = map(version_of_raw, compress(conversations, is_good))
     return [known or version_of(item, zone) for known, item in zip(fast, items, strict=True)]
+
+
+def _texts(body: bytes) -> Sequence[Raw]:
+    """The conversations of a page, not decoded; empty if that is impossible."""
+    found = raw_conversations(body) or raw_conversations(without_lone_surrogates(body))
+    with suppress(ValueError):
+        return found or [Raw(record) for record in split_page(body)[1]]
+    return []
 
 
 def _envelope_problem(value: Any) -> str | None:
@@ -153,15 +211,6 @@ def _envelope_problem(value: Any) -> str | None:
     return None
 
 
-def _session_id(item: Any, bot_id: int) -> str:
-    session_id = session_id_of(item) if isinstance(item, dict) else None
-    if session_id is None:
-        raise WrongShapeError("a conversation has no sessionId")
-    if str(item.get("botId", bot_id)) not in (str(bot_id), "None"):
-        raise WrongShapeError("it holds another bot's rows")
-    return session_id
-
-
 def record_batches(records: Sequence[Records]) -> list[RecordBatch]:
     """The rows of each page, in order: fast for all together, else fast or tolerant for each."""
     fast = [each for each in records if isinstance(each, FastRecords)]
@@ -175,6 +224,12 @@ def _alone(page: FastRecords) -> RecordBatch:
 
 
 def _tolerant_batch(page: FastRecords) -> RecordBatch:
-    value, _ = decode(page.body)  # its texts are storable, or fast decoding had refused it
-    items, ids, versions = value["conversations"], page.session_ids, page.versions
-    return page_rows(items, ids, versions, page.bot_id, UTC, page.read_at)
+    """The rows of a page whose values are not as documented, or nested too deep."""
+    value, needs_sanitizing = _decoded(page.body)
+    items = value["conversations"]
+    if all(isinstance(item, dict) for item in items):
+        # their texts are storable and their ids known, or fast decoding had refused the page
+        ids, versions = page.session_ids, page.versions
+        return page_rows(items, ids, versions, page.bot_id, UTC, page.read_at)
+    found = _sorted_page(value, needs_sanitizing, page.bot_id, UTC, page.body)
+    return found.records(page.read_at).batch

@@ -23,6 +23,7 @@ from msgspec import Raw, Struct
 
 from chatislav_source.records.columns import instants, microseconds
 from chatislav_source.records.json_decoder import NUL
+from chatislav_source.records.rejected.record import RejectedRecord
 from chatislav_source.records.sanitize import SAFE_KEY_CHARACTERS
 from chatislav_source.records.schema import CONVERSATIONS, row_version
 from chatislav_source.records.structs import struct_of
@@ -118,6 +119,11 @@ class FastPage:
     created: list[int | None]
     active: list[int | None]
     replaced_characters: int = 0
+
+    @property
+    def rejected(self) -> Sequence[RejectedRecord]:
+        """Empty: a page with records that cannot be loaded is refused here."""
+        return ()
 
     @property
     def has_more(self) -> bool:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, compress
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
+
+if TYPE_CHECKING:
+    from chatislav_source.records.rejected.record import RejectedRecord
 
 
 @dataclass(frozen=True)
@@ -16,7 +20,8 @@ class RecordBatch:
     `parents` has, for each row of `messages`, the row of `conversations` it belongs to;
     `has_messages` says for each conversation whether its messages are known (an empty list is).
     `session_ids`, `versions`, `created` and `active` are columns of `conversations` as Python
-    values, the times in microseconds, for code that reads single rows.
+    values, the times in microseconds, for code that reads single rows. `rejected` are the records
+    of the same page that cannot be loaded.
     """
 
     conversations: pa.Table = field(repr=False)  # personal data
@@ -27,6 +32,7 @@ class RecordBatch:
     versions: Sequence[str]
     created: list[int | None]
     active: list[int | None]
+    rejected: Sequence[RejectedRecord] = ()
 
     @property
     def bot_id(self) -> int:

@@ -260,6 +260,7 @@ ANALYTICS = Table(
 )
 
 TABLES = (CONVERSATIONS, MESSAGES, ANALYTICS)
+"""The tables that every load makes; `rejected.table` has another one."""
 
 COERCION_VERSION = 1
 """Raise it when a change of code converts the same value to another value of its column."""

@@ -21,6 +21,7 @@ from msgspec import Raw, Struct
 
 from chatislav_source.records.columns import instants
 from chatislav_source.records.json_decoder import EXTREME_NUMBER, has_repeated_name
+from chatislav_source.records.rejected.page_text import may_be_too_deep
 from chatislav_source.records.schema import ARROW_TYPES, Column, DataType, JsonPath
 
 NULL = Raw(b"null")
@@ -162,14 +163,16 @@ def _json_array(values: list[Raw]) -> pa.Array:
     joined = b"".join(values)
     if b"\n" in joined:
         raise ValueError("more than one line")  # JSON lines cannot contain a line break
-    _check_numbers_and_names(list(set(map(bytes, values))))  # most are the same, as forms are empty
+    _check(list(set(map(bytes, values))))  # most are the same, as forms are empty
     ends = pa.array(list(accumulate(map(len, values), initial=0)), pa.int32())
     texts = pa.StringArray.from_buffers(len(values), ends.buffers()[1], pa.py_buffer(joined))
     return pc.if_else(pc.equal(texts, "null"), None, texts)
 
 
-def _check_numbers_and_names(texts: list[bytes]) -> None:
-    """Refuse what some warehouses do: numbers of an extreme size, and names that come twice."""
+def _check(texts: list[bytes]) -> None:
+    """Refuse what some warehouses do: extreme numbers and depths, and names that come twice."""
+    if any(map(may_be_too_deep, texts)):
+        raise ValueError("nested too deep")
     lines = b"\n".join(texts)
     if EXTREME_NUMBER.search(lines):
         raise ValueError("a number that a warehouse may not hold")

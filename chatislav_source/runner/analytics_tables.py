@@ -12,9 +12,12 @@ from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.extract.page_groups import OnPage, PageGroups
 from chatislav_source.extract.stream_queue import ExtractedPage
 from chatislav_source.extract.worker_pool import WorkerPool
+from chatislav_source.records.rejected.identity import id_of_day
+from chatislav_source.records.rejected.table import REJECTED
 from chatislav_source.records.schema import ANALYTICS, Table
 from chatislav_source.records.tolerant_rows import analytics_rows
 from chatislav_source.runner.checkpoint import newest_states, remember
+from chatislav_source.runner.rejected.records import RejectedRecords
 from chatislav_source.runner.report import Reports
 from chatislav_source.runner.stored_tables import StoredTables
 from chatislav_source.streams.analytics.day import Day, DayRequest
@@ -35,11 +38,13 @@ class AnalyticsTables:
         self._config = config
         self._stored = stored
         self._reports = reports
+        self.rejected = RejectedRecords()
 
     def plan(self, states: dict[int, State | None]) -> None:
         """Decide what to read: the days that the table lacks."""
         for bot_id, state in states.items():
             days = self._stored.days(bot_id)
+            self.rejected.start(bot_id, self._stored.rejected(bot_id))
             self.partitions.append(analytics_partition(state, bot_id, self._config, days))
 
     def start(self, pool: WorkerPool, on_page: OnPage) -> None:
@@ -50,7 +55,7 @@ class AnalyticsTables:
     @property
     def is_over(self) -> bool:
         """Whether all rows were fetched and handed out."""
-        return self._groups.is_over
+        return self._groups.is_over and self.rejected.is_empty
 
     @property
     def ranges(self) -> dict[int, tuple[str | None, str | None]]:
@@ -72,9 +77,11 @@ class AnalyticsTables:
         self, resource_state: dict[str, Any], limit: LoadLimit | None
     ) -> Iterator[tuple[Table, pa.Table]]:
         """The rows of one load package; all rows if there is no limit."""
+        self.rejected.begin_package()
         while True:
             pages = self._groups.take(limit)
             yield ANALYTICS, self._rows(resource_state, pages)
+            yield REJECTED, self.rejected.rows()
             if limit is not None or self.is_over:
                 return
 
@@ -86,9 +93,17 @@ class AnalyticsTables:
         remember(resource_state, states)
         for page in pages:
             if page.item is not None:
-                report = self._reports[STREAM, page.bot_id]
-                report.rows += page.item.totals is not None
-                report.unchanged += page.item.totals is None
+                self._count(page.bot_id, page.request, page.item)
         # in one call, as a column takes as long for one row as for a hundred
         days = [page.item.totals for page in pages if page.item is not None]
         return analytics_rows([totals for totals in days if totals])
+
+    def _count(self, bot_id: int, request: DayRequest, day: Day) -> None:
+        """Count a day, and note whether it can be loaded."""
+        if day.rejected:
+            self.rejected.note_rejected(bot_id, [day.rejected], day.read_at)
+            return
+        self.rejected.note_repaired(bot_id, id_of_day(request.key))
+        report = self._reports[STREAM, bot_id]
+        report.rows += day.totals is not None
+        report.unchanged += day.totals is None

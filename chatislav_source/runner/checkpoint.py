@@ -29,7 +29,7 @@ from dlt.destinations.exceptions import (
 )
 
 from chatislav_source.destinations.defaults import SCHEMA
-from chatislav_source.destinations.dlt_internals import load_pipeline_state_from_destination
+from chatislav_source.destinations.dlt_internals import decompress_state
 from chatislav_source.destinations.duckdb import has_append_mark
 from chatislav_source.destinations.merging.strategies import can_delete
 from chatislav_source.destinations.target import DAMAGE, DELETED_FOLDER, delete_folder
@@ -85,14 +85,13 @@ def stored_hash(pipeline: dlt.Pipeline) -> str | None:
     """The hash of the pipeline's newest state in the destination; None if there is none."""
     try:
         with pipeline.destination_client() as client:
-            synced = cast(WithStateSync, client)
-            stored = load_pipeline_state_from_destination(pipeline.pipeline_name, synced)
+            stored = cast(WithStateSync, client).get_stored_state(pipeline.pipeline_name)
     except DestinationUndefinedEntity:
         forget_tables(pipeline)
         return None
     except (DatabaseException, DestinationConnectionError) as error:
         raise failed_query(error) from None
-    return stored["_version_hash"] if stored else None
+    return decompress_state(stored.state)["_version_hash"] if stored else None
 
 
 def start_over(pipeline: dlt.Pipeline) -> None:

@@ -16,11 +16,13 @@ from chatislav_source.extract.worker_pool import WorkerPool
 from chatislav_source.records.columns import microseconds
 from chatislav_source.records.convert import record_batches
 from chatislav_source.records.record_batch import RecordBatch
+from chatislav_source.records.rejected.table import REJECTED
 from chatislav_source.records.schema import CONVERSATIONS, DELETED, MESSAGES, Table
 from chatislav_source.runner import dedup
 from chatislav_source.runner.change_filter import ChangeFilter, changed_rows
 from chatislav_source.runner.checkpoint import newest_states, remember
 from chatislav_source.runner.dedup import ConversationsPage, PackageKeys
+from chatislav_source.runner.rejected.records import RejectedRecords
 from chatislav_source.runner.report import Reports
 from chatislav_source.runner.stored_tables import StoredTables
 from chatislav_source.streams.conversations import state as states
@@ -34,7 +36,10 @@ STREAM = CONVERSATIONS.name
 
 
 class ConversationTables:
-    """Builds the Arrow tables of conversations and messages, and the state that describes them."""
+    """Builds the Arrow tables of conversations and messages, and the state that describes them.
+
+    `rejected` has the records that cannot be loaded.
+    """
 
     _groups: PageGroups[PageRequest, Page]
 
@@ -49,11 +54,17 @@ class ConversationTables:
         self._resumed: set[int] = set()
         self._settled_written: set[int] = set()  # bots of which rows of settled days were written
         self._may_replace = config.is_backfill
+        self.rejected = RejectedRecords()
 
     def plan(self, stored: dict[int, State | None]) -> None:
         """Decide what to read: the windows that the bots' stored states have left."""
         for bot_id, state in stored.items():
-            partition = conversations_partition(state, bot_id, self._config, self._stored.keeps)
+            rejected = self._stored.rejected(bot_id)
+            self.rejected.start(bot_id, rejected)
+            known = frozenset(record.version for record in rejected.values())
+            partition = conversations_partition(
+                state, bot_id, self._config, self._stored.keeps, known
+            )
             self.partitions.append(partition)
             windows = states.windows_left(partition.state[self._slot])
             versions = self._stored.versions(bot_id, windows)
@@ -89,7 +100,8 @@ class ConversationTables:
     @property
     def is_over(self) -> bool:
         """Whether all rows were fetched and handed out."""
-        return not self._held_back and not self._final and self._groups.is_over
+        is_handed_out = not self._held_back and not self._final and self.rejected.is_empty
+        return is_handed_out and self._groups.is_over
 
     @property
     def interrupted_before(self) -> list[int]:
@@ -108,6 +120,7 @@ class ConversationTables:
         """The rows of one load package, each key once; all rows if there is no limit."""
         if limit and self._may_replace:
             limit = limit.for_merge()
+        self.rejected.begin_package()
         keys = PackageKeys(self._filters)
         written: set[int] = set()
         pages = [*self._final, *self._held_back]
@@ -126,6 +139,7 @@ class ConversationTables:
             conversations, messages = dedup.joined(rows)
             yield MESSAGES, messages  # first, so that no cut load has conversations without them
             yield CONVERSATIONS, conversations
+            yield REJECTED, self.rejected.rows()
             if self._ends(limit, size):
                 return
 
@@ -137,6 +151,10 @@ class ConversationTables:
         """The rows of `pages` that must be written."""
         read = [page for page in pages if page.item is not None and self._is_written(page)]
         batches = record_batches([page.records for page in dedup.items_of(read)])
+        for page, batch in zip(read, batches, strict=True):
+            self.rejected.note_good(page.bot_id, batch)
+            if page.item is not None:
+                self.rejected.note_rejected(page.bot_id, batch.rejected, page.item.read_at)
         rows = changed_rows(self._filters, read, batches, is_whole_run)
         self._count(rows)
         return rows

@@ -25,6 +25,11 @@ from chatislav_source.destinations.concurrency.bot_locks import bot_locks
 from chatislav_source.destinations.ddl import create_missing_indexes
 from chatislav_source.destinations.defaults import own_defaults
 from chatislav_source.destinations.duckdb import DispositionChooser
+from chatislav_source.destinations.last_run import (
+    announce_move,
+    note_run,
+    refuse_overlooked_path,
+)
 from chatislav_source.errors import PipelineLockedError
 from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.extract.page_groups import OnPage
@@ -51,6 +56,7 @@ def run_job(
     """Load the bots and days in `config`, package by package; returns the report.
 
     Raises:
+        ConfigurationError: as `refuse_overlooked_path`; nothing was requested.
         AuthenticationError: the API accepts none of the keys; completed loads stay.
         PipelineLockedError: another process runs this pipeline, loads one of its bots, or has
             locked the database.
@@ -60,7 +66,10 @@ def run_job(
     began = time.monotonic()
     own_defaults().claim(pipeline)
     with alone(pipeline), bot_locks(pipeline, config.bot_ids):
+        refuse_overlooked_path(pipeline)
+        announce_move(pipeline)
         keep_to_destination(pipeline)
+        note_run(pipeline)
         states = pipeline.state["_state_version"]
         reports: Reports = {}
         source_of = partial(package_source, streams=streams, customize=customize)

@@ -15,7 +15,8 @@ class ResourceReport:
     """The report of one bot and one resource.
 
     `rows` counts rows written to the resource's table, `messages` to its child table, `unchanged`
-    rows that the tables already hold; `requests` counts every try, `retries` those after the first.
+    rows that the tables already hold, `rejected` records of the API that could not be loaded;
+    `requests` counts every try, `retries` those after the first.
     `first_day` and `last_day` are the range to read, both included (`last_day` None: until now).
     """
 
@@ -26,6 +27,7 @@ class ResourceReport:
     rows: int = 0
     messages: int = 0
     unchanged: int = 0
+    rejected: int = 0
     pages: int = 0
     requests: int = 0
     retries: int = 0

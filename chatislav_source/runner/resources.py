@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from copy import deepcopy
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import dlt
 import pyarrow as pa
@@ -20,8 +20,14 @@ from chatislav_source.destinations.defaults import own_defaults
 from chatislav_source.destinations.dlt_internals import LastStep
 from chatislav_source.destinations.duckdb import DispositionChooser
 from chatislav_source.destinations.hints import UPSERT
+from chatislav_source.destinations.last_run import (
+    announce_move,
+    note_run,
+    refuse_overlooked_path,
+)
 from chatislav_source.destinations.pipe.writers import Outlet
 from chatislav_source.extract.load_limit import LoadLimit
+from chatislav_source.records.rejected.table import REJECTED
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, DELETED, MESSAGES, Table
 from chatislav_source.runner.redaction import install_log_filters
 from chatislav_source.runner.run import Run
@@ -59,10 +65,15 @@ class WholeRunScope:
         """A run that ends with the resource.
 
         Raises:
+            ConfigurationError: as `refuse_overlooked_path`; nothing was requested.
             PipelineLockedError: another run loads one of the bots; nothing was requested.
             ChatislavError: a request failed; dlt then loads nothing.
         """
-        bot_locks.take_in_run(current_pipeline(), self._config.bot_ids)
+        pipeline = current_pipeline()
+        if pipeline is not None:
+            refuse_overlooked_path(pipeline)
+            note_run(cast(dlt.Pipeline, pipeline))
+        bot_locks.take_in_run(pipeline, self._config.bot_ids)
         with Run(self._config) as run:
             yield run, None
             fatal = run.finish()
@@ -122,6 +133,14 @@ def package_source(
     return source.with_resources(*(name for name in selected if not run.is_cut(name)))
 
 
+def whole_run(config: SyncConfig) -> Sequence[DltResource]:
+    """The resources of a plain dlt pipeline run, each with all of its rows."""
+    pipeline = current_pipeline()  # dlt deletes its folder before a run into an empty database
+    if pipeline is not None:
+        announce_move(pipeline)
+    return resources(WholeRunScope(config))
+
+
 def resources(scope: RunScope) -> Sequence[DltResource]:
     """The resources `conversations` and `analytics`, with rows of the run that `scope` opens."""
     install_log_filters()
@@ -169,7 +188,7 @@ def _joined(tables: Iterable[tuple[Table, pa.Table]]) -> Iterator[tuple[Table, p
     waiting: dict[Table, list[pa.Table]] = {}
     for table, rows in tables:
         waiting.setdefault(table, []).append(rows)
-        is_group = table is not MESSAGES
+        is_group = table is REJECTED  # the last of its group
         size = sum(each.nbytes for parts in waiting.values() for each in parts)
         if is_group and size >= ITEM_BYTES:
             yield from ((each, pa.concat_tables(parts)) for each, parts in waiting.items())
@@ -187,7 +206,8 @@ def _items(
     """The items of a load: messages before their conversations, so that none is without.
 
     Rows that remove the messages of emptied conversations follow, then these conversations; with
-    `holds_emptied` after all others, as the choice to append needs the keys of all.
+    `holds_emptied` after all others, as the choice to append needs the keys of all. Rejected
+    records come last.
     """
     removals, emptied = (
         MESSAGES.arrow_schema.empty_table(),
@@ -202,13 +222,24 @@ def _items(
             is_empty = pc.fill_null(pc.equal(rows["message_count"], 0), False)
             emptied = pa.concat_tables([emptied, rows.filter(is_empty)])
             rows = rows.filter(pc.invert(is_empty))
-        yield from outlet.item(table, rows)
-        if table is not MESSAGES and not holds_emptied:
+        if table is REJECTED:
+            yield from _rejected(outlet, rows, is_loaded)
+        else:
+            yield from outlet.item(table, rows)
+        if table is REJECTED and not holds_emptied:
             yield from _removals(outlet, removals, emptied, is_loaded)
             removals, emptied = removals.slice(0, 0), emptied.slice(0, 0)
             yield GROUP_ENDS
     yield from _removals(outlet, removals, emptied, is_loaded)
     yield GROUP_ENDS
+
+
+def _rejected(outlet: Outlet, rows: pa.Table, is_loaded: bool) -> Iterator[Any]:
+    """The items of rejected records: those that are new or changed, then those that are removed."""
+    is_removed = pc.is_valid(rows[DELETED])
+    yield from outlet.item(REJECTED, rows.filter(pc.invert(is_removed)))
+    if is_loaded:
+        yield from outlet.item(REJECTED, rows.filter(is_removed), removes=True)
 
 
 def _removals(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from typing import Any, cast
@@ -28,6 +29,8 @@ from chatislav_source.runner.stored_tables import StoredTables
 from chatislav_source.streams.conversations.state import FORMAT
 from chatislav_source.streams.partition import Partition
 from chatislav_source.streams.state import State
+
+logger = logging.getLogger(__name__)
 
 Tables = ConversationTables | AnalyticsTables
 TABLES_BY_STREAM: dict[str, type[Tables]] = {
@@ -140,7 +143,11 @@ class Run:
     def finish(self) -> BaseException | None:
         """Complete the reports; returns the error that ended the whole run, or None."""
         fatal = self.pool.fatal or self._access.explain_refusals(self.partitions)
+        for warning in self._rejected_warnings:
+            logger.warning("%s", warning)
         for stream, tables in self.tables.items():
+            for bot_id, count in tables.rejected.counts().items():
+                self.reports[stream, bot_id].rejected = count
             for bot_id, count in tables.unchanged.items():
                 self.reports[stream, bot_id].unchanged += count
             for partition in tables.partitions:
@@ -155,9 +162,14 @@ class Run:
 
     @property
     def warnings(self) -> list[str]:
-        """The warnings of all partitions."""
+        """The warnings of all partitions, and of records that cannot be loaded."""
         of_partitions = [warning for part in self.partitions for warning in part.warnings]
-        return of_partitions + (self.stored.warnings if self.stored else [])
+        of_tables = self.stored.warnings if self.stored else []
+        return of_partitions + self._rejected_warnings + of_tables
+
+    @property
+    def _rejected_warnings(self) -> list[str]:
+        return [text for tables in self.tables.values() for text in tables.rejected.warnings()]
 
 
 def stored_tables() -> StoredTables:

@@ -21,11 +21,15 @@ from dlt.destinations.exceptions import (
 
 from chatislav_source.config import ZONE_MARGIN_DAYS
 from chatislav_source.destinations.concurrency.doubles import remove, stored_twice
+from chatislav_source.destinations.ddl import own_tables
 from chatislav_source.destinations.duckdb import is_out_of_memory, raise_memory_limit
 from chatislav_source.destinations.merging.rows_in_force import names_in_queries
 from chatislav_source.destinations.merging.strategies import can_delete
+from chatislav_source.records.rejected.table import REJECTED
+from chatislav_source.records.schema import Table
 from chatislav_source.runner.checkpoint import NO_TABLE, forget_tables
 from chatislav_source.runner.redaction import failed_query
+from chatislav_source.runner.rejected.records import StoredRecord
 from chatislav_source.streams.analytics.day import StoredDays
 from chatislav_source.streams.conversations.state import is_kept
 from chatislav_source.streams.date_window import ONE_DAY, DateWindow, merged
@@ -56,6 +60,10 @@ WITH completed AS (SELECT DISTINCT load_id FROM {loads} WHERE status = 0)
 SELECT date, channel, timezone, MAX(CASE WHEN is_final THEN 1 ELSE 0 END), MAX(_version)
 FROM {analytics} LEFT JOIN completed ON load_id = _dlt_load_id WHERE bot_id = %s
 GROUP BY date, channel, timezone HAVING COUNT(*) = 1 AND COUNT(load_id) = 1
+"""
+REJECTED_RECORDS = """
+SELECT rejected_id, MAX(_version), MIN(first_seen_at), MIN(created_at) FROM {rejected}
+WHERE bot_id = %s GROUP BY rejected_id
 """
 SETTLED = """
 SELECT COUNT(*), MAX(_dlt_load_id), 0 FROM {conversations} WHERE bot_id = %s AND created_at < %s
@@ -115,6 +123,17 @@ class StoredTables:
             (_day(day), channel, zone, bool(is_final), version)
             for day, channel, zone, is_final, version in self._rows(DAYS, [bot_id]) or ()
         )
+
+    def rejected(self, bot_id: int) -> dict[str, StoredRecord]:
+        """By id, the rejected records of `bot_id`; no query before the first one."""
+        if self._pipeline is None or not has_table(self._pipeline, REJECTED):
+            return {}
+        return {
+            rejected_id: StoredRecord(version, first_seen_at, created_at)
+            for rejected_id, version, first_seen_at, created_at in (
+                self._rows(REJECTED_RECORDS, [bot_id]) or ()
+            )
+        }
 
     def settled(self, bot_id: int, before: date) -> State | None:
         """What the tables hold of the days before one, as `streams.conversations.state` has it.
@@ -207,6 +226,11 @@ class StoredTables:
         if self._client is None:
             self._client = self._kept_open.enter_context(pipeline.sql_client())
         return _fetched(pipeline, self._client, query, values, parts)
+
+
+def has_table(pipeline: dlt.Pipeline, table: Table) -> bool:
+    """Whether a load of the pipeline has made the table."""
+    return any(own_tables(pipeline, name, [table.name]) for name in pipeline.schema_names)
 
 
 def _fetched(

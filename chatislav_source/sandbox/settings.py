@@ -9,6 +9,7 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo
 
+from chatislav_source.sandbox.rendering.bad_records import BAD_RECORDS
 from chatislav_source.sandbox.rendering.shape import Shape, shape_of
 from chatislav_source.sandbox.world.mutations import MUTATION_KINDS
 
@@ -97,6 +98,10 @@ class Settings:
     extra_fields: Literal["none", "new", "changing_types", "colliding"] = "none"
     # The value of `messages` in every conversation.
     messages_mode: Literal["full", "null", "absent", "empty"] = "full"
+    # Session id -> kind of bad record that is served instead; see `bad_records.py`.
+    bad_records: dict[str, str] = field(default_factory=dict)
+    # Days as "2026-06-23" whose analytics are nested 1,100 levels deep.
+    bad_analytics: set[str] = field(default_factory=set)
 
     # Fault kind -> probability per request; drawn in random order, at most one per request.
     faults: dict[str, float] = field(default_factory=dict)
@@ -258,6 +263,9 @@ def _key(key_type: type, key: Any) -> Any:
 def _check(name: str, value: Any) -> None:
     if name in ("faults", "churn"):
         _check_probabilities(value, FAULT_KINDS if name == "faults" else MUTATION_KINDS)
+    elif name == "bad_records":
+        if not set(value.values()) <= set(BAD_RECORDS):
+            raise ValueError(f"kinds are: {', '.join(BAD_RECORDS)}")
     elif name == "naive_timezone":
         _check_zone(value)
     elif name.endswith("_status"):

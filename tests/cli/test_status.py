@@ -114,3 +114,23 @@ def test_max_age_is_red_for_a_bot_that_was_never_complete(api: Sandbox) -> None:
     assert ended.returncode == 1
     assert ended.stdout == ""
     assert "Bot 102 was never loaded completely" in ended.stderr
+
+
+def test_records_that_could_not_be_loaded_are_shown_and_are_no_failure(api: Sandbox) -> None:
+    session_id = api.world.add_conversation(101)
+    api.configure(bad_records={session_id: "no_id"})
+    text = "1 record could not be loaded, and is in the table rejected (1: it has no sessionId)"
+
+    summary = run(*SYNC, api=api)
+    as_json = run(*SYNC, "--json", api=api)
+    status = run("status", "--pipelines-dir", "pipelines")
+
+    assert (summary.returncode, as_json.returncode) == (0, 0)
+    assert f"Bot 101: {text}" in summary.stdout
+    report = json.loads(as_json.stdout)
+    assert report["complete"]
+    counts = {part["resource"]: part["rejected"] for part in report["resources"]}
+    assert counts == {"conversations": 1, "analytics": 0}
+    assert [text in warning for warning in report["warnings"]] == [True]
+    assert "bot 101: records that could not be loaded: 1; see the table rejected" in status.stdout
+    assert json.loads(run(*STATUS).stdout)[0]["rejected"] == 1

@@ -41,7 +41,6 @@ PUBLIC = {
 """Modules of dlt that its documentation, its exports or its own sources use; with their names."""
 
 NOT_PUBLIC = {
-    "dlt.common.configuration.specs.exceptions.InvalidConnectionString",
     "dlt.common.runtime.collector.NullCollector",
     "dlt.common.storages.load_package.LoadPackageInfo",
     "dlt.common.versioned_state.decompress_state",
@@ -49,7 +48,6 @@ NOT_PUBLIC = {
     "dlt.destinations.impl.duckdb.configuration.DuckDbConnectionPool",
     "dlt.destinations.impl.postgres.sql_client.Psycopg2SqlClient",
     "dlt.destinations.job_client_impl.SqlJobClientBase",
-    "dlt.pipeline.state_sync.load_pipeline_state_from_destination",
     "dlt.common.configuration.container.Container",
     "dlt.common.libs.pyarrow.py_arrow_to_table_schema_columns",
     "dlt.common.schema.exceptions.SchemaException",

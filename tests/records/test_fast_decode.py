@@ -12,7 +12,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chatislav_source.errors import WrongShapeError
 from chatislav_source.records.columns import column_array
 from chatislav_source.records.convert import (
     ParsedPage,
@@ -343,9 +342,11 @@ def test_only_pages_as_documented_in_utc_are_decoded_fast() -> None:
         pytest.param(GOOD | {"botId": BOT_ID + 1}, id="another bot"),
     ],
 )
-def test_a_page_with_a_conversation_that_cannot_be_identified_is_refused(item: Any) -> None:
-    with pytest.raises(WrongShapeError, match=r"no sessionId|another bot"):
-        parse_page(body_of([GOOD, item]), BOT_ID, UTC)
+def test_a_conversation_that_cannot_be_identified_is_set_aside_alone(item: Any) -> None:
+    page = parse_page(body_of([GOOD, item]), BOT_ID, UTC)
+
+    assert comparable(batch_of(page)) == comparable(tolerant(body_of([GOOD])))
+    assert len(page.rejected) == 1
 
 
 def test_days_of_messages_need_no_rows() -> None:

@@ -21,7 +21,10 @@ def test_conversations_that_are_ready_to_be_loaded_do_not_wait_for_analytics(api
         run.start("conversations", {})  # no page is taken, so the stream is not over
         tables = list(run.package("analytics", {}, LoadLimit.starting(time.monotonic())))
 
-    assert [rows.num_rows for _, rows in tables] == [0]
+    assert [(table.name, rows.num_rows) for table, rows in tables] == [
+        ("analytics", 0),
+        ("rejected", 0),
+    ]
 
 
 def test_held_back_conversations_do_not_wait_for_analytics(api: Sandbox) -> None:
@@ -40,4 +43,7 @@ def test_held_back_conversations_do_not_wait_for_analytics(api: Sandbox) -> None
         tables = list(run.package("analytics", {}, LoadLimit.starting(time.monotonic())))
 
     assert run.pool.is_over(conversations_queue)
-    assert [rows.num_rows for _, rows in tables] == [0]
+    assert [(table.name, rows.num_rows) for table, rows in tables] == [
+        ("analytics", 0),
+        ("rejected", 0),
+    ]

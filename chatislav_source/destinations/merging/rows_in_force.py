@@ -13,6 +13,7 @@ import dlt
 
 from chatislav_source.destinations.adapter import SqlClient
 from chatislav_source.destinations.merging.strategies import strategy_for
+from chatislav_source.records.rejected.table import REJECTED
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Table
 
 COMPLETE = "_dlt_load_id IN (SELECT load_id FROM {loads} WHERE status = 0)"
@@ -64,6 +65,7 @@ OWN_TABLES = {
     "conversations": CONVERSATIONS,
     "messages": MESSAGES,
     "analytics": ANALYTICS,
+    "rejected": REJECTED,
 }
 
 

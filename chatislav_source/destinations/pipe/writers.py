@@ -38,13 +38,14 @@ from chatislav_source.destinations.merging.strategies import (
 from chatislav_source.destinations.pipe.jsonl import JSON_LINES, write_json_lines
 from chatislav_source.destinations.pipe.parquet import PARQUET, write_parquet
 from chatislav_source.destinations.pipe.tabular import arrow_tables
-from chatislav_source.records.schema import ARROW_TYPES, DELETED, LOAD_ID, MESSAGES, TABLES, Table
+from chatislav_source.records.rejected.table import ALL_TABLES, REJECTED
+from chatislav_source.records.schema import ARROW_TYPES, DELETED, LOAD_ID, MESSAGES, Table
 
 ROW_FILES = "chatislav_files"  # folder in the pipeline's folder; its files contain personal data
 
 
 class RemovalMeta(TableNameMeta):
-    """Marks an item whose rows only remove the messages of conversations that have none now."""
+    """Marks an item whose rows only remove: messages of emptied conversations, repaired records."""
 
 
 class Outlet:
@@ -80,7 +81,7 @@ class Outlet:
     def __call__(self, item: Any, meta: Any) -> Any:
         """What dlt gets for an item that went through the user's steps."""
         name = getattr(meta, "table_name", None)
-        table = next((table for table in TABLES if table.name == name), None)
+        table = next((table for table in ALL_TABLES if table.name == name), None)
         if self._writer is None or table is None:
             return item  # iteration, or a table of the user's own
         removes = isinstance(meta, RemovalMeta)
@@ -101,8 +102,11 @@ class Outlet:
 
 
 def is_needed(table: Table, rows: pa.Table, is_loaded: bool = True) -> bool:
-    """Whether rows must be loaded; an empty batch creates a table that does not exist yet."""
-    if rows.num_rows or not is_loaded:
+    """Whether rows must be loaded; an empty batch creates a table that does not exist yet.
+
+    The table of rejected records is only made for its first row.
+    """
+    if rows.num_rows or not is_loaded or table is REJECTED:
         return bool(rows.num_rows)
     return table.name not in dlt.current.source_schema().tables
 

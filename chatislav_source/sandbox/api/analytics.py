@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any
 
 from chatislav_source.sandbox.api.requests import AnalyticsQuery
+from chatislav_source.sandbox.rendering.bad_records import too_deep_analytics
 from chatislav_source.sandbox.rendering.extra_fields import analytics_with_extra_fields
 from chatislav_source.sandbox.rendering.json_bytes import json_bytes
 from chatislav_source.sandbox.settings import Settings
@@ -36,7 +37,8 @@ def answer(query: AnalyticsQuery, bot: Bot, settings: Settings) -> bytes:
     envelope = _echo(query, settings)
     number = query.start // DAY
     envelope["analytics"] = analytics_with_extra_fields(totals, settings.extra_fields, number)
-    return json_bytes(envelope)
+    body = json_bytes(envelope)
+    return too_deep_analytics(body) if envelope["from"] in settings.bad_analytics else body
 
 
 def totals_of(records: Sequence[Record], is_voice: bool) -> Row:

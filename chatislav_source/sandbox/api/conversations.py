@@ -10,6 +10,7 @@ from typing import Any
 from chatislav_source.sandbox.api.page_order import RecordKey, order_key
 from chatislav_source.sandbox.api.page_tokens import PageToken, PageTokens, fingerprint
 from chatislav_source.sandbox.api.requests import ConversationsQuery
+from chatislav_source.sandbox.rendering.bad_records import bad_record
 from chatislav_source.sandbox.rendering.cache import RenderCache
 from chatislav_source.sandbox.rendering.json_bytes import json_bytes
 from chatislav_source.sandbox.settings import Settings
@@ -85,7 +86,15 @@ class ConversationsEndpoint:
         first = page.first - 1 if overlaps else page.first
         # A snapshot may have rows that were replaced or removed later.
         current = (bot.records.get(row.session_id) for row in page.rows[first : page.last])
-        return [self._cache.render(row, bot.id, shape) for row in current if row is not None]
+        rows = [row for row in current if row is not None]
+        bodies = [self._cache.render(row, bot.id, shape) for row in rows]
+        bad = settings.bad_records
+        if not bad:
+            return bodies
+        return [
+            bad_record(bad[row.session_id], body) if row.session_id in bad else body
+            for row, body in zip(rows, bodies, strict=True)
+        ]
 
     def _matching(self, query: ConversationsQuery, bot: Bot, key: RecordKey) -> Sequence[Record]:
         settings = self._settings

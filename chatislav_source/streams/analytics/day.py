@@ -7,19 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from chatislav_source.api.call import ApiResponse
 from chatislav_source.api.client import ANALYTICS_PATH, ChatislavClient
 from chatislav_source.errors import WrongShapeError
 from chatislav_source.records.json_decoder import Row, decode
+from chatislav_source.records.rejected.page_text import MAX_NESTING, is_too_deep, nesting, told
+from chatislav_source.records.rejected.record import RejectedRecord
+from chatislav_source.records.rejected.sorting import rejected_day
 from chatislav_source.records.sanitize import sanitized
 from chatislav_source.records.schema import VERSION
 from chatislav_source.records.tolerant_rows import DayTotals, version_of
 from chatislav_source.streams.date_window import DateWindow, merged
 
 PATH = ANALYTICS_PATH
+
+Decoded = tuple[Row, bool] | RejectedRecord
+"""A JSON object and whether its texts need `sanitized`; or the record of one nested too deep."""
 
 
 def series_of(timezone: str, channel: str) -> str:
@@ -74,17 +80,30 @@ class DayRequest:
             "timezone": self.timezone,
         }
 
-    def decode(self, body: bytes) -> tuple[Row, bool]:
-        """The JSON object in `body`, and whether its texts need `sanitized`.
+    @property
+    def key(self) -> Row:
+        """The columns that tell the day from others of the bot."""
+        return {"date": self.day, "channel": self.channel, "timezone": self.timezone}
+
+    def decode(self, body: bytes) -> Decoded:
+        """The JSON object in `body`; if it is nested too deep, the record of it.
 
         Raises:
             ValueError: the body is not JSON.
             WrongShapeError: its totals may be of another bot or day.
         """
-        value, needs_sanitizing = decode(body)
+        try:
+            value, needs_sanitizing = decode(body)
+        except ValueError:
+            if nesting(body) <= MAX_NESTING:
+                raise
+            value = {name: told(body, name) for name in ("botId", "from", "to")}
+            value["analytics"], needs_sanitizing = {}, None
         problem = self.problem(value)
         if problem:
             raise WrongShapeError(problem)
+        if needs_sanitizing is None or is_too_deep(value):
+            return rejected_day(body, self.key)
         return value, needs_sanitizing
 
     def problem(self, value: Any) -> str | None:
@@ -113,12 +132,17 @@ class DayRequest:
 
 @dataclass(frozen=True)
 class Day:
-    """A day that was read; `totals` is None if the table has the same totals already."""
+    """A day that was read; `totals` is None if the table has the same totals already.
+
+    `rejected` has the response if it cannot be loaded. `read_at` is when it arrived.
+    """
 
     totals: DayTotals | None = field(repr=False)
     replaced_characters: int
     size: int
     tries: int
+    read_at: datetime
+    rejected: RejectedRecord | None = None
 
 
 @dataclass(frozen=True)
@@ -135,19 +159,20 @@ class DayReader:
         """
         return self.parse(request, client.post(PATH, request.query(), str(request), request.decode))
 
-    def parse(self, request: DayRequest, response: ApiResponse[tuple[Row, bool]]) -> Day:
+    def parse(self, request: DayRequest, response: ApiResponse[Decoded]) -> Day:
         """The day in `response`."""
+        size, tries, read_at = response.size, response.tries, response.read_at
+        if isinstance(response.value, RejectedRecord):
+            return Day(None, 0, size, tries, read_at, response.value)
         value, needs_sanitizing = response.value
         value, replaced = sanitized(value) if needs_sanitizing else (value, 0)
         version = version_of({"answer": value, "is_final": request.is_final}, UTC)
         own = {
             "bot_id": request.bot_id,
-            "date": request.day,
-            "channel": request.channel,
-            "timezone": request.timezone,
+            **request.key,
             "is_final": request.is_final,
             VERSION.name: version,
         }
         is_stored = self.stored.versions.get((request.series, request.day)) == version
-        totals = None if is_stored else DayTotals(value, own, response.read_at)
-        return Day(totals, replaced, response.size, response.tries)
+        totals = None if is_stored else DayTotals(value, own, read_at)
+        return Day(totals, replaced, size, tries, read_at)

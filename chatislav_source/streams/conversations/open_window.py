@@ -54,17 +54,18 @@ class OpenWindow:
         """Record the keys of `page`, and whether it is consistent with the pages before."""
         self.waiting = False
         self.pages += 1
-        self.useless_pages = self.useless_pages + 1 if self.keys.issuperset(page.keys) else 0
-        repeated = len(set(page.keys)) < len(page.keys) or not self.keys.isdisjoint(page.keys)
+        keys = page.identified
+        self.useless_pages = self.useless_pages + 1 if self.keys.issuperset(keys) else 0
+        repeated = len(set(keys)) < len(keys) or not self.keys.isdisjoint(keys)
         self.doubtful = self.doubtful or repeated or self._is_of_another_size(page)
-        self.keys.update(page.keys)
+        self.keys.update(keys)
 
     def _is_of_another_size(self, page: Page) -> bool:
         """Whether `page` or the first one was short although more pages followed.
 
         An API that serves fewer conversations than `limit` serves the same number each time.
         """
-        count = len(page.keys)
+        count = page.count
         if self.served is None:
             self.served = count
         return count != self.served if page.has_more else count > self.served

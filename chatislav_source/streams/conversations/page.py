@@ -6,13 +6,15 @@ Facts are from `POST /conversations`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, tzinfo
 
 from chatislav_source.api.call import ApiResponse
 from chatislav_source.api.client import CONVERSATIONS_PATH, TRIES, ChatislavClient
+from chatislav_source.errors import ChatislavError
 from chatislav_source.records.convert import ParsedPage, Records, parse_page
 from chatislav_source.records.json_decoder import Row
+from chatislav_source.records.rejected.record import RejectedRecord
 from chatislav_source.streams.conversations.observations import PageObservations, observe
 from chatislav_source.streams.date_window import DateWindow
 
@@ -54,8 +56,8 @@ class PageRequest:
 class Page:
     """One page: its records, the token of the next page, and observations.
 
-    `keys` has a hash of each session id, in the order of the page. `size` is the length of the body
-    in bytes.
+    `keys` has a hash of each session id, in the order of the page. `rejected` are the records that
+    cannot be loaded. `size` is the length of the body in bytes, `read_at` when it arrived.
     """
 
     records: Records
@@ -66,6 +68,19 @@ class Page:
     replaced_characters: int
     size: int
     tries: int
+    rejected: Sequence[RejectedRecord]
+    read_at: datetime
+
+    @property
+    def count(self) -> int:
+        """How many records the page has."""
+        return len(self.keys) + len(self.rejected)
+
+    @property
+    def identified(self) -> list[int]:
+        """A hash of each record that has a session id, also of those that cannot be loaded."""
+        rejected = [hash(each.rejected_id) for each in self.rejected if each.key["session_id"]]
+        return [*self.keys, *rejected]
 
     @property
     def session_ids(self) -> Sequence[str]:
@@ -83,29 +98,52 @@ class PageReader:
     """Reads pages of one bot.
 
     Windows that begin on `newest_from` or later show which conversations changed since
-    `started_at`.
+    `started_at`. `known` are the versions of rejected records that the table holds.
     """
 
     bot_id: int
     zone: tzinfo
     started_at: datetime
     newest_from: date
+    known: frozenset[str] = frozenset()
 
     def read(self, request: PageRequest, client: ChatislavClient) -> Page:
         """The page, fetched and parsed.
 
+        A record that cannot be loaded may be a passing fault of the server. So the page is read
+        again until two responses in a row have the same such records, or fewer.
+
         Raises:
             ChatislavError: as `ChatislavClient.post` says.
         """
+        response = self._response(request, client)
+        for _ in range(TRIES - 1):
+            rejected = self._unknown(response)
+            if not rejected:
+                break
+            try:
+                again = self._response(request, client)
+            except ChatislavError as error:  # a page token may be used once only
+                tries = response.tries + error.requests
+                return self.page(request, replace(response, tries=tries))
+            response = replace(again, tries=response.tries + again.tries)
+            if self._unknown(response) <= rejected:
+                break
+        return self.page(request, response)
+
+    def _unknown(self, response: ApiResponse[ParsedPage]) -> set[str]:
+        """The versions of rejected records in a response that the table does not hold."""
+        return {each.version for each in response.value.rejected} - self.known
+
+    def _response(self, request: PageRequest, client: ChatislavClient) -> ApiResponse[ParsedPage]:
         can_shrink = request.limit > MIN_PAGE_SIZE
-        response = client.post(
+        return client.post(
             PATH,
             request.query(),
             str(request),
             lambda body: parse_page(body, self.bot_id, self.zone),
             tries_if_large=(TRIES_BEFORE_SMALLER_PAGES if can_shrink else TRIES),
         )
-        return self.page(request, response)
 
     def page(self, request: PageRequest, response: ApiResponse[ParsedPage]) -> Page:
         """The page in `response`."""
@@ -120,4 +158,6 @@ class PageReader:
             replaced_characters=parsed.replaced_characters,
             size=response.size,
             tries=response.tries,
+            rejected=parsed.rejected,
+            read_at=response.read_at,
         )

@@ -20,9 +20,16 @@ LOST_ROWS = "rows that it says are loaded are not in the tables any more"
 
 
 def conversations_partition(
-    stored: Any, bot_id: int, config: SyncConfig, keeps: Keeps
+    stored: Any,
+    bot_id: int,
+    config: SyncConfig,
+    keeps: Keeps,
+    rejected: frozenset[str] = frozenset(),
 ) -> ConversationsPartition:
-    """The partition of one bot's conversations: a sync or a backfill, new or continued."""
+    """The partition of one bot's conversations: a sync or a backfill, new or continued.
+
+    `rejected` are the versions of rejected records that the table holds.
+    """
     known, problem = state.restored(stored, bot_id, config.base_url, config.now)
     if known["loaded_from"] and not keeps(known):
         problem = LOST_ROWS
@@ -41,6 +48,7 @@ def conversations_partition(
         config.api_zone,
         utc_instant(progress["started_at"]),
         DateWindow.parse(progress["tail"]).first_day,
+        rejected,
     )
     return ConversationsPartition(known, slot, config.max_concurrency, reader)
 

@@ -18,7 +18,8 @@ TODAY = date(2026, 6, 23)
 FIRST_DAY = date(2026, 6, 1)
 FAILED = RetriesExhaustedError("/analytics", "bot 123", 8, "HTTP 500")
 BOTH = ("all", "viber")
-READ = Day(None, replaced_characters=0, size=10, tries=1)
+NOW = datetime(2026, 6, 23, 12, tzinfo=UTC)
+READ = Day(None, replaced_characters=0, size=10, tries=1, read_at=NOW)
 """A day that was read."""
 
 

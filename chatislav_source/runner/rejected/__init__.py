@@ -1,0 +1,1 @@
+"""Records that cannot be loaded: which rows of their table a load package changes."""
