@@ -123,7 +123,7 @@ class Warehouse:
         if value is None:
             return None
         is_json = any(own.name == column["name"] and own.data_type == "json" for own in COLUMNS)
-        if is_json and self.json_is_text:
+        if (is_json or data_type == "json") and self.json_is_text:
             return json.loads(value)
         if not self.has_types:
             value = _typed(value, data_type)

@@ -29,7 +29,7 @@ from chatislav_source.destinations.dlt_internals import (
     py_arrow_to_table_schema_columns,
 )
 from chatislav_source.destinations.duckdb import DispositionChooser
-from chatislav_source.destinations.hints import hints_of, refuse_hints
+from chatislav_source.destinations.merging.hints import hints_of, refuse_hints
 from chatislav_source.destinations.merging.strategies import (
     Strategy,
     configured_format,
