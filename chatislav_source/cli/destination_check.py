@@ -16,6 +16,7 @@ from dlt.destinations.sql_client import SqlClientBase, WithSqlClient
 from chatislav_source.cli.check import CheckResult
 from chatislav_source.destinations.adapter import adapter_of
 from chatislav_source.destinations.defaults import own_defaults
+from chatislav_source.destinations.dlt_internals import FSClientBase
 from chatislav_source.destinations.target import PipelineConfig
 from chatislav_source.errors import ConfigurationError
 
@@ -31,6 +32,11 @@ DATASET = (
 WRITE = (
     "can be reached, but not written: a table could not be created, filled, read and dropped in "
     "{dataset} ({reason}). Give the user these rights."
+)
+WRITE_FILE = (
+    "can be reached, but not written: a file could not be created, read and deleted in the folder "
+    "of {dataset} ({reason}). Give the user these rights, and check bucket_url in "
+    "[destination.{name}]."
 )
 
 
@@ -51,7 +57,12 @@ def check_destination(config: PipelineConfig) -> CheckResult:
         with ExitStack() as stack:
             with _explained(CONNECT, config, client):
                 stack.enter_context(client)  # type: ignore[arg-type] # dlt's __exit__ has no full type
-            _check(config, client)
+            if isinstance(client, FSClientBase):
+                with _explained(WRITE_FILE, config, client):
+                    client.initialize_storage()
+                    _write_file(client)
+            else:
+                _check(config, client)
     except UnusableError as problem:
         return CheckResult(f"{config}", f"{config.destination} {problem}")
     return CheckResult(f"{config}")
@@ -90,6 +101,18 @@ def _write(sql: SqlClientBase[Any]) -> None:
             raise UnusableError(f"returned other rows than were written: {rows!r}.")
     finally:
         sql.execute_sql(f"DROP TABLE {name}")
+
+
+def _write_file(client: Any) -> None:
+    """Create a file, read it and delete it, in the folder of the dataset."""
+    path = client.pathlib.join(client.dataset_path, f"chatislav_check_{uuid.uuid4().hex[:12]}")
+    client.fs_client.pipe_file(path, b"written")
+    try:
+        found = client.fs_client.cat_file(path)
+        if found != b"written":
+            raise UnusableError("returned another file than was written.")
+    finally:
+        client.fs_client.rm_file(path)
 
 
 @contextmanager

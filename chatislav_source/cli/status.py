@@ -17,10 +17,12 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from chatislav_source.destinations.dlt_internals import decompress_state
 from chatislav_source.destinations.duckdb_file.snapshot import read_only
+from chatislav_source.destinations.merging.rows_in_force import rows_in_force
+from chatislav_source.destinations.merging.strategies import can_delete
 from chatislav_source.destinations.target import PipelineConfig
 from chatislav_source.errors import ConfigurationError
 from chatislav_source.records.rejected.table import ALL_TABLES, REJECTED
-from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES
+from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Table
 from chatislav_source.streams.conversations.state import CLOCK_MARGIN_SECONDS
 from chatislav_source.streams.date_window import utc_instant, utc_text
 from chatislav_source.streams.state import State
@@ -60,7 +62,7 @@ def statuses(pipeline: dlt.Pipeline, now: datetime) -> list[BotStatus]:
     """
     conversations = stored_bots(pipeline, CONVERSATIONS.name)
     analytics = stored_bots(pipeline, ANALYTICS.name)
-    counts = {table.name: row_counts(pipeline, table.name) for table in ALL_TABLES}
+    counts = {table.name: row_counts(pipeline, table) for table in ALL_TABLES}
     zones = _zones(pipeline)
     return [
         replace(
@@ -91,7 +93,10 @@ def looking(config: PipelineConfig) -> Iterator[dlt.Pipeline]:
         if config.is_duckdb:
             connection = stack.enter_context(read_only(config.database))
             destination = dlt.destinations.duckdb(connection)
-        yield replace(config, pipelines_dir=folder).pipeline(destination=destination)
+        pipeline = replace(config, pipelines_dir=folder).pipeline(destination=destination)
+        if not can_delete(pipeline):
+            pipeline.sync_destination()  # files are found by the schema
+        yield pipeline
 
 
 def stored_bots(pipeline: dlt.Pipeline, stream: str) -> dict[str, Any]:
@@ -128,27 +133,27 @@ def too_old(found: list[BotStatus], max_age_seconds: int) -> list[str]:
     ]
 
 
-def row_counts(pipeline: dlt.Pipeline, table: str) -> dict[int, int]:
+def row_counts(pipeline: dlt.Pipeline, table: Table) -> dict[int, int]:
     """The number of rows by bot; empty if the table does not exist."""
-    rows = _rows(pipeline, table, "SELECT bot_id, COUNT(*) FROM {} GROUP BY bot_id")
+    rows = _rows(pipeline, table, "SELECT bot_id, COUNT(*) FROM {} r GROUP BY bot_id")
     return {int(bot_id): int(count) for bot_id, count in rows}
 
 
 def _zones(pipeline: dlt.Pipeline) -> dict[int, list[str]]:
     """By bot, the time zones of its analytics."""
     zones: dict[int, list[str]] = {}
-    rows = _rows(pipeline, ANALYTICS.name, "SELECT DISTINCT bot_id, timezone FROM {} ORDER BY 1, 2")
+    rows = _rows(pipeline, ANALYTICS, "SELECT DISTINCT bot_id, timezone FROM {} r ORDER BY 1, 2")
     for bot_id, zone in rows:
         zones.setdefault(int(bot_id), []).append(zone)
     return zones
 
 
-def _rows(pipeline: dlt.Pipeline, table: str, query: str) -> Sequence[Any]:
+def _rows(pipeline: dlt.Pipeline, table: Table, query: str) -> Sequence[Any]:
     """The rows of a query of one table; none if the table does not exist."""
     with pipeline.sql_client() as client:
+        rows_of = rows_in_force(pipeline, client, table)
         try:
-            name = client.make_qualified_table_name(table)
-            return client.execute_sql(query.format(name)) or []
+            return client.execute_sql(query.format(rows_of)) or []
         except DatabaseUndefinedRelation:
             return []
 

@@ -23,7 +23,7 @@ Statements = Callable[[SqlClient, Table], list[str]]
 Indexes = Callable[[SqlClient, Table], dict[str, str]]
 """Returns the statements that create the missing indexes of one table, by the index's name."""
 
-WITH_ADAPTER = ("duckdb", "postgres", "snowflake", "bigquery")
+WITH_ADAPTER = ("duckdb", "postgres", "snowflake", "bigquery", "ducklake", "sqlalchemy")
 """dlt's names of the destinations that have a module here."""
 
 

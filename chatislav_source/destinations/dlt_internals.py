@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import dlt
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs import ConfigSectionContext
 from dlt.common.libs.pyarrow import py_arrow_to_table_schema_columns
@@ -16,6 +17,7 @@ from dlt.common.runtime.collector import NullCollector
 from dlt.common.schema.exceptions import SchemaException
 from dlt.common.storages.load_package import LoadPackageInfo
 from dlt.common.versioned_state import decompress_state
+from dlt.destinations.fs_client import FSClientBase
 from dlt.destinations.impl.bigquery.bigquery_adapter import (
     CLUSTER_COLUMNS_HINT,
     PARTITION_HINT,
@@ -38,6 +40,7 @@ __all__ = [
     "DataItemWithMeta",
     "DuckDbConnectionPool",
     "DuckDbCredentials",
+    "FSClientBase",
     "LastStep",
     "LoadPackageInfo",
     "LoaderConfiguration",
@@ -53,6 +56,7 @@ __all__ = [
     "copy_row_groups",
     "decompress_state",
     "is_psycopg2",
+    "postgres_client",
     "py_arrow_to_table_schema_columns",
 ]
 
@@ -86,6 +90,14 @@ def is_psycopg2(client: Any) -> bool:
     from dlt.destinations.impl.postgres.sql_client import Psycopg2SqlClient
 
     return isinstance(client, Psycopg2SqlClient)
+
+
+def postgres_client(url: str, dataset: str, schema: Any) -> SqlJobClientBase:
+    """A client of dlt for a dataset in a Postgres database."""
+    destination = dlt.destinations.postgres(url)
+    config = destination.spec()._bind_dataset_name(dataset)
+    client: SqlJobClientBase = destination.client(schema, config)
+    return client
 
 
 def add_tracking_module(module: Any) -> None:

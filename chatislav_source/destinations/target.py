@@ -52,10 +52,13 @@ DELETED_FOLDER = (
     "destination."
 )
 UNKNOWN = (
-    "There is no destination {name!r}. Tested are duckdb, postgres, snowflake and bigquery; a "
-    "custom name needs destination_type in [destination.{name}] of .dlt/config.toml."
+    "There is no destination {name!r}. Tested are duckdb, postgres, snowflake, bigquery, ducklake, "
+    "sqlalchemy and filesystem; a custom name needs destination_type in [destination.{name}] of "
+    ".dlt/config.toml."
 )
-NOT_INSTALLED = "The client of {name} is not installed: pip install 'chatislav-source[{name}]'."
+NOT_INSTALLED = "The client of {name} is not installed: pip install '{package}[{name}]'."
+WITH_EXTRA = ("postgres", "snowflake", "bigquery", "ducklake", "sqlalchemy")
+"""The destinations that have an extra of this package; others have one of dlt."""
 NOT_CONFIGURED = (
     "The credentials of {name} {problem}. Set them in [destination.{name}.credentials] of "
     ".dlt/secrets.toml, or in the environment as DESTINATION__{upper}__CREDENTIALS..."
@@ -158,7 +161,8 @@ class PipelineConfig:
         try:
             pipeline.destination_client()
         except MissingDependencyException:
-            raise ConfigurationError(NOT_INSTALLED.format(name=name)) from None
+            package = "chatislav-source" if name in WITH_EXTRA else "dlt"
+            raise ConfigurationError(NOT_INSTALLED.format(name=name, package=package)) from None
         except ConfigurationException as error:
             # neither its text nor its causes are shown, as they may contain credentials
             problem = _problem(error)

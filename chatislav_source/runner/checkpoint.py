@@ -31,8 +31,10 @@ from dlt.destinations.exceptions import (
 from chatislav_source.destinations.defaults import SCHEMA
 from chatislav_source.destinations.dlt_internals import decompress_state
 from chatislav_source.destinations.duckdb import has_append_mark
+from chatislav_source.destinations.merging.strategies import can_delete
 from chatislav_source.destinations.target import DAMAGE, DELETED_FOLDER, delete_folder
 from chatislav_source.extract.stream_queue import AnyPage
+from chatislav_source.records.schema import LOAD_ID
 from chatislav_source.runner.redaction import failed_query
 from chatislav_source.streams.state import State
 
@@ -46,6 +48,7 @@ STATES_PER_PRUNING = 4  # each pruning is a statement, and leaves the newest two
 
 def keep_to_destination(pipeline: dlt.Pipeline) -> None:
     """Delete the local files unless they are exactly at the state in the destination."""
+    complete_load(pipeline)
     problem = damage(pipeline)
     if problem is None and not is_current(pipeline):
         problem = "do not match what the destination holds"
@@ -100,6 +103,28 @@ def start_over(pipeline: dlt.Pipeline) -> None:
     pipeline.drop()
 
 
+def complete_load(pipeline: dlt.Pipeline) -> None:
+    """Complete the load of the newest state, if a kill came between the two.
+
+    Into files, dlt writes the state of a load before it marks the load as complete, and restores
+    the state in either case. All rows are there by then.
+    """
+    if can_delete(pipeline):
+        return  # a warehouse restores the state of a complete load only
+    with suppress(*NO_TABLE), pipeline.destination_client() as client:
+        stored = cast(WithStateSync, client).get_stored_state(pipeline.pipeline_name)
+        load_id = getattr(stored, LOAD_ID.name, None)
+        if load_id and not _is_complete(pipeline, load_id):
+            client.complete_load(load_id)
+
+
+def _is_complete(pipeline: dlt.Pipeline, load_id: str) -> bool:
+    with pipeline.sql_client() as client:
+        loads = client.make_qualified_table_name("_dlt_loads")
+        query = f"SELECT 1 FROM {loads} WHERE load_id = %s AND status = 0"  # noqa: S608 - a table's name
+        return bool(client.execute_sql(query, load_id))
+
+
 def prune_states(pipeline: dlt.Pipeline, since: int) -> None:
     """Delete the pipeline's old states from the destination, every few states.
 
@@ -107,8 +132,8 @@ def prune_states(pipeline: dlt.Pipeline, since: int) -> None:
     state of a complete load, and reads no other.
     """
     version = pipeline.state["_state_version"]
-    if version // STATES_PER_PRUNING == since // STATES_PER_PRUNING:
-        return
+    if version // STATES_PER_PRUNING == since // STATES_PER_PRUNING or not can_delete(pipeline):
+        return  # where rows cannot be deleted, dlt itself prunes states
     with suppress(DatabaseUndefinedRelation), pipeline.sql_client() as client:
         table = client.make_qualified_table_name("_dlt_pipeline_state")
         query = f"DELETE FROM {table} WHERE pipeline_name = %s AND version < %s"  # noqa: S608 - a table's name
@@ -117,6 +142,8 @@ def prune_states(pipeline: dlt.Pipeline, since: int) -> None:
 
 def forget_tables(pipeline: dlt.Pipeline) -> None:
     """Make dlt create the tables that somebody dropped; it believes the schemas that it stored."""
+    if not can_delete(pipeline):
+        return  # a folder is created with its first file
     with suppress(*NO_TABLE), pipeline.sql_client() as client:
         table = client.make_qualified_table_name("_dlt_version")
         query = f"DELETE FROM {table} WHERE schema_name = %s"  # noqa: S608 - a table's name

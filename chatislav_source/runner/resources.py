@@ -19,12 +19,12 @@ from chatislav_source.destinations.ddl import install_load_hook
 from chatislav_source.destinations.defaults import own_defaults
 from chatislav_source.destinations.dlt_internals import LastStep
 from chatislav_source.destinations.duckdb import DispositionChooser
-from chatislav_source.destinations.hints import UPSERT
 from chatislav_source.destinations.last_run import (
     announce_move,
     note_run,
     refuse_overlooked_path,
 )
+from chatislav_source.destinations.merging.hints import UPSERT
 from chatislav_source.destinations.pipe.writers import Outlet
 from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.records.rejected.table import REJECTED

@@ -23,8 +23,10 @@ from chatislav_source.config import ZONE_MARGIN_DAYS
 from chatislav_source.destinations.concurrency.doubles import remove, stored_twice
 from chatislav_source.destinations.ddl import own_tables
 from chatislav_source.destinations.duckdb import is_out_of_memory, raise_memory_limit
+from chatislav_source.destinations.merging.rows_in_force import names_in_queries
+from chatislav_source.destinations.merging.strategies import can_delete
 from chatislav_source.records.rejected.table import REJECTED
-from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Table
+from chatislav_source.records.schema import Table
 from chatislav_source.runner.checkpoint import NO_TABLE, forget_tables
 from chatislav_source.runner.redaction import failed_query
 from chatislav_source.runner.rejected.records import StoredRecord
@@ -118,7 +120,7 @@ class StoredTables:
     def days(self, bot_id: int) -> StoredDays:
         """The days of analytics of `bot_id`."""
         return StoredDays.of(
-            (day, channel, zone, bool(is_final), version)
+            (_day(day), channel, zone, bool(is_final), version)
             for day, channel, zone, is_final, version in self._rows(DAYS, [bot_id]) or ()
         )
 
@@ -175,9 +177,9 @@ class StoredTables:
         """Remove conversations that are stored twice; returns their bots, to be read again.
 
         The arguments are those of `stored_twice`. A merge into a table that has a key twice would
-        leave it there twice.
+        leave it there twice. Where rows are appended there is nothing to remove.
         """
-        if self._pipeline is None:
+        if self._pipeline is None or not can_delete(self._pipeline):
             return set()
         with suppress(*NO_TABLE), self._pipeline.sql_client() as client:
             doubled = stored_twice(client, load_ids, bot_ids, may_lack_messages)
@@ -201,6 +203,7 @@ class StoredTables:
         try:
             return self._query(pipeline, query, values, parts)
         except NO_TABLE:
+            self._disconnect()  # the catalog of a DuckLake may be a file that is opened only once
             forget_tables(pipeline)
             return None
         except (DatabaseException, DestinationConnectionError) as error:
@@ -219,19 +222,10 @@ class StoredTables:
     ) -> list[Any]:
         if self._kept_open is None:
             with pipeline.sql_client() as client:
-                return _fetched(client, query, values, parts)
+                return _fetched(pipeline, client, query, values, parts)
         if self._client is None:
             self._client = self._kept_open.enter_context(pipeline.sql_client())
-        return _fetched(self._client, query, values, parts)
-
-
-TABLE_NAMES = {
-    CONVERSATIONS.name: "conversations",
-    MESSAGES.name: "messages",
-    ANALYTICS.name: "analytics",
-    REJECTED.name: "rejected",
-    "_dlt_loads": "loads",
-}
+        return _fetched(pipeline, self._client, query, values, parts)
 
 
 def has_table(pipeline: dlt.Pipeline, table: Table) -> bool:
@@ -239,10 +233,22 @@ def has_table(pipeline: dlt.Pipeline, table: Table) -> bool:
     return any(own_tables(pipeline, name, [table.name]) for name in pipeline.schema_names)
 
 
-def _fetched(client: Any, query: str, values: Sequence[Any], parts: Mapping[str, str]) -> list[Any]:
-    names = {alias: client.make_qualified_table_name(name) for name, alias in TABLE_NAMES.items()}
+def _fetched(
+    pipeline: Any, client: Any, query: str, values: Sequence[Any], parts: Mapping[str, str]
+) -> list[Any]:
+    names = names_in_queries(pipeline, client)
+    if not client.capabilities.supports_tz_aware_datetime:
+        values = [_without_zone(value) for value in values]
     with client.execute_query(query.format(**parts, **names), *values) as cursor:
         return list(cursor.fetchall())
+
+
+def _without_zone(value: Any) -> Any:
+    return value.replace(tzinfo=None) if isinstance(value, datetime) else value
+
+
+def _day(value: date | str) -> date:
+    return date.fromisoformat(value) if isinstance(value, str) else value  # SQLite has no dates
 
 
 def _in_any(windows: Sequence[DateWindow]) -> tuple[str, list[datetime]]:

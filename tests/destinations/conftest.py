@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
+import duckdb
 import pytest
 
 from . import warehouses
 from .loopback import only_loopback
 from .servers.bigquery import HOST_VARIABLE, bigquery_emulator, service_account
 from .servers.environments import EnvironmentNotBuiltError
+from .servers.mysql import is_installed as mysql_is_installed
+from .servers.mysql import mysql_server
 from .servers.postgres import PostgresNotInstalledError, postgres_server
 from .servers.snowflake import snowflake_emulator
 from .telling import Told, tell
@@ -22,7 +26,10 @@ from .warehouses import Warehouse
 
 REQUIRE_ALL = "CHATISLAV_TEST_REQUIRE_ALL"
 WAREHOUSES = ("duckdb", "postgres", "snowflake", "bigquery")
-EMULATED = {"snowflake", "bigquery"}  # their environments take minutes to build
+OTHERS = ("sqlite", "filesystem", "ducklake", "ducklake on postgres", "delta", "iceberg")
+if mysql_is_installed():
+    OTHERS = (*OTHERS, "mysql")
+LONG = {"snowflake", "bigquery", *OTHERS} - {"sqlite", "filesystem"}
 STORY_SECONDS = 300  # on a busy machine; usually 15
 IGNORED_WARNINGS = (
     # on purpose not installed: its gRPC connections would not obey the guard against real hosts
@@ -41,15 +48,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.filterwarnings(warning))
             # the first test waits until the story has run
             item.add_marker(pytest.mark.timeout(STORY_SECONDS))
-            if _needs_an_emulator(item):
+            if _is_long(item):
                 item.add_marker(pytest.mark.slow)
 
 
-def _needs_an_emulator(item: pytest.Item) -> bool:
-    """Whether the test uses an emulator."""
+def _is_long(item: pytest.Item) -> bool:
+    """Whether the test uses an emulator, or a warehouse that takes as long."""
     callspec = getattr(item, "callspec", None)
     params = callspec.params if callspec else {}
-    return not EMULATED.isdisjoint({params.get("told"), params.get("warehouse")})
+    return not LONG.isdisjoint({params.get("told"), params.get("warehouse")})
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -69,6 +76,15 @@ def postgres_url() -> Iterator[str]:
             url = stack.enter_context(postgres_server())
         except PostgresNotInstalledError as error:
             _unavailable(str(error))
+        yield url
+
+
+@pytest.fixture(scope="package")
+def mysql_url() -> Iterator[str]:
+    """The URL of an empty MariaDB server."""
+    require_client("sqlalchemy", "sqlalchemy")
+    require_client("pymysql", "mysql")
+    with mysql_server() as url:
         yield url
 
 
@@ -97,6 +113,25 @@ def bigquery_credentials() -> Iterator[dict[str, str]]:
         yield stack.enter_context(service_account())
 
 
+@pytest.fixture(scope="package")
+def ducklake_extensions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """DuckDB finds the extensions that packages have, in a HOME of its own; it downloads none."""
+    home = tmp_path_factory.mktemp("home")
+    for name in ("ducklake", "postgres_scanner", "delta", "iceberg", "avro"):
+        require_client(f"duckdb_extension_{name}", "test-lakes")
+        package = Path(str(files(f"duckdb_extension_{name}"))) / "extensions"
+        if not (package / f"v{duckdb.__version__}").exists():
+            _unavailable(f"{package.parent.name} is not of DuckDB {duckdb.__version__}")
+        for found in package.rglob(f"v{duckdb.__version__}/**/*.duckdb_extension*"):
+            (platform,) = duckdb.execute("SELECT platform FROM pragma_platform()").fetchone() or ()
+            folder = home / ".duckdb/extensions" / f"v{duckdb.__version__}" / platform
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / found.name).symlink_to(found)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        yield
+
+
 @pytest.fixture(params=WAREHOUSES)
 def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
     """Each warehouse in turn."""
@@ -112,6 +147,24 @@ def warehouse_of(request: pytest.FixtureRequest, name: str, folder: Path) -> War
             return warehouses.postgres(request.getfixturevalue("postgres_url"))
         case "snowflake":
             return warehouses.snowflake(request.getfixturevalue("snowflake_credentials"))
+        case "sqlite":
+            require_client("sqlalchemy", "sqlalchemy")
+            return warehouses.sqlite(folder / "warehouse.sqlite")
+        case "filesystem":
+            return warehouses.filesystem(folder / "files")
+        case "ducklake":
+            request.getfixturevalue("ducklake_extensions")
+            return warehouses.ducklake(f"duckdb:///{folder / 'catalog.duckdb'}", folder / "lake")
+        case "ducklake on postgres":
+            request.getfixturevalue("ducklake_extensions")
+            url = request.getfixturevalue("postgres_url")
+            return warehouses.ducklake(url, folder / "lake")
+        case "delta" | "iceberg":
+            require_client(*["deltalake" if name == "delta" else "pyiceberg"] * 2)
+            request.getfixturevalue("ducklake_extensions")
+            return warehouses.open_tables(folder / "files", name)
+        case "mysql":
+            return warehouses.mysql(request.getfixturevalue("mysql_url"))
         case _:
             return warehouses.bigquery(request.getfixturevalue("bigquery_credentials"))
 
@@ -122,7 +175,7 @@ def stories() -> dict[str, Told]:
     return {}
 
 
-@pytest.fixture(params=WAREHOUSES)
+@pytest.fixture(params=(*WAREHOUSES, *OTHERS))
 def told(
     request: pytest.FixtureRequest,
     stories: dict[str, Told],

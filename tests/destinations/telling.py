@@ -52,7 +52,9 @@ class Told:
 
 def tell(warehouse: Warehouse, folder: Path) -> Told:
     """Run the story with a new sandbox."""
-    with Sandbox(story.first_world()) as api:
+    with Sandbox(story.first_world()) as api, pytest.MonkeyPatch.context() as patch:
+        for name, value in warehouse.settings:
+            patch.setenv(name, value)
         # every page begins with the row that the one before ended with
         api.configure(short_pages=True, overlapping_pages=True, timestamps="microseconds")
         return _told(warehouse, folder, api)

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from chatislav_source.destinations import postgres as module
 from chatislav_source.destinations.dlt_internals import LastStep
-from chatislav_source.destinations.hints import UPSERT
+from chatislav_source.destinations.merging.hints import UPSERT
 from chatislav_source.destinations.pipe.writers import Outlet
 from chatislav_source.destinations.postgres import DRIVER, FormatSelector
 from chatislav_source.records.columns import json_text

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,12 @@ import dlt
 from dlt.common.destination import Destination
 from dlt.common.schema.typing import TColumnSchema
 
+from chatislav_source.records.schema import MESSAGES, TABLES
+
 from .loopback import emulator_address
 
 Row = dict[str, Any]
+COLUMNS = [column for table in TABLES for column in table.columns]
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,11 @@ class Warehouse:
     make_destination: Callable[[], Destination[Any, Any]]
     json_path: str  # SQL for the text at a path; {column}, {keys} as in a.b, {list} as in a,b
     json_is_text: bool  # whether the client hands out JSON columns as text
+    has_types: bool = True  # SQLite and MySQL have no zones and no booleans
+    other_types: tuple[tuple[str, str], ...] = ()  # dlt's type of a column, and what it becomes
+    appends: bool = False  # rows are never replaced, so the newest of each key counts
+    settings: tuple[tuple[str, str], ...] = ()  # variables of the environment for loads
+    keeps_old_messages: bool = False  # those behind a conversation's message_count
 
     def destination(self) -> Destination[Any, Any]:
         """A fresh dlt destination."""
@@ -49,16 +57,16 @@ class Warehouse:
     def execute(self, pipeline: dlt.Pipeline, sql: str) -> list[Row]:
         """Run a statement in the pipeline's dataset; its rows, if any, with names in lower case."""
         with pipeline.sql_client() as client, client.execute_query(sql) as cursor:
-            if not cursor.description:
+            of_driver = cursor.cursor if hasattr(cursor, "returns_rows") else cursor  # SQLAlchemy
+            if of_driver is None or not of_driver.description:
                 return []
-            names = [column[0].lower() for column in cursor.description]
+            names = [column[0].lower() for column in of_driver.description]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def rows(self, pipeline: dlt.Pipeline, table: str) -> list[Row]:
         """All rows of a table: JSON decoded, instants in UTC, without dlt's own columns."""
         columns = pipeline.default_schema.get_table_columns(table)
-        select = f"SELECT * FROM {self.qualified(pipeline, table)}"
-        found = self.execute(pipeline, select)
+        found = self.execute(pipeline, self._select(pipeline, table))
         return [
             {
                 name: self._value(value, columns[name])
@@ -68,12 +76,39 @@ class Warehouse:
             for row in found
         ]
 
+    def _select(self, pipeline: dlt.Pipeline, table: str) -> str:
+        """The query for all rows in force, as docs/destinations.md has it."""
+        if self.keeps_old_messages and table == MESSAGES.name:
+            return (
+                f"SELECT m.* FROM {table} m JOIN conversations c USING (bot_id, session_id)"
+                " WHERE c.message_count IS NULL OR m.message_index < c.message_count"
+            )
+        if not self.appends:
+            return f"SELECT * FROM {self.qualified(pipeline, table)}"
+        complete = "_dlt_load_id IN (SELECT load_id FROM _dlt_loads)"
+        if table == MESSAGES.name:
+            return (
+                f"SELECT * FROM {table} SEMI JOIN ("
+                "SELECT bot_id, session_id, max(_dlt_load_id) AS _dlt_load_id FROM conversations "
+                f"WHERE message_count IS NOT NULL AND {complete} GROUP BY ALL"
+                ") USING (bot_id, session_id, _dlt_load_id)"
+            )
+        keys = ", ".join(next(each.keys for each in TABLES if each.name == table))
+        return (
+            f"SELECT * FROM {table} WHERE {complete} QUALIFY "
+            f"row_number() OVER (PARTITION BY {keys} ORDER BY _dlt_load_id DESC) = 1"
+        )
+
     def json_text(
         self, pipeline: dlt.Pipeline, table: str, column: str, path: str, where: str = "1 = 1"
     ) -> list[str | None]:
         """The text at a path (`a.b`) in a JSON column, by the warehouse's own operator."""
         text = self.json_path.format(column=column, keys=path, list=path.replace(".", ","))
-        source = self.qualified(pipeline, table)
+        source = (
+            f"({self._select(pipeline, table)}) r"
+            if self.appends
+            else self.qualified(pipeline, table)
+        )
         select = f"SELECT {text} AS text FROM {source} WHERE {where}"
         return [row["text"] for row in self.execute(pipeline, select)]
 
@@ -87,13 +122,29 @@ class Warehouse:
         data_type = column["data_type"]
         if value is None:
             return None
-        if data_type == "json" and self.json_is_text:
+        is_json = any(own.name == column["name"] and own.data_type == "json" for own in COLUMNS)
+        if (is_json or data_type == "json") and self.json_is_text:
             return json.loads(value)
+        if not self.has_types:
+            value = _typed(value, data_type)
         if data_type == "timestamp":
             if not isinstance(value, datetime) or value.tzinfo is None:
                 raise TypeError(f"{self.name}: {column['name']} is no instant: {value!r}")
             return value.astimezone(UTC)
         return value
+
+
+def _typed(value: Any, data_type: str) -> Any:
+    """A value of a database that stores dates as text and booleans as numbers, always in UTC."""
+    match data_type:
+        case "timestamp":
+            moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+            return moment.replace(tzinfo=UTC)
+        case "date" if isinstance(value, str):
+            return date.fromisoformat(value)
+        case "bool":
+            return bool(value)
+    return value
 
 
 def duckdb(database: Path) -> Warehouse:
@@ -142,4 +193,68 @@ def bigquery(credentials: dict[str, str]) -> Warehouse:
         make_destination=destination,
         json_path="JSON_VALUE({column}, '$.{keys}')",
         json_is_text=False,
+    )
+
+
+def sqlite(database: Path) -> Warehouse:
+    """A SQLite file, by SQLAlchemy."""
+    return Warehouse(
+        name="sqlite",
+        make_destination=lambda: dlt.destinations.sqlalchemy(f"sqlite:///{database}"),
+        json_path="{column} ->> '$.{keys}'",
+        json_is_text=True,
+        has_types=False,
+        other_types=(("json", "text"),),
+    )
+
+
+def mysql(url: str) -> Warehouse:
+    """A MySQL server, by SQLAlchemy."""
+    return Warehouse(
+        name="mysql",
+        make_destination=lambda: dlt.destinations.sqlalchemy(url),
+        json_path="JSON_UNQUOTE(JSON_EXTRACT({column}, '$.{keys}'))",
+        json_is_text=True,
+        has_types=False,
+        other_types=(("json", "text"), ("bool", "bigint")),
+    )
+
+
+def filesystem(folder: Path) -> Warehouse:
+    """Parquet files in a folder."""
+    return Warehouse(
+        name="filesystem",
+        make_destination=lambda: dlt.destinations.filesystem(str(folder)),
+        json_path="{column} ->> '$.{keys}'",
+        json_is_text=True,
+        appends=True,
+    )
+
+
+def open_tables(folder: Path, table_format: str) -> Warehouse:
+    """Delta or Iceberg tables in a folder."""
+    settings = (("DESTINATION__FILESYSTEM__TABLE_FORMAT", table_format),)
+    return replace(
+        filesystem(folder),
+        name=table_format,
+        appends=False,
+        keeps_old_messages=True,
+        settings=settings,
+    )
+
+
+def ducklake(catalog: str, folder: Path) -> Warehouse:
+    """A DuckLake with its catalog at a URL, and its files in a folder."""
+
+    def destination() -> Destination[Any, Any]:
+        from dlt.destinations.impl.ducklake.configuration import DuckLakeCredentials
+
+        given = DuckLakeCredentials("lake", catalog=catalog, storage=str(folder))
+        return dlt.destinations.ducklake(given)
+
+    return Warehouse(
+        name="ducklake",
+        make_destination=destination,
+        json_path="{column} ->> '$.{keys}'",
+        json_is_text=True,
     )

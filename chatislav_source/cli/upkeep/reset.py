@@ -86,6 +86,6 @@ def _found(config: PipelineConfig, bot_ids: tuple[int, ...], streams: tuple[str,
 
     with looking(config) as pipeline:
         bots = bot_ids or sorted({int(bot) for s in streams for bot in stored_bots(pipeline, s)})
-        tables = [table.name for stream in streams for table in reversed(TABLES_OF[stream])]
-        counts = {table: row_counts(pipeline, table) for table in tables}
-    return {bot: {table: counts[table].get(bot, 0) for table in tables} for bot in bots}
+        tables = [table for stream in streams for table in reversed(TABLES_OF[stream])]
+        counts = {table.name: row_counts(pipeline, table) for table in tables}
+    return {bot: {name: rows.get(bot, 0) for name, rows in counts.items()} for bot in bots}

@@ -198,6 +198,8 @@ class Leases:
     def _now(self) -> int:
         """The warehouse's time in seconds since 1970, rounded up."""
         [(now,)] = self._run("SELECT CURRENT_TIMESTAMP")
+        if isinstance(now, str):  # by SQLite, always in UTC
+            now = datetime.fromisoformat(now)
         if not isinstance(now, datetime):
             raise TypeError(f"CURRENT_TIMESTAMP is {type(now).__name__}")
         return int((now if now.tzinfo else now.replace(tzinfo=UTC)).timestamp()) + 1

@@ -72,7 +72,7 @@ class BotLocks(Protocol):
 
 def database_errors(sql: SqlClientBase[Any]) -> tuple[type[Exception], ...]:
     """The errors of a statement or a connection."""
-    of_client: type[Exception] = sql.dbapi.Error  # type: ignore[attr-defined] # a standard name
+    of_client = getattr(sql.dbapi, "Error", DatabaseException)  # SQLAlchemy's client has none
     return DatabaseException, DestinationConnectionError, of_client
 
 

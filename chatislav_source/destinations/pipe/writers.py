@@ -29,12 +29,17 @@ from chatislav_source.destinations.dlt_internals import (
     py_arrow_to_table_schema_columns,
 )
 from chatislav_source.destinations.duckdb import DispositionChooser
-from chatislav_source.destinations.hints import hints_of, refuse_hints
+from chatislav_source.destinations.merging.hints import hints_of, refuse_hints
+from chatislav_source.destinations.merging.strategies import (
+    Strategy,
+    configured_format,
+    strategy_for,
+)
 from chatislav_source.destinations.pipe.jsonl import JSON_LINES, write_json_lines
 from chatislav_source.destinations.pipe.parquet import PARQUET, write_parquet
 from chatislav_source.destinations.pipe.tabular import arrow_tables
 from chatislav_source.records.rejected.table import ALL_TABLES, REJECTED
-from chatislav_source.records.schema import ARROW_TYPES, DELETED, LOAD_ID, Table
+from chatislav_source.records.schema import ARROW_TYPES, DELETED, LOAD_ID, MESSAGES, Table
 
 ROW_FILES = "chatislav_files"  # folder in the pipeline's folder; its files contain personal data
 
@@ -80,8 +85,8 @@ class Outlet:
         if self._writer is None or table is None:
             return item  # iteration, or a table of the user's own
         removes = isinstance(meta, RemovalMeta)
-        if removes and not self._writer.can_merge:
-            return None  # such rows would be stored as messages
+        if removes and not self._writer.removes_messages:
+            return None
         items = [
             written
             for rows in arrow_tables(table, item)
@@ -140,17 +145,17 @@ class TableWriter:
         self._file_format = file_format
         self._dispositions = dispositions
         self._load_id = dlt.current.load_package_state()["load_id"]
+        self._table_format = resource.table_format or configured_format(current_pipeline())
         self._is_closed = False
 
+    def strategy_for(self, table: Table) -> Strategy | None:
+        """The strategy that merges the rows of a table; None if they are appended."""
+        return strategy_for(current_pipeline(), table, self._table_format)
+
     @property
-    def can_merge(self) -> bool:
-        """Whether the destination merges; others append, and so store every row."""
-        pipeline: Any = current_pipeline()
-        capabilities = pipeline.destination.capabilities()
-        strategies = capabilities.supported_merge_strategies or []
-        select = capabilities.merge_strategies_selector
-        schema = {"table_format": self._resource.table_format}
-        return bool(select(strategies, table_schema=schema) if select else strategies)
+    def removes_messages(self) -> bool:
+        """Whether rows can remove messages; elsewhere such rows would be stored as messages."""
+        return self.strategy_for(MESSAGES) == "delete-insert"
 
     def take(self, table: Table, rows: pa.Table, removes: bool) -> Any:
         """The item for dlt, marked with the load and with whether the rows are removed.
@@ -175,7 +180,8 @@ class TableWriter:
 
     def _hints(self, table: Table, appends: bool = False) -> Any:
         hint = self._file_format and (self._adapter.format_hint or self._file_format)
-        return hints_of(table, self._adapter, hint, appends, self._resource)
+        strategy = None if appends else self.strategy_for(table)
+        return hints_of(table, self._adapter, hint, self._table_format, strategy, self._resource)
 
     def close(self) -> None:
         """Choose the write disposition of each table, whose schema dlt stores after this."""

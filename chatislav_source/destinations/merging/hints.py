@@ -10,6 +10,7 @@ from dlt.common.schema.typing import TColumnSchema, TTableReferenceInline, TWrit
 from dlt.extract import DltResource
 
 from chatislav_source.destinations.adapter import Adapter
+from chatislav_source.destinations.merging.strategies import Strategy
 from chatislav_source.errors import ConfigurationError
 from chatislav_source.records.rejected.table import ALL_TABLES, REJECTED
 from chatislav_source.records.schema import (
@@ -22,6 +23,11 @@ from chatislav_source.records.schema import (
 
 UPSERT: TWriteDispositionConfig = {"disposition": "merge", "strategy": "upsert"}
 REPLACE_SET: TWriteDispositionConfig = {"disposition": "merge", "strategy": "delete-insert"}
+REPLACE_ROWS: TWriteDispositionConfig = {
+    "disposition": "merge",
+    "strategy": "delete-insert",
+    "deduplicated": True,  # a load has each key once
+}
 TO_PARENT: list[TTableReferenceInline] = [
     {
         "columns": ["bot_id", "session_id"],
@@ -85,16 +91,19 @@ def hints_of(
     table: Table,
     adapter: Adapter,
     file_format: str | None,
-    appends: bool,
+    table_format: Any,
+    strategy: Strategy | None,
     resource: DltResource,
 ) -> Any:
     """The hints for a table: name, columns, keys and write disposition.
 
-    `file_format` None is the choice of dlt; without `appends` the rows are merged. The user's hints
-    for columns of the resource's own table are added.
+    Formats that are None are the choice of dlt; with `strategy` None the rows are appended. The
+    user's hints for columns of the resource's own table are added.
     """
     is_child = table is MESSAGES
     columns = {c.name: _column_hints(table, c, adapter) for c in table.columns}
+    if is_child:
+        _set_keys(columns, strategy)
     if is_child or table is REJECTED:
         # dlt starts from the hints of the resource, whose columns are those of its own table
         resource.apply_hints(table_name=table.name, columns={}, create_table_variant=True)
@@ -103,11 +112,20 @@ def hints_of(
     return dlt.mark.make_hints(
         table_name=table.name,
         columns=columns,
-        write_disposition="append" if appends else REPLACE_SET if is_child else UPSERT,
+        write_disposition=_write_disposition(table, strategy),
         references=TO_PARENT if is_child else None,
+        table_format=table_format,
         file_format=file_format,  # type: ignore[arg-type]
         additional_table_hints={"description": table.description, **adapter.table_hints(table)},
     )
+
+
+def _write_disposition(table: Table, strategy: Strategy | None) -> TWriteDispositionConfig:
+    if strategy is None:
+        return "append"
+    if strategy == "upsert":
+        return UPSERT
+    return REPLACE_SET if table is MESSAGES else REPLACE_ROWS
 
 
 def _with_hints_of_user(columns: dict[str, TColumnSchema], resource: DltResource) -> dict[str, Any]:
@@ -125,9 +143,21 @@ def _column_hints(table: Table, column: Column, adapter: Adapter) -> TColumnSche
         "nullable": not column.key,
         "description": column.description,
     }
-    if column.key:
-        hints["merge_key" if table is MESSAGES else "primary_key"] = True
-    if column.name == DELETED:
+    if column.key and table is not MESSAGES:
+        hints["primary_key"] = True
+    if column.name == DELETED and table is not MESSAGES:
         hints["hard_delete"] = True
     hints.update(adapter.column_hints(table, column))  # type: ignore[typeddict-item]
     return hints
+
+
+def _set_keys(columns: dict[str, TColumnSchema], strategy: Strategy | None) -> None:
+    """Mark the columns by which messages are merged: as a set, or each by its place."""
+    if strategy == "upsert":
+        for key in (*MESSAGES.keys, "message_index"):
+            columns[key]["primary_key"] = True
+            columns[key]["nullable"] = False
+        return
+    for key in MESSAGES.keys:
+        columns[key]["merge_key"] = True
+    columns[DELETED]["hard_delete"] = True

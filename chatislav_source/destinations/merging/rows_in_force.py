@@ -1,0 +1,75 @@
+"""Which stored rows count, where a destination does not replace all of them.
+
+Where rows are appended, the newest row of a complete load counts, and the messages of the same
+load. Where rows can only be replaced by key, such as in Delta and Iceberg tables, a conversation's
+former messages stay behind its new ones: those below `message_count` count.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dlt
+
+from chatislav_source.destinations.adapter import SqlClient
+from chatislav_source.destinations.merging.strategies import strategy_for
+from chatislav_source.records.rejected.table import REJECTED
+from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Table
+
+COMPLETE = "_dlt_load_id IN (SELECT load_id FROM {loads} WHERE status = 0)"
+NEWEST_ROWS = """(
+SELECT * FROM (
+  SELECT t.*, ROW_NUMBER() OVER (PARTITION BY {keys} ORDER BY _dlt_load_id DESC) AS _place
+  FROM {table} t WHERE {is_complete}
+) placed WHERE _place = 1
+)"""
+NEWEST_MESSAGES = """(
+SELECT m.* FROM {table} m JOIN (
+  SELECT bot_id, session_id, MAX(_dlt_load_id) AS last_load FROM {conversations}
+  WHERE message_count IS NOT NULL AND {is_complete} GROUP BY bot_id, session_id
+) known ON m.bot_id = known.bot_id AND m.session_id = known.session_id
+  AND m._dlt_load_id = known.last_load
+)"""
+COUNTED_MESSAGES = """(
+SELECT m.* FROM {table} m
+JOIN {conversations} c ON m.bot_id = c.bot_id AND m.session_id = c.session_id
+WHERE c.message_count IS NULL OR m.message_index < c.message_count
+)"""
+
+
+def rows_in_force(pipeline: dlt.Pipeline, client: SqlClient, table: Table) -> str:
+    """The SQL to put after FROM, for those rows of a table that are not replaced by newer ones."""
+    loads = client.make_qualified_table_name("_dlt_loads")
+    names = {
+        "table": client.make_qualified_table_name(table.name),
+        "conversations": client.make_qualified_table_name(CONVERSATIONS.name),
+        "is_complete": COMPLETE.format(loads=loads),
+        "keys": ", ".join(table.keys),
+    }
+    strategy = strategy_for(pipeline, table, _stored_format(pipeline, table))
+    if strategy is None:
+        return (NEWEST_MESSAGES if table is MESSAGES else NEWEST_ROWS).format(**names)
+    if table is MESSAGES and strategy == "upsert":
+        return COUNTED_MESSAGES.format(**names)
+    return names["table"]
+
+
+def _stored_format(pipeline: dlt.Pipeline, table: Table) -> Any:
+    """The format of the table, as dlt noted it with the first load."""
+    if not pipeline.default_schema_name:
+        return None
+    return pipeline.default_schema.tables.get(table.name, {}).get("table_format")
+
+
+OWN_TABLES = {
+    "conversations": CONVERSATIONS,
+    "messages": MESSAGES,
+    "analytics": ANALYTICS,
+    "rejected": REJECTED,
+}
+
+
+def names_in_queries(pipeline: dlt.Pipeline, client: SqlClient) -> dict[str, str]:
+    """By the name in a query's text, the SQL for the rows of each table, and dlt's loads."""
+    names = {name: rows_in_force(pipeline, client, table) for name, table in OWN_TABLES.items()}
+    return names | {"loads": client.make_qualified_table_name("_dlt_loads")}
