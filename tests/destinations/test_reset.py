@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chatislav_source import PipelineLockedError, sync
+from chatislav_source import ConfigurationError, PipelineLockedError, sync
 from chatislav_source.destinations.concurrency import bot_locks
 from chatislav_source.runner.upkeep import reset as module
 from chatislav_source.runner.upkeep.reset import reset
@@ -109,3 +109,12 @@ def test_a_bot_that_is_being_loaded_is_not_reset(postgres_url: str, tmp_path: Pa
         pytest.raises(PipelineLockedError, match="Bot 101 is being loaded"),
     ):
         reset(warehouse.pipeline(tmp_path / "there", dataset), [101], BOTH)
+
+
+def test_rows_in_files_are_not_reset(tmp_path: Path) -> None:
+    warehouse = warehouses.filesystem(tmp_path / "files")
+
+    with pytest.raises(ConfigurationError, match="cannot be deleted one by one"):
+        reset(warehouse.pipeline(tmp_path / "here", "files"), [101], BOTH)
+
+    assert not (tmp_path / "files").exists()

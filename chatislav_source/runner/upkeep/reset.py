@@ -15,6 +15,8 @@ from dlt.extract import DltSource
 
 from chatislav_source.destinations.concurrency.bot_locks import bot_locks
 from chatislav_source.destinations.defaults import SCHEMA, own_defaults
+from chatislav_source.destinations.merging.strategies import can_delete
+from chatislav_source.errors import ConfigurationError
 from chatislav_source.records.rejected.table import REJECTED
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Table
 from chatislav_source.runner.checkpoint import NO_TABLE, keep_to_destination
@@ -28,14 +30,22 @@ TABLES_OF: dict[str, tuple[Table, ...]] = {
 }
 """By stream, its tables, in the order in which their rows are deleted."""
 
+NO_DELETE = (
+    "Rows in {name} cannot be deleted one by one, so nothing was deleted. To read everything anew, "
+    "delete the dataset there and sync again."
+)
+
 
 def reset(pipeline: dlt.Pipeline, bot_ids: Sequence[int], streams: Sequence[str]) -> None:
     """Delete the rows of these bots from the tables of these streams, and then their states.
 
     Raises:
+        ConfigurationError: the destination cannot delete rows.
         PipelineLockedError: another process runs this pipeline or loads one of the bots.
         LoadFailedError: the destination refused it; what was deleted stays deleted.
     """
+    if not can_delete(pipeline):
+        raise ConfigurationError(NO_DELETE.format(name=pipeline.destination.destination_name))
     own_defaults().claim(pipeline)
     with alone(pipeline), bot_locks(pipeline, bot_ids):
         keep_to_destination(pipeline)
