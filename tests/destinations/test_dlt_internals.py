@@ -59,6 +59,8 @@ NOT_PUBLIC = {
     "dlt.extract.items.DataItemWithMeta",
     "dlt.extract.items.TableNameMeta",
     "dlt.extract.items_transform.ItemTransform",
+    "dlt.load.configuration.LoaderConfiguration",
+    "dlt.normalize.configuration.NormalizeConfiguration",
     "dlt.pipeline.trace",
     "._bind_dataset_name",
     "._hints_variants",

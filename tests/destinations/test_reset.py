@@ -13,6 +13,7 @@ from chatislav_source.runner.upkeep import reset as module
 from chatislav_source.runner.upkeep.reset import reset
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 from tests.conftest import TODAY, days_ago
+from tests.default_suite import mostly_slow
 
 from . import warehouses
 from .warehouses import Warehouse
@@ -59,7 +60,7 @@ def test_a_reset_bot_is_read_anew_and_the_others_stay(warehouse: Warehouse, tmp_
             assert count(warehouse, pipeline, bot_id) == [6, 12, 5]
 
 
-@pytest.mark.parametrize("deleted", [0, 2, 4])
+@pytest.mark.parametrize("deleted", mostly_slow([0, 2, 4], 2))
 def test_an_interrupted_reset_is_ended_by_another_and_repaired_by_a_sync(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deleted: int
 ) -> None:

@@ -17,6 +17,7 @@ from chatislav_source import ConfigurationError, chatislav, sync
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 from tests.default_suite import mostly_slow
 
+from .conftest import WAREHOUSES, warehouse_of
 from .story import TODAY
 from .warehouses import Row, Warehouse
 
@@ -70,6 +71,12 @@ def synced(pipeline: dlt.Pipeline, api: Sandbox, customize: Customize) -> None:
 
 def unchanged(_: Any) -> None:
     """Add no step."""
+
+
+@pytest.fixture(params=mostly_slow(WAREHOUSES, "duckdb"))
+def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
+    """Each warehouse in turn."""
+    return warehouse_of(request, request.param, tmp_path)
 
 
 @pytest.fixture(params=mostly_slow([plain, synced], synced), ids=lambda load: load.__name__)

@@ -16,7 +16,9 @@ from typing import Any
 
 import pytest
 
+from chatislav_source.records.schema import MESSAGES, TABLES
 from chatislav_source.sandbox import RequestRecord, World
+from tests.default_suite import mostly_slow
 from tests.exactness.model import seeded
 from tests.exactness.truth import TODAY, Bench, bench, days_ago
 
@@ -83,9 +85,9 @@ def made_world(seed: int) -> World:
 @pytest.mark.parametrize(
     ("seed", "settings", "folder_is_lost"),
     [
-        pytest.param(1, {}, False, id="still"),
+        pytest.param(1, {}, False, id="still", marks=pytest.mark.slow),
         pytest.param(2, {"churn": {"new_message": 0.2, "new_conversation": 0.1}}, False, id="busy"),
-        pytest.param(3, {"date_filter": "created"}, True, id="folder lost"),
+        pytest.param(3, {"date_filter": "created"}, True, id="folder lost", marks=pytest.mark.slow),
         pytest.param(
             4,
             {"churn": {"new_message": 0.2}, "page_order": "oldest_activity"},
@@ -117,7 +119,7 @@ def test_after_kills_at_random_moments_one_undisturbed_sync_is_exact(
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("table", ["conversations", "conversations__messages", "analytics"])
+@pytest.mark.parametrize("table", mostly_slow([table.name for table in TABLES], MESSAGES.name))
 def test_a_kill_between_staging_rows_and_recording_it_stores_nothing_twice(
     tmp_path: Path, table: str
 ) -> None:

@@ -12,6 +12,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from chatislav_source import AuthenticationError, RetriesExhaustedError, chatislav
 from chatislav_source.sandbox import SANDBOX_KEY, Answer, World
+from tests.default_suite import mostly_slow
 from tests.exactness.truth import TODAY, Bench, bench, days_ago
 
 
@@ -32,7 +33,7 @@ def contents(made: Bench) -> dict[str, list[Any]]:
         return {name: connection.execute(f"FROM {name}").fetchall() for (name,) in tables}
 
 
-@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("status", mostly_slow([401, 403], 401))
 def test_a_key_refused_at_the_first_sync_makes_no_file(made: Bench, status: int) -> None:
     made.api.configure(auth_failure_status=status, revoked_keys={SANDBOX_KEY})
 
