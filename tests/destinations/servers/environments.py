@@ -1,4 +1,4 @@
-"""Virtual environments of the emulators: they need libraries that dlt cannot live with.
+"""Virtual environments of the emulators and of dbt: they need libraries that dlt cannot live with.
 
 `python -m tests.destinations.servers.environments` builds all that are missing or out of date.
 """
@@ -129,6 +129,7 @@ class Environment:
 
 SNOWFLAKE = Environment("snowflake-emulator")
 BIGQUERY = Environment("bigquery-emulator", after_install=_COPY_EXTENSIONS)
+DBT = Environment("dbt")
 
 
 @contextmanager
@@ -142,7 +143,7 @@ def _one_builder_at_a_time(name: str) -> Iterator[None]:
 
 def main() -> None:
     """Build every environment."""
-    for environment in (SNOWFLAKE, BIGQUERY):
+    for environment in (SNOWFLAKE, BIGQUERY, DBT):
         environment.ensure()
         sys.stdout.write(f"{environment.folder}: ready\n")
 

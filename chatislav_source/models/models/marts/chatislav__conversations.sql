@@ -1,0 +1,101 @@
+{{ config(materialized=var('chatislav_materialized', 'view')) }}
+
+{%- set business_hours = var('chatislav_business_hours', [9, 17]) %}
+
+with conversations as (
+
+    select
+        *,
+        lead(started_at) over (
+            partition by bot_id, contact_key order by started_at, session_id
+        ) as next_started_at
+    from {{ ref('stg_chatislav__conversations') }}
+
+),
+
+joined as (
+
+    select
+        conversations.*,
+        cast(extract(hour from conversations.started_local) as bigint) as hour,
+        {{ chatislav.weekday_of('conversations.day') }} as weekday,
+        {{ chatislav.monday_of('conversations.day') }} as week,
+        coalesce(facts.stored_messages, 0) as stored_messages,
+        coalesce(facts.user_messages, 0) as user_messages,
+        coalesce(facts.assistant_messages, 0) as assistant_messages,
+        coalesce(facts.other_messages, 0) as other_messages,
+        facts.last_role,
+        {{ chatislav.seconds_between('facts.first_user_at', 'facts.first_answer_at') }}
+            as first_response_seconds,
+        {{ chatislav.seconds_between('facts.first_user_at', 'facts.first_human_at') }}
+            as time_to_human_seconds,
+        {{ chatislav.seconds_between('conversations.created_at', 'conversations.last_activity') }}
+            as duration_seconds,
+        case when conversations.contact_key is not null then
+            {{ chatislav.seconds_between(
+                'coalesce(conversations.last_activity, conversations.started_at)',
+                'conversations.next_started_at'
+            ) }}
+        end as seconds_to_next_contact
+    from conversations
+    left join {{ ref('int_chatislav__conversation_messages') }} as facts
+        on conversations.bot_id = facts.bot_id and conversations.session_id = facts.session_id
+
+)
+
+select
+    conversation_key,
+    bot_id,
+    session_id,
+    channel,
+    created_at,
+    last_activity,
+    started_at,
+    started_local,
+    day,
+    week,
+    weekday,
+    hour,
+    resolution_status,
+    summary_resolution_status,
+    sentiment,
+    human_takeover,
+    helpful,
+    feedback_comment,
+    contact_key,
+    contact_key_kind,
+    message_count,
+    stored_messages,
+    user_messages,
+    assistant_messages,
+    other_messages,
+    last_role,
+    first_response_seconds,
+    time_to_human_seconds,
+    duration_seconds,
+    seconds_to_next_contact,
+    {{ chatislav.flag("resolution_status = 'resolved'") }} as is_resolved,
+    {{ chatislav.flag("resolution_status = 'unresolved'") }} as is_unresolved,
+    {{ chatislav.flag("resolution_status in ('resolved', 'unresolved')") }} as is_decided,
+    {{ chatislav.flag("human_takeover") }} as is_taken_over,
+    {{ chatislav.flag("not coalesce(human_takeover, false)") }} as is_deflected,
+    {{ chatislav.flag("resolution_status = 'resolved' and not coalesce(human_takeover, false)") }}
+        as is_contained,
+    {{ chatislav.flag("assistant_messages > 0") }} as is_involved,
+    {{ chatislav.flag("assistant_messages > 0 and resolution_status = 'resolved'") }} as is_automated,
+    {{ chatislav.flag("user_messages = 1 and resolution_status = 'resolved'") }} as is_one_touch,
+    {{ chatislav.flag("helpful is not null") }} as is_rated,
+    {{ chatislav.flag("helpful = 1") }} as is_helpful,
+    {{ chatislav.flag("sentiment is not null") }} as has_sentiment,
+    {{ chatislav.flag("sentiment = 'positive'") }} as is_positive,
+    {{ chatislav.flag("sentiment = 'neutral'") }} as is_neutral,
+    {{ chatislav.flag("sentiment = 'negative'") }} as is_negative,
+    {{ chatislav.flag("last_role = 'user'") }} as is_abandoned,
+    {{ chatislav.flag(
+        "weekday > 5 or hour < " ~ business_hours[0] ~ " or hour >= " ~ business_hours[1]
+    ) }} as is_after_hours,
+    {{ chatislav.flag("contact_key is not null") }} as has_contact,
+    {{ chatislav.flag("seconds_to_next_contact <= 86400") }} as is_recontacted_24h,
+    {{ chatislav.flag("seconds_to_next_contact <= 604800") }} as is_recontacted_7d,
+    synced_at
+from joined

@@ -1,0 +1,100 @@
+{{ config(materialized=var('chatislav_materialized', 'view')) }}
+
+{%- set group = 'bot_id, day, channel' %}
+{%- set seconds = ['first_response_seconds', 'time_to_human_seconds', 'duration_seconds'] %}
+{%- set flags = {
+    'is_resolved': 'resolved_conversations',
+    'is_unresolved': 'unresolved_conversations',
+    'is_decided': 'decided_conversations',
+    'is_taken_over': 'taken_over_conversations',
+    'is_deflected': 'deflected_conversations',
+    'is_contained': 'contained_conversations',
+    'is_involved': 'involved_conversations',
+    'is_automated': 'automated_conversations',
+    'is_one_touch': 'one_touch_conversations',
+    'is_rated': 'rated_conversations',
+    'is_helpful': 'helpful_conversations',
+    'has_sentiment': 'conversations_with_sentiment',
+    'is_positive': 'positive_conversations',
+    'is_neutral': 'neutral_conversations',
+    'is_negative': 'negative_conversations',
+    'is_abandoned': 'abandoned_conversations',
+    'is_after_hours': 'after_hours_conversations',
+    'has_contact': 'conversations_with_contact',
+    'is_recontacted_24h': 'recontacted_24h_conversations',
+    'is_recontacted_7d': 'recontacted_7d_conversations',
+} %}
+
+with conversations as (
+
+    select
+        *,
+        {%- for column in seconds %}
+        {{ chatislav.ranked(column, group) }}{% if not loop.last %},{% endif %}
+        {%- endfor %}
+    from {{ ref('chatislav__conversations') }}
+
+),
+
+turns as (
+
+    select
+        *,
+        {{ chatislav.ranked('answer_seconds', group) }}
+    from {{ ref('chatislav__turns') }}
+
+),
+
+answers as (
+
+    select
+        {{ group }},
+        count(*) as questions,
+        count(answer_seconds) as answered_questions,
+        {{ chatislav.total('answer_seconds') }} as answer_seconds,
+        {{ chatislav.percentile('answer_seconds', 50) }} as day_median_answer_seconds,
+        {{ chatislav.percentile('answer_seconds', 90) }} as day_p90_answer_seconds
+    from turns
+    group by {{ group }}
+
+),
+
+days as (
+
+    select
+        {{ group }},
+        count(*) as conversations,
+        {{ chatislav.total('message_count') }} as messages,
+        {{ chatislav.total('user_messages') }} as user_messages,
+        {{ chatislav.total('assistant_messages') }} as assistant_messages,
+        {{ chatislav.total('other_messages') }} as other_messages,
+        {%- for flag, name in flags.items() %}
+        {{ chatislav.total(flag) }} as {{ name }},
+        {%- endfor %}
+        count(distinct contact_key) as day_contacts,
+        count(first_response_seconds) as responded_conversations,
+        {{ chatislav.total('first_response_seconds') }} as first_response_seconds,
+        {{ chatislav.percentile('first_response_seconds', 50) }} as day_median_first_response_seconds,
+        {{ chatislav.percentile('first_response_seconds', 90) }} as day_p90_first_response_seconds,
+        {{ chatislav.percentile('time_to_human_seconds', 50) }} as day_median_time_to_human_seconds,
+        {{ chatislav.total('duration_seconds') }} as duration_seconds,
+        {{ chatislav.percentile('duration_seconds', 50) }} as day_median_duration_seconds
+    from conversations
+    group by {{ group }}
+
+)
+
+select
+    {{ chatislav.key(['days.bot_id', 'days.day', 'days.channel']) }} as daily_key,
+    days.*,
+    coalesce(answers.questions, 0) as questions,
+    coalesce(answers.answered_questions, 0) as answered_questions,
+    coalesce(answers.answer_seconds, 0) as answer_seconds,
+    answers.day_median_answer_seconds,
+    answers.day_p90_answer_seconds
+from days
+left join answers
+    on
+        days.bot_id = answers.bot_id
+        and days.day = answers.day
+        and days.channel = answers.channel

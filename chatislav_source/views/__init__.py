@@ -1,0 +1,1 @@
+"""The ready models as views in the warehouse, without dbt."""

@@ -1,0 +1,693 @@
+-- Compiled by dbt from chatislav_source/models. Not to be edited:
+-- python -m tests.views.dbt
+-- project: ea9686c757f91a3d
+
+-- model: chatislav__reconciliation
+select
+    cast(bot_id as string) || '|' || cast(reconciliation.date as string) || '|' || cast(channel as string) || '|' || cast(metric as string) as reconciliation_key,
+    bot_id,
+    reconciliation.date as day,
+    channel,
+    metric,
+    timezone,
+    api_value,
+    counted_value,
+    difference,
+    definition,
+    status,
+    first_seen_at,
+    checked_at,
+    heal_attempts,
+    healed_at,
+    case when status = 'equal' then 1 else 0 end as is_equal,
+    case when status in ('missing', 'extra') then 1 else 0 end as is_different
+from {reconciliation} as reconciliation
+
+
+-- model: stg_chatislav__analytics
+select
+    cast(bot_id as string) || '|' || cast(analytics.date as string) || '|' || cast(channel as string) || '|' || cast(timezone as string) as analytics_key,
+    bot_id,
+    analytics.date as day,
+    channel,
+    timezone,
+    coalesce(is_voice_bot, false) as is_voice_bot,
+    conversations__total as conversations,
+    conversations__total_messages as messages,
+    conversations__assistant_messages as assistant_messages,
+    conversations__user_messages as user_messages,
+    conversations__starter_question_turns as starter_question_turns,
+    conversations__human_takeovers as taken_over_conversations,
+    conversations__tool_assisted_conversations as tool_assisted_conversations,
+    conversations__guardrail_interventions as guardrail_interventions,
+    conversations__feedback_comments as feedback_comments,
+    conversations__new_users as day_new_users,
+    conversations__returning_users as day_returning_users,
+    conversations__unique_contacts as day_unique_contacts,
+    conversations__lead_collected_users as day_lead_collected_users,
+    conversations__avg_messages_per_conversation as day_avg_messages_per_conversation,
+    conversations__median_duration_seconds as day_median_duration_seconds,
+    resolutions__confirmed as confirmed_resolutions,
+    resolutions__assumed as assumed_resolutions,
+    resolutions__unresolved as unresolved_resolutions,
+    resolutions__unclear as unclear_resolutions,
+    resolutions__confirmed + resolutions__assumed as resolutions,
+    resolutions__confirmed + resolutions__assumed
+        + resolutions__unresolved + resolutions__unclear as judged_resolutions,
+    usage__total_credits as credits,
+    usage__messages_with_credit_usage as messages_with_credits,
+    usage__main_llm as main_llm_credits,
+    usage__agent_router as agent_router_credits,
+    usage__agent_inner_loop as agent_inner_loop_credits,
+    usage__guardrails as guardrails_credits,
+    usage__conversation_summary as conversation_summary_credits,
+    usage__followup_questions as followup_questions_credits,
+    usage__starter_questions as starter_questions_credits,
+    usage__prompt_assistant as prompt_assistant_credits,
+    usage__image_features as image_features_credits,
+    usage__other as other_credits,
+    coalesce(is_final, false) as is_final,
+    synced_at
+from {analytics} as analytics
+
+
+-- model: stg_chatislav__conversations
+with conversations as (
+
+    select * from {conversations}
+
+),
+
+started as (
+
+    select
+        *,
+        -- a conversation without a readable start is still a conversation of some day
+        coalesce(created_at, last_activity, synced_at) as started_at
+    from conversations
+
+)
+
+select
+    cast(bot_id as string) || '|' || cast(session_id as string) as conversation_key,
+    bot_id,
+    session_id,
+    coalesce(channel, 'unknown') as channel,
+    created_at,
+    last_activity,
+    started_at,
+    datetime(started_at, '{timezone}') as started_local,
+    cast(datetime(started_at, '{timezone}') as date) as day,
+    resolution_status,
+    summary__resolution_status as summary_resolution_status,
+    summary__sentiment as sentiment,
+    human_takeover,
+    helpful,
+    feedback_comment,
+    coalesce(nullif(contact__phone_number, ''), nullif(contact__ip_address, '')) as contact_key,
+    case
+        when nullif(contact__phone_number, '') is not null then 'phone'
+        when nullif(contact__ip_address, '') is not null then 'ip'
+    end as contact_key_kind,
+    message_count,
+    synced_at
+from started
+
+
+-- model: stg_chatislav__messages
+select
+    cast(bot_id as string) || '|' || cast(session_id as string) || '|' || cast(message_index as string) as message_key,
+    cast(bot_id as string) || '|' || cast(session_id as string) as conversation_key,
+    bot_id,
+    session_id,
+    message_index,
+    id as message_id,
+    created_at,
+    coalesce(role, 'unknown') as role,
+    content
+from {conversations__messages}
+
+
+-- model: chatislav__analytics
+select *
+from {stg_chatislav__analytics}
+
+
+-- model: chatislav__contact_days
+with contact_days as (
+
+    select
+        bot_id,
+        day,
+        channel,
+        contact_key,
+        count(*) as conversations
+    from {stg_chatislav__conversations}
+    where contact_key is not null
+    group by bot_id, day, channel, contact_key
+
+),
+
+with_first_day as (
+
+    select
+        *,
+        min(day) over (partition by bot_id, contact_key) as first_day
+    from contact_days
+
+)
+
+select
+    cast(bot_id as string) || '|' || cast(day as string) || '|' || cast(channel as string) || '|' || cast(contact_key as string) as contact_day_key,
+    cast(bot_id as string) || '|' || cast(contact_key as string) as bot_contact_key,
+    bot_id,
+    day,
+    channel,
+    contact_key,
+    conversations,
+    first_day,
+    case when day = first_day then 1 else 0 end as is_first_day
+from with_first_day
+
+
+-- model: chatislav__contacts
+with conversations as (
+
+    select
+        *,
+        row_number() over (
+            partition by bot_id, contact_key order by started_at desc, session_id desc
+        ) as newest_first
+    from {stg_chatislav__conversations}
+    where contact_key is not null
+
+)
+
+select
+    cast(bot_id as string) || '|' || cast(contact_key as string) as bot_contact_key,
+    bot_id,
+    contact_key,
+    min(contact_key_kind) as contact_key_kind,
+    min(started_at) as first_seen_at,
+    max(coalesce(last_activity, started_at)) as last_seen_at,
+    min(day) as first_day,
+    max(day) as last_day,
+    count(*) as conversations,
+    count(case when resolution_status = 'resolved' then 1 end) as resolved_conversations,
+    count(case when human_takeover then 1 end) as taken_over_conversations,
+    count(distinct channel) as channels,
+    count(distinct day) as active_days,
+    max(case when newest_first = 1 then channel end) as last_channel,
+    max(case when newest_first = 1 then resolution_status end) as last_resolution_status
+from conversations
+group by bot_id, contact_key
+
+
+-- model: chatislav__credits
+with zones as (
+
+    select
+        bot_id,
+        timezone,
+        -- a bot may be loaded in two zones, whose days overlap
+        row_number() over (partition by bot_id order by count(*) desc, timezone) as place
+    from {stg_chatislav__analytics}
+    where channel = 'all'
+    group by bot_id, timezone
+
+)
+
+select
+    cast(analytics.bot_id as string) || '|' || cast(analytics.day as string) as credits_key,
+    analytics.bot_id,
+    analytics.day,
+    analytics.timezone,
+    analytics.is_final,
+    analytics.conversations,
+    analytics.resolutions,
+    analytics.credits,
+    analytics.main_llm_credits,
+    analytics.agent_router_credits,
+    analytics.agent_inner_loop_credits,
+    analytics.guardrails_credits,
+    analytics.conversation_summary_credits,
+    analytics.followup_questions_credits,
+    analytics.starter_questions_credits,
+    analytics.prompt_assistant_credits,
+    analytics.image_features_credits,
+    analytics.other_credits,
+    analytics.messages_with_credits,
+    case when analytics.conversations > 0 then analytics.credits / analytics.conversations end
+        as day_credits_per_conversation,
+    case when analytics.resolutions > 0 then analytics.credits / analytics.resolutions end
+        as day_credits_per_resolution
+from {stg_chatislav__analytics} as analytics
+inner join zones
+    on
+        analytics.bot_id = zones.bot_id
+        and analytics.timezone = zones.timezone
+        and zones.place = 1
+where analytics.channel = 'all'
+
+
+-- model: chatislav__freshness
+select
+    bot_id,
+    min(day) as first_day,
+    max(day) as last_day,
+    max(last_activity) as last_activity,
+    max(synced_at) as last_row_written_at,
+    count(*) as conversations
+from {stg_chatislav__conversations}
+group by bot_id
+
+
+-- model: chatislav__hours
+with counted as (
+
+    select
+        bot_id,
+        day,
+        channel,
+        cast(extract(hour from started_local) as bigint) as hour,
+        count(*) as conversations,
+        count(case when resolution_status = 'resolved' then 1 end) as resolved_conversations,
+        count(case when human_takeover then 1 end) as taken_over_conversations
+    from {stg_chatislav__conversations}
+    group by 1, 2, 3, 4
+
+)
+
+select
+    cast(bot_id as string) || '|' || cast(day as string) || '|' || cast(hour as string) || '|' || cast(channel as string) as hour_key,
+    bot_id,
+    day,
+    (mod(extract(dayofweek from day) + 5, 7) + 1) as weekday,
+    hour,
+    channel,
+    conversations,
+    resolved_conversations,
+    taken_over_conversations
+from counted
+
+
+-- model: chatislav__words
+with asked as (
+
+    select
+        messages.bot_id,
+        messages.session_id,
+        date_trunc(conversations.day, isoweek) as week,
+        replace(replace(replace(
+            translate(
+                lower(messages.content),
+                'АБВГДЂЕЖЗИЈКЛЉМНЊОПРСТЋУФХЦЧЏШабвгдђежзијклмнопрстћуфхцчшČĆŠŽĐ',
+                'abvgdđežzijklљmnњoprstćufhcčџšabvgdđežzijklmnoprstćufhcčščćšžđ'
+            ), 'љ', 'lj'), 'њ', 'nj'), 'џ', 'dž') as content
+    from {stg_chatislav__messages} as messages
+    inner join {stg_chatislav__conversations} as conversations
+        on messages.bot_id = conversations.bot_id and messages.session_id = conversations.session_id
+    where messages.role = 'user'
+
+),
+
+words as (
+
+    select bot_id, session_id, week, word
+    from asked
+    cross join unnest(regexp_extract_all(content, r'[a-zß-öø-žѐ-џа-я]+')) as word
+
+),
+
+counted as (
+
+    select
+        bot_id,
+        week,
+        word,
+        count(*) as uses,
+        count(distinct session_id) as conversations
+    from words
+    where
+        length(word) > 2
+        and word not in (
+            'ako', 'ali', 'bez', 'bih', 'bila', 'bile', 'bili', 'bilo', 'bio', 'biti', 'bude', 'budem', 'čak', 'cak', 'dok', 'dva', 'gde', 'god', 'hoće', 'hoce', 'hoću', 'hocu', 'hteo', 'hvala', 'ili', 'ima', 'imam', 'imate', 'ipak', 'jer', 'jes', 'jeste', 'jedan', 'jedna', 'jedno', 'još', 'jos', 'kad', 'kada', 'kako', 'kao', 'koja', 'koje', 'koji', 'kojim', 'koju', 'kod', 'kojeg', 'koliko', 'koga', 'kroz', 'mene', 'meni', 'moj', 'moja', 'moje', 'mogu', 'može', 'moze', 'možete', 'mozete', 'možda', 'mozda', 'moram', 'nam', 'nas', 'naš', 'nego', 'neka', 'neki', 'neko', 'nema', 'nemam', 'nešto', 'nesto', 'nije', 'nisam', 'nisu', 'ništa', 'nista', 'oko', 'ona', 'onda', 'oni', 'ono', 'ova', 'ovaj', 'ovo', 'ove', 'pod', 'pre', 'preko', 'pri', 'radi', 'sada', 'sad', 'sam', 'samo', 'sebe', 'smo', 'ste', 'sta', 'šta', 'što', 'sto', 'sve', 'svi', 'svoj', 'tada', 'tako', 'također', 'takođe', 'takodje', 'tamo', 'tebe', 'tebi', 'toga', 'tom', 'treba', 'tvoj', 'uvek', 'vam', 'vas', 'vaš', 'već', 'vec', 'više', 'vise', 'vrlo', 'zašto', 'zasto', 'zbog', 'želim', 'zelim', 'about', 'after', 'all', 'also', 'and', 'any', 'are', 'because', 'been', 'but', 'can', 'could', 'did', 'does', 'don', 'for', 'from', 'get', 'had', 'has', 'have', 'her', 'here', 'him', 'his', 'how', 'its', 'just', 'like', 'may', 'more', 'not', 'now', 'off', 'our', 'out', 'over', 'she', 'should', 'some', 'than', 'that', 'the', 'their', 'them', 'then', 'there', 'these', 'they', 'this', 'too', 'very', 'was', 'were', 'what', 'when', 'where', 'which', 'who', 'why', 'will', 'with', 'would', 'you', 'your'
+        )
+    group by bot_id, week, word
+
+)
+
+select
+    cast(bot_id as string) || '|' || cast(week as string) || '|' || cast(word as string) as word_key,
+    bot_id,
+    week,
+    word,
+    uses,
+    conversations
+from counted
+where conversations >= 3
+
+
+-- model: int_chatislav__messages
+select
+    message_key,
+    conversation_key,
+    bot_id,
+    session_id,
+    message_index,
+    message_id,
+    created_at,
+    role,
+    content,
+    row_number() over (partition by bot_id, session_id
+            order by case when created_at is null then 1 else 0 end, created_at, message_index) as position,
+    count(case when role = 'user' then 1 end) over (partition by bot_id, session_id
+            order by case when created_at is null then 1 else 0 end, created_at, message_index rows between unbounded preceding and current row) as turn_number,
+    lag(created_at) over (partition by bot_id, session_id
+            order by case when created_at is null then 1 else 0 end, created_at, message_index) as previous_at,
+    lag(role) over (partition by bot_id, session_id
+            order by case when created_at is null then 1 else 0 end, created_at, message_index) as previous_role,
+    min(case when role = 'assistant' then created_at end) over (partition by bot_id, session_id
+            order by case when created_at is null then 1 else 0 end, created_at, message_index rows between 1 following and unbounded following) as next_assistant_at,
+    lead(role) over (partition by bot_id, session_id
+            order by case when created_at is null then 1 else 0 end, created_at, message_index) as next_role,
+    count(case when role = 'user' then 1 end) over (partition by bot_id, session_id
+            order by case when created_at is null then 1 else 0 end, created_at, message_index rows between 1 following and unbounded following) as later_user_messages
+from {stg_chatislav__messages}
+
+
+-- model: chatislav__messages
+select
+    messages.message_key,
+    messages.conversation_key,
+    messages.bot_id,
+    messages.session_id,
+    messages.message_index,
+    messages.message_id,
+    conversations.channel,
+    conversations.day,
+    messages.created_at,
+    messages.role,
+    messages.content,
+    messages.position,
+    messages.turn_number,
+    messages.previous_at,
+    messages.previous_role,
+    cast(floor(timestamp_diff(messages.created_at, messages.previous_at, microsecond) / 1000000) as bigint)
+        as seconds_since_previous,
+    coalesce(length(messages.content), 0) as characters
+from {int_chatislav__messages} as messages
+inner join {stg_chatislav__conversations} as conversations
+    on messages.bot_id = conversations.bot_id and messages.session_id = conversations.session_id
+
+
+-- model: chatislav__retention
+with weeks as (
+
+    select distinct
+        bot_id,
+        contact_key,
+        date_trunc(first_day, isoweek) as cohort_week,
+        date_trunc(day, isoweek) as active_week
+    from {chatislav__contact_days}
+
+),
+
+counted as (
+
+    select
+        bot_id,
+        cohort_week,
+        cast(date_diff(active_week, cohort_week, day) / 7 as bigint) as weeks_later,
+        count(*) as contacts
+    from weeks
+    group by 1, 2, 3
+
+)
+
+select
+    cast(bot_id as string) || '|' || cast(cohort_week as string) || '|' || cast(weeks_later as string) as retention_key,
+    bot_id,
+    cohort_week,
+    weeks_later,
+    contacts
+from counted
+
+
+-- model: chatislav__turns
+select
+    messages.message_key as turn_key,
+    messages.conversation_key,
+    messages.bot_id,
+    messages.session_id,
+    messages.message_index,
+    conversations.channel,
+    conversations.day,
+    messages.turn_number,
+    messages.created_at as asked_at,
+    messages.content as question,
+    messages.next_assistant_at as answered_at,
+    cast(floor(timestamp_diff(messages.next_assistant_at, messages.created_at, microsecond) / 1000000) as bigint)
+        as answer_seconds,
+    messages.next_role as answered_by,
+    case when messages.next_assistant_at is not null then 1 else 0 end as is_answered,
+    case when messages.later_user_messages = 0 then 1 else 0 end as is_last_question
+from {int_chatislav__messages} as messages
+inner join {stg_chatislav__conversations} as conversations
+    on messages.bot_id = conversations.bot_id and messages.session_id = conversations.session_id
+where messages.role = 'user'
+
+
+-- model: int_chatislav__conversation_messages
+select
+    bot_id,
+    session_id,
+    count(*) as stored_messages,
+    count(case when role = 'user' then 1 end) as user_messages,
+    count(case when role = 'assistant' then 1 end) as assistant_messages,
+    count(case when role not in ('user', 'assistant') then 1 end) as other_messages,
+    min(case when role = 'user' then created_at end) as first_user_at,
+    -- a greeting before the first question is no answer
+    min(case when role <> 'user' and turn_number > 0 then created_at end) as first_answer_at,
+    min(
+        case when role not in ('user', 'assistant') and turn_number > 0 then created_at end
+    ) as first_human_at,
+    max(case when next_role is null then role end) as last_role
+from {int_chatislav__messages}
+group by bot_id, session_id
+
+
+-- model: chatislav__conversations
+with conversations as (
+
+    select
+        *,
+        lead(started_at) over (
+            partition by bot_id, contact_key order by started_at, session_id
+        ) as next_started_at
+    from {stg_chatislav__conversations}
+
+),
+
+joined as (
+
+    select
+        conversations.*,
+        cast(extract(hour from conversations.started_local) as bigint) as hour,
+        (mod(extract(dayofweek from conversations.day) + 5, 7) + 1) as weekday,
+        date_trunc(conversations.day, isoweek) as week,
+        coalesce(facts.stored_messages, 0) as stored_messages,
+        coalesce(facts.user_messages, 0) as user_messages,
+        coalesce(facts.assistant_messages, 0) as assistant_messages,
+        coalesce(facts.other_messages, 0) as other_messages,
+        facts.last_role,
+        cast(floor(timestamp_diff(facts.first_answer_at, facts.first_user_at, microsecond) / 1000000) as bigint)
+            as first_response_seconds,
+        cast(floor(timestamp_diff(facts.first_human_at, facts.first_user_at, microsecond) / 1000000) as bigint)
+            as time_to_human_seconds,
+        cast(floor(timestamp_diff(conversations.last_activity, conversations.created_at, microsecond) / 1000000) as bigint)
+            as duration_seconds,
+        case when conversations.contact_key is not null then
+            cast(floor(timestamp_diff(conversations.next_started_at, coalesce(conversations.last_activity, conversations.started_at), microsecond) / 1000000) as bigint)
+        end as seconds_to_next_contact
+    from conversations
+    left join {int_chatislav__conversation_messages} as facts
+        on conversations.bot_id = facts.bot_id and conversations.session_id = facts.session_id
+
+)
+
+select
+    conversation_key,
+    bot_id,
+    session_id,
+    channel,
+    created_at,
+    last_activity,
+    started_at,
+    started_local,
+    day,
+    week,
+    weekday,
+    hour,
+    resolution_status,
+    summary_resolution_status,
+    sentiment,
+    human_takeover,
+    helpful,
+    feedback_comment,
+    contact_key,
+    contact_key_kind,
+    message_count,
+    stored_messages,
+    user_messages,
+    assistant_messages,
+    other_messages,
+    last_role,
+    first_response_seconds,
+    time_to_human_seconds,
+    duration_seconds,
+    seconds_to_next_contact,
+    case when resolution_status = 'resolved' then 1 else 0 end as is_resolved,
+    case when resolution_status = 'unresolved' then 1 else 0 end as is_unresolved,
+    case when resolution_status in ('resolved', 'unresolved') then 1 else 0 end as is_decided,
+    case when human_takeover then 1 else 0 end as is_taken_over,
+    case when not coalesce(human_takeover, false) then 1 else 0 end as is_deflected,
+    case when resolution_status = 'resolved' and not coalesce(human_takeover, false) then 1 else 0 end
+        as is_contained,
+    case when assistant_messages > 0 then 1 else 0 end as is_involved,
+    case when assistant_messages > 0 and resolution_status = 'resolved' then 1 else 0 end as is_automated,
+    case when user_messages = 1 and resolution_status = 'resolved' then 1 else 0 end as is_one_touch,
+    case when helpful is not null then 1 else 0 end as is_rated,
+    case when helpful = 1 then 1 else 0 end as is_helpful,
+    case when sentiment is not null then 1 else 0 end as has_sentiment,
+    case when sentiment = 'positive' then 1 else 0 end as is_positive,
+    case when sentiment = 'neutral' then 1 else 0 end as is_neutral,
+    case when sentiment = 'negative' then 1 else 0 end as is_negative,
+    case when last_role = 'user' then 1 else 0 end as is_abandoned,
+    case when weekday > 5 or hour < 9 or hour >= 17 then 1 else 0 end as is_after_hours,
+    case when contact_key is not null then 1 else 0 end as has_contact,
+    case when seconds_to_next_contact <= 86400 then 1 else 0 end as is_recontacted_24h,
+    case when seconds_to_next_contact <= 604800 then 1 else 0 end as is_recontacted_7d,
+    synced_at
+from joined
+
+
+-- model: chatislav__daily
+with conversations as (
+
+    select
+        *,
+        row_number() over (
+        partition by bot_id, day, channel, case when first_response_seconds is null then 1 else 0 end
+        order by first_response_seconds
+    ) as first_response_seconds_rank,
+    count(first_response_seconds) over (partition by bot_id, day, channel) as first_response_seconds_count,
+        row_number() over (
+        partition by bot_id, day, channel, case when time_to_human_seconds is null then 1 else 0 end
+        order by time_to_human_seconds
+    ) as time_to_human_seconds_rank,
+    count(time_to_human_seconds) over (partition by bot_id, day, channel) as time_to_human_seconds_count,
+        row_number() over (
+        partition by bot_id, day, channel, case when duration_seconds is null then 1 else 0 end
+        order by duration_seconds
+    ) as duration_seconds_rank,
+    count(duration_seconds) over (partition by bot_id, day, channel) as duration_seconds_count
+    from {chatislav__conversations}
+
+),
+
+turns as (
+
+    select
+        *,
+        row_number() over (
+        partition by bot_id, day, channel, case when answer_seconds is null then 1 else 0 end
+        order by answer_seconds
+    ) as answer_seconds_rank,
+    count(answer_seconds) over (partition by bot_id, day, channel) as answer_seconds_count
+    from {chatislav__turns}
+
+),
+
+answers as (
+
+    select
+        bot_id, day, channel,
+        count(*) as questions,
+        count(answer_seconds) as answered_questions,
+        cast(coalesce(sum(answer_seconds), 0) as bigint) as answer_seconds,
+        cast(sum(answer_seconds * greatest(0, 100 - abs(
+        100 * (answer_seconds_rank - 1) - 50 * (answer_seconds_count - 1)
+    ))) as float64) / 100 as day_median_answer_seconds,
+        cast(sum(answer_seconds * greatest(0, 100 - abs(
+        100 * (answer_seconds_rank - 1) - 90 * (answer_seconds_count - 1)
+    ))) as float64) / 100 as day_p90_answer_seconds
+    from turns
+    group by bot_id, day, channel
+
+),
+
+days as (
+
+    select
+        bot_id, day, channel,
+        count(*) as conversations,
+        cast(coalesce(sum(message_count), 0) as bigint) as messages,
+        cast(coalesce(sum(user_messages), 0) as bigint) as user_messages,
+        cast(coalesce(sum(assistant_messages), 0) as bigint) as assistant_messages,
+        cast(coalesce(sum(other_messages), 0) as bigint) as other_messages,
+        cast(coalesce(sum(is_resolved), 0) as bigint) as resolved_conversations,
+        cast(coalesce(sum(is_unresolved), 0) as bigint) as unresolved_conversations,
+        cast(coalesce(sum(is_decided), 0) as bigint) as decided_conversations,
+        cast(coalesce(sum(is_taken_over), 0) as bigint) as taken_over_conversations,
+        cast(coalesce(sum(is_deflected), 0) as bigint) as deflected_conversations,
+        cast(coalesce(sum(is_contained), 0) as bigint) as contained_conversations,
+        cast(coalesce(sum(is_involved), 0) as bigint) as involved_conversations,
+        cast(coalesce(sum(is_automated), 0) as bigint) as automated_conversations,
+        cast(coalesce(sum(is_one_touch), 0) as bigint) as one_touch_conversations,
+        cast(coalesce(sum(is_rated), 0) as bigint) as rated_conversations,
+        cast(coalesce(sum(is_helpful), 0) as bigint) as helpful_conversations,
+        cast(coalesce(sum(has_sentiment), 0) as bigint) as conversations_with_sentiment,
+        cast(coalesce(sum(is_positive), 0) as bigint) as positive_conversations,
+        cast(coalesce(sum(is_neutral), 0) as bigint) as neutral_conversations,
+        cast(coalesce(sum(is_negative), 0) as bigint) as negative_conversations,
+        cast(coalesce(sum(is_abandoned), 0) as bigint) as abandoned_conversations,
+        cast(coalesce(sum(is_after_hours), 0) as bigint) as after_hours_conversations,
+        cast(coalesce(sum(has_contact), 0) as bigint) as conversations_with_contact,
+        cast(coalesce(sum(is_recontacted_24h), 0) as bigint) as recontacted_24h_conversations,
+        cast(coalesce(sum(is_recontacted_7d), 0) as bigint) as recontacted_7d_conversations,
+        count(distinct contact_key) as day_contacts,
+        count(first_response_seconds) as responded_conversations,
+        cast(coalesce(sum(first_response_seconds), 0) as bigint) as first_response_seconds,
+        cast(sum(first_response_seconds * greatest(0, 100 - abs(
+        100 * (first_response_seconds_rank - 1) - 50 * (first_response_seconds_count - 1)
+    ))) as float64) / 100 as day_median_first_response_seconds,
+        cast(sum(first_response_seconds * greatest(0, 100 - abs(
+        100 * (first_response_seconds_rank - 1) - 90 * (first_response_seconds_count - 1)
+    ))) as float64) / 100 as day_p90_first_response_seconds,
+        cast(sum(time_to_human_seconds * greatest(0, 100 - abs(
+        100 * (time_to_human_seconds_rank - 1) - 50 * (time_to_human_seconds_count - 1)
+    ))) as float64) / 100 as day_median_time_to_human_seconds,
+        cast(coalesce(sum(duration_seconds), 0) as bigint) as duration_seconds,
+        cast(sum(duration_seconds * greatest(0, 100 - abs(
+        100 * (duration_seconds_rank - 1) - 50 * (duration_seconds_count - 1)
+    ))) as float64) / 100 as day_median_duration_seconds
+    from conversations
+    group by bot_id, day, channel
+
+)
+
+select
+    cast(days.bot_id as string) || '|' || cast(days.day as string) || '|' || cast(days.channel as string) as daily_key,
+    days.*,
+    coalesce(answers.questions, 0) as questions,
+    coalesce(answers.answered_questions, 0) as answered_questions,
+    coalesce(answers.answer_seconds, 0) as answer_seconds,
+    answers.day_median_answer_seconds,
+    answers.day_p90_answer_seconds
+from days
+left join answers
+    on
+        days.bot_id = answers.bot_id
+        and days.day = answers.day
+        and days.channel = answers.channel
