@@ -1,0 +1,68 @@
+"""The models in every warehouse: the same rows in, the same answers out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import dlt
+import pytest
+
+from chatislav_source.views.compiled import models_of
+from chatislav_source.views.warehouse import make_views
+from tests.views import golden
+
+from .warehouses import Warehouse, duckdb
+
+MODELS = [model.name for model in models_of("duckdb") if not model.name.endswith("reconciliation")]
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[Any, ...]]]:
+    """The answers of DuckDB, by model."""
+    folder = tmp_path_factory.mktemp("expected")
+    return dict(answers(duckdb(folder / "expected.duckdb"), folder))
+
+
+def test_the_same_rows_give_the_same_answers_in_every_warehouse(
+    warehouse: Warehouse, tmp_path: Path, expected: dict[str, list[tuple[Any, ...]]]
+) -> None:
+    for name, rows in answers(warehouse, tmp_path):
+        assert rows == expected[name], name
+        assert rows, name
+
+
+def answers(warehouse: Warehouse, folder: Path) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
+    """Load the golden rows, make the views twice, and yield the rows of each model."""
+    pipeline = warehouse.pipeline(folder)
+    golden.load(pipeline, golden.tables())
+    assert make_views(pipeline, "UTC").skipped == {"chatislav__reconciliation": ["reconciliation"]}
+    views = make_views(pipeline, golden.TIMEZONE)
+    assert sorted(views.made) == sorted(MODELS)
+    for name in MODELS:
+        yield name, _rows(warehouse, pipeline, views.schema, name)
+
+
+def _rows(
+    warehouse: Warehouse, pipeline: dlt.Pipeline, schema: str, model: str
+) -> list[tuple[Any, ...]]:
+    """The rows of a model, by key: (column, value) pairs with whole numbers and instants in UTC."""
+    with pipeline.sql_client() as client, client.with_alternative_dataset_name(schema):
+        name = client.make_qualified_table_name(model)
+    found = warehouse.execute(pipeline, f"SELECT * FROM {name}")
+    return sorted(
+        (tuple((column, _plain(value)) for column, value in row.items()) for row in found),
+        key=lambda row: [str(value) for _, value in row[:5]],
+    )
+
+
+def _plain(value: Any) -> Any:
+    """A value as each client could have given it."""
+    if isinstance(value, Decimal):
+        return int(value) if value == int(value) else float(value)
+    if isinstance(value, datetime) and value.tzinfo:
+        return value.astimezone(UTC)
+    return value
