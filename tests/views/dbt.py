@@ -49,8 +49,8 @@ RELATION = re.compile(
 def project_digest() -> str:
     """A digest of the files of the project that the compiled SQL depends on."""
     digest = hashlib.sha256()
-    for path in sorted(path for path in PROJECT.rglob("*") if path.suffix in {".sql", ".yml"}):
-        if "tests" not in path.relative_to(PROJECT).parts:
+    for path in sorted(path for path in PROJECT.rglob("*") if path.is_file()):
+        if path.suffix == ".sql" or path.name in {"dbt_project.yml", "sources.yml"}:
             digest.update(f"{path.relative_to(PROJECT).as_posix()}\0".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
