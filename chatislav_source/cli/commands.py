@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from chatislav_source.cli.answers.models import keep_views, models, models_option
 from chatislav_source.cli.exit_status import COMPLETE, INCOMPLETE, run
 from chatislav_source.cli.options import (
     SandboxCommand,
@@ -62,6 +63,7 @@ def cli() -> None:
 @option("--end-date", help="Last day, included; makes the sync a backfill.")
 @resource_option
 @dry_run_option
+@models_option
 @read_options
 @pipeline_options
 @output_options
@@ -82,6 +84,7 @@ def sync(**given: Any) -> None:
 @option("--end-date", required=True, help="Last day, included.")
 @resource_option
 @dry_run_option
+@models_option
 @read_options
 @pipeline_options
 @output_options
@@ -118,13 +121,15 @@ def _load(as_json: bool, is_dry_run: bool, **given: Any) -> None:
     with console.progress(len(config.bot_ids), verbosity) as progress:
         pipeline = pipeline_config.pipeline(progress)
         report = run_job(pipeline, config, progress.on_page, given["resources"])
+        views = keep_views(pipeline, given)
     if as_json:
-        print_json(report.as_dict())
+        print_json(report.as_dict() | views.as_dict())
     elif verbosity.quiet:
         console.errors(report)
     else:
         console.summary(f"Chatislav → {pipeline_config}", report)
-    sys.exit(COMPLETE if report.complete else INCOMPLETE)
+    views.show(as_json or verbosity.quiet)
+    sys.exit(COMPLETE if report.complete and not views.problem else INCOMPLETE)
 
 
 @cli.command()
@@ -285,7 +290,8 @@ def init(bot_ids: tuple[int, ...], start_date: date | None, debug: bool) -> None
         check.invoke(context)
 
 
-cli.add_command(reset)
+for command in (reset, models):
+    cli.add_command(command)
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from chatislav_source.destinations.target import PipelineConfig
 from chatislav_source.runner.report import SyncReport
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 from chatislav_source.source import sync
+from chatislav_source.views.warehouse import make_views
 
 BOT_IDS = (101, 102, 103)
 DAYS = 60
@@ -39,6 +40,21 @@ QUERIES = {
                round(usage__total_credits, 1) AS credits, is_final
         FROM chatislav.analytics WHERE bot_id = 101 ORDER BY date DESC LIMIT 5
     """,
+    "chatislav_models.chatislav__conversations": """
+        SELECT channel, count(*) AS conversations,
+               round(100.0 * avg(is_deflected), 1) AS "deflected %",
+               round(100.0 * avg(is_contained), 1) AS "contained %",
+               round(100.0 * sum(is_helpful) / nullif(sum(is_rated), 0), 1) AS "CSAT %",
+               median(first_response_seconds)::BIGINT AS "first response s"
+        FROM chatislav_models.chatislav__conversations WHERE bot_id = 101
+        GROUP BY ALL ORDER BY conversations DESC
+    """,
+    "chatislav_models.chatislav__turns": """
+        SELECT bot_id, count(*) AS questions, round(100.0 * avg(is_answered), 1) AS "answered %",
+               median(answer_seconds)::BIGINT AS "answer s (p50)",
+               quantile_cont(answer_seconds, 0.9)::BIGINT AS "answer s (p90)"
+        FROM chatislav_models.chatislav__turns GROUP BY ALL ORDER BY bot_id
+    """,
 }
 
 
@@ -56,6 +72,7 @@ def run_demo(database: Path, conversations: int, verbosity: console.Verbosity) -
             world.mutate(kind, changes)
         second = _sync(config, api.base_url, verbosity)
         console.summary(f"2. Again, after {len(CHANGES)} changes in the workspace", second)
+        make_views(config.pipeline(), "UTC")
     _show(database)
 
 

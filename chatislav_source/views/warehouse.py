@@ -18,6 +18,9 @@ from chatislav_source.views.compiled import Model, dialect_of, models_of, withou
 
 SqlClient = SqlClientBase[Any]
 
+REFUSED = (DatabaseTerminalException, DatabaseUndefinedRelation)
+"""What dlt raises for a statement that the warehouse does not accept."""
+
 NO_TABLES = "Dataset {dataset} has no table of Chatislav yet. `chatislav sync` makes them."
 NOT_MADE = (
     "The views in {schema} could not all be made: {problem} If a table has the "
@@ -102,9 +105,7 @@ def _in_schema(client: SqlClient, schema: str) -> Iterator[None]:
         yield
 
 
-def _statements(
-    models: list[Model], relations: dict[str, str], timezone: str
-) -> dict[str, str]:
+def _statements(models: list[Model], relations: dict[str, str], timezone: str) -> dict[str, str]:
     """The statement for each view, by the view's full name, in order."""
     return {
         relations[model.name]: f"CREATE OR REPLACE VIEW {relations[model.name]} AS\n"
@@ -118,12 +119,12 @@ def _replace(client: SqlClient, schema: str, statements: dict[str, str]) -> None
     drops = [f"DROP VIEW IF EXISTS {name}" for name in reversed(statements)]
     try:
         _run(client, list(statements.values()))
-    except DatabaseTerminalException:
+    except REFUSED:
         try:
             if not _is_atomic(client):
                 raise
             _run(client, [*drops, *statements.values()])
-        except DatabaseTerminalException as error:
+        except REFUSED as error:
             problem = str(error).strip().partition("\n")[0].rstrip(".") + "."
             raise ConfigurationError(NOT_MADE.format(schema=schema, problem=problem)) from None
 

@@ -37,10 +37,15 @@ PROFILES: dict[str, dict[str, Any]] = {
         "schema": DATASET,
     },
     "snowflake": {"account": "none", "user": "nobody", "password": "none", **HERE},
-    "bigquery": {"method": "oauth-secrets", "token": "none", "project": DATABASE, "dataset": DATASET},
+    "bigquery": {
+        "method": "oauth-secrets",
+        "token": "none",
+        "project": DATABASE,
+        "dataset": DATASET,
+    },
 }
 VARIABLES = {"chatislav_reconciliation": True, "chatislav_timezone": f"{{{TIMEZONE}}}"}
-_QUOTE = "[\"`]?"
+_QUOTE = '["`]?'
 RELATION = re.compile(
     rf"{_QUOTE}{DATABASE}{_QUOTE}\.{_QUOTE}{DATASET}(?:_models)?{_QUOTE}\.{_QUOTE}(\w+){_QUOTE}"
 )

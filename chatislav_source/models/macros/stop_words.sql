@@ -13,11 +13,12 @@
     'što', 'sto', 'sve', 'svi', 'svoj', 'tada', 'tako', 'također', 'takođe', 'takodje', 'tamo',
     'tebe', 'tebi', 'toga', 'tom', 'treba', 'tvoj', 'uvek', 'vam', 'vas', 'vaš', 'već', 'vec',
     'više', 'vise', 'vrlo', 'zašto', 'zasto', 'zbog', 'želim', 'zelim',
+    'dan', 'dobar', 'dobro', 'molim', 'pozdrav', 'zdravo', 'vece', 'veče', 'jutro',
     'about', 'after', 'all', 'also', 'and', 'any', 'are', 'because', 'been', 'but', 'can', 'could',
     'did', 'does', 'don', 'for', 'from', 'get', 'had', 'has', 'have', 'her', 'here', 'him', 'his',
     'how', 'its', 'just', 'like', 'may', 'more', 'not', 'now', 'off', 'our', 'out', 'over', 'she',
     'should', 'some', 'than', 'that', 'the', 'their', 'them', 'then', 'there', 'these', 'they',
     'this', 'too', 'very', 'was', 'were', 'what', 'when', 'where', 'which', 'who', 'why', 'will',
-    'with', 'would', 'you', 'your'
+    'with', 'would', 'you', 'your', 'hello', 'please', 'thank', 'thanks'
 ]) }}
 {% endmacro %}
