@@ -56,7 +56,9 @@ MAX_FILE_LINES = 300
 MAX_FUNCTION_LINES = 40
 MAX_ATTRIBUTES = 13
 
-FILES = sorted(path for path in PACKAGE.rglob("*.py") if "models" not in path.parts)
+FILES = sorted(
+    path for path in PACKAGE.rglob("*.py") if "models" not in path.relative_to(PACKAGE).parts
+)
 FOLDERS = sorted({path.parent for path in FILES})
 
 
