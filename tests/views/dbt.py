@@ -98,12 +98,13 @@ def run(
     profile: dict[str, Any],
     variables: dict[str, Any],
     options: list[str] | None = None,
+    project: Path = PROJECT,
 ) -> str:
-    """Run dbt on the project; what it writes goes into `folder`. Returns its output."""
+    """Run dbt on a project; what it writes goes into `folder`. Returns its output."""
     output = {"type": adapter, "threads": 1, **profile}
     profiles = {"chatislav": {"target": "here", "outputs": {"here": output}}}
     (folder / "profiles.yml").write_text(json.dumps(profiles))  # JSON is YAML
-    places = {"project": PROJECT, "profiles": folder}
+    places = {"project": project, "profiles": folder}
     arguments = [f"--{name}-dir={path}" for name, path in places.items()]
     arguments += [f"--target-path={folder / 'target'}", f"--log-path={folder / 'logs'}"]
     arguments += [f"--vars={json.dumps(variables)}", *(options or [])]

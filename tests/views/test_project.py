@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import dlt
+import duckdb
 import pytest
 import yaml
 
@@ -92,3 +93,30 @@ def test_dbt_builds_the_project_and_its_tests_pass(tmp_path: Path, materialized:
 
     assert "ERROR=0" in said
     assert "WARN=1 " in said  # the channel `voice` is not documented
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_another_project_uses_it_as_a_package(tmp_path: Path) -> None:
+    file = str(tmp_path / "warehouse.duckdb")
+    pipeline = dlt.pipeline(
+        "used", destination=dlt.destinations.duckdb(file), dataset_name="elsewhere"
+    )
+    golden.load(pipeline, golden.tables())
+    project = tmp_path / "mine"
+    (project / "models").mkdir(parents=True)
+    variables = {"chatislav": {"chatislav_schema": "elsewhere"}}
+    about = {"name": "mine", "version": "1.0.0", "profile": "chatislav", "vars": variables}
+    (project / "dbt_project.yml").write_text(yaml.safe_dump(about))
+    packages = {"packages": [{"local": str(dbt.PROJECT)}]}
+    (project / "packages.yml").write_text(yaml.safe_dump(packages))
+    total = "SELECT sum(conversations) AS total FROM {{ ref('chatislav__daily') }}"
+    (project / "models" / "mine.sql").write_text(total)
+    profile = {"path": file, "schema": "analysts"}
+
+    dbt.run("deps", tmp_path, "duckdb", profile, {}, project=project)
+    dbt.run("build", tmp_path, "duckdb", profile, {}, project=project)
+
+    with duckdb.connect(file) as connection:
+        count = connection.execute("SELECT count(*) FROM elsewhere.conversations").fetchone()
+        assert connection.execute("FROM analysts.mine").fetchone() == count

@@ -1,6 +1,6 @@
 -- Compiled by dbt from chatislav_source/models. Not to be edited:
 -- python -m tests.views.dbt
--- project: 733fbc86a4dc0368
+-- project: 91b4a42b69de9815
 
 -- model: chatislav__reconciliation
 select
@@ -349,6 +349,48 @@ where conversations >= 3
 
 
 -- model: int_chatislav__messages
+with messages as (
+
+    select
+        messages.*,
+        conversations.day,
+        conversations.channel
+    from {stg_chatislav__messages} as messages
+    inner join {stg_chatislav__conversations} as conversations
+        on messages.bot_id = conversations.bot_id and messages.session_id = conversations.session_id
+
+)
+
+select
+    message_key,
+    conversation_key,
+    bot_id,
+    session_id,
+    day,
+    channel,
+    message_index,
+    message_id,
+    created_at,
+    role,
+    content,
+    row_number() over (partition by bot_id, session_id, day
+            order by case when created_at is null then 1 else 0 end, created_at, message_index) as position,
+    count(case when role = 'user' then 1 end) over (partition by bot_id, session_id, day
+            order by case when created_at is null then 1 else 0 end, created_at, message_index rows between unbounded preceding and current row) as turn_number,
+    lag(created_at) over (partition by bot_id, session_id, day
+            order by case when created_at is null then 1 else 0 end, created_at, message_index) as previous_at,
+    lag(role) over (partition by bot_id, session_id, day
+            order by case when created_at is null then 1 else 0 end, created_at, message_index) as previous_role,
+    min(case when role = 'assistant' then created_at end) over (partition by bot_id, session_id, day
+            order by case when created_at is null then 1 else 0 end, created_at, message_index rows between 1 following and unbounded following) as next_assistant_at,
+    lead(role) over (partition by bot_id, session_id, day
+            order by case when created_at is null then 1 else 0 end, created_at, message_index) as next_role,
+    count(case when role = 'user' then 1 end) over (partition by bot_id, session_id, day
+            order by case when created_at is null then 1 else 0 end, created_at, message_index rows between 1 following and unbounded following) as later_user_messages
+from messages
+
+
+-- model: chatislav__messages
 select
     message_key,
     conversation_key,
@@ -356,49 +398,19 @@ select
     session_id,
     message_index,
     message_id,
+    channel,
+    day,
     created_at,
     role,
     content,
-    row_number() over (partition by bot_id, session_id
-            order by case when created_at is null then 1 else 0 end, created_at, message_index) as position,
-    count(case when role = 'user' then 1 end) over (partition by bot_id, session_id
-            order by case when created_at is null then 1 else 0 end, created_at, message_index rows between unbounded preceding and current row) as turn_number,
-    lag(created_at) over (partition by bot_id, session_id
-            order by case when created_at is null then 1 else 0 end, created_at, message_index) as previous_at,
-    lag(role) over (partition by bot_id, session_id
-            order by case when created_at is null then 1 else 0 end, created_at, message_index) as previous_role,
-    min(case when role = 'assistant' then created_at end) over (partition by bot_id, session_id
-            order by case when created_at is null then 1 else 0 end, created_at, message_index rows between 1 following and unbounded following) as next_assistant_at,
-    lead(role) over (partition by bot_id, session_id
-            order by case when created_at is null then 1 else 0 end, created_at, message_index) as next_role,
-    count(case when role = 'user' then 1 end) over (partition by bot_id, session_id
-            order by case when created_at is null then 1 else 0 end, created_at, message_index rows between 1 following and unbounded following) as later_user_messages
-from {stg_chatislav__messages}
-
-
--- model: chatislav__messages
-select
-    messages.message_key,
-    messages.conversation_key,
-    messages.bot_id,
-    messages.session_id,
-    messages.message_index,
-    messages.message_id,
-    conversations.channel,
-    conversations.day,
-    messages.created_at,
-    messages.role,
-    messages.content,
-    messages.position,
-    messages.turn_number,
-    messages.previous_at,
-    messages.previous_role,
-    cast(floor(timestamp_diff(messages.created_at, messages.previous_at, microsecond) / 1000000) as bigint)
+    position,
+    turn_number,
+    previous_at,
+    previous_role,
+    cast(floor(timestamp_diff(created_at, previous_at, microsecond) / 1000000) as bigint)
         as seconds_since_previous,
-    coalesce(length(messages.content), 0) as characters
-from {int_chatislav__messages} as messages
-inner join {stg_chatislav__conversations} as conversations
-    on messages.bot_id = conversations.bot_id and messages.session_id = conversations.session_id
+    coalesce(length(content), 0) as characters
+from {int_chatislav__messages}
 
 
 -- model: chatislav__retention
@@ -436,32 +448,31 @@ from counted
 
 -- model: chatislav__turns
 select
-    messages.message_key as turn_key,
-    messages.conversation_key,
-    messages.bot_id,
-    messages.session_id,
-    messages.message_index,
-    conversations.channel,
-    conversations.day,
-    messages.turn_number,
-    messages.created_at as asked_at,
-    messages.content as question,
-    messages.next_assistant_at as answered_at,
-    cast(floor(timestamp_diff(messages.next_assistant_at, messages.created_at, microsecond) / 1000000) as bigint)
+    message_key as turn_key,
+    conversation_key,
+    bot_id,
+    session_id,
+    message_index,
+    channel,
+    day,
+    turn_number,
+    created_at as asked_at,
+    content as question,
+    next_assistant_at as answered_at,
+    cast(floor(timestamp_diff(next_assistant_at, created_at, microsecond) / 1000000) as bigint)
         as answer_seconds,
-    messages.next_role as answered_by,
-    case when messages.next_assistant_at is not null then 1 else 0 end as is_answered,
-    case when messages.later_user_messages = 0 then 1 else 0 end as is_last_question
-from {int_chatislav__messages} as messages
-inner join {stg_chatislav__conversations} as conversations
-    on messages.bot_id = conversations.bot_id and messages.session_id = conversations.session_id
-where messages.role = 'user'
+    next_role as answered_by,
+    case when next_assistant_at is not null then 1 else 0 end as is_answered,
+    case when later_user_messages = 0 then 1 else 0 end as is_last_question
+from {int_chatislav__messages}
+where role = 'user'
 
 
 -- model: int_chatislav__conversation_messages
 select
     bot_id,
     session_id,
+    day,
     count(*) as stored_messages,
     count(case when role = 'user' then 1 end) as user_messages,
     count(case when role = 'assistant' then 1 end) as assistant_messages,
@@ -474,7 +485,7 @@ select
     ) as first_human_at,
     max(case when next_role is null then role end) as last_role
 from {int_chatislav__messages}
-group by bot_id, session_id
+group by bot_id, session_id, day
 
 
 -- model: chatislav__conversations
@@ -512,7 +523,10 @@ joined as (
         end as seconds_to_next_contact
     from conversations
     left join {int_chatislav__conversation_messages} as facts
-        on conversations.bot_id = facts.bot_id and conversations.session_id = facts.session_id
+        on
+            conversations.bot_id = facts.bot_id
+            and conversations.session_id = facts.session_id
+            and conversations.day = facts.day
 
 )
 

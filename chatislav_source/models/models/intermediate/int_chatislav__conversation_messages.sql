@@ -3,6 +3,7 @@
 select
     bot_id,
     session_id,
+    day,
     count(*) as stored_messages,
     count(case when role = 'user' then 1 end) as user_messages,
     count(case when role = 'assistant' then 1 end) as assistant_messages,
@@ -15,4 +16,4 @@ select
     ) as first_human_at,
     max(case when next_role is null then role end) as last_role
 from {{ ref('int_chatislav__messages') }}
-group by bot_id, session_id
+group by bot_id, session_id, day

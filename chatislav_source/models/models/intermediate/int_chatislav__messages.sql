@@ -4,11 +4,25 @@
 {%- set until_now = in_order ~ ' rows between unbounded preceding and current row' %}
 {%- set afterwards = in_order ~ ' rows between 1 following and unbounded following' %}
 
+with messages as (
+
+    select
+        messages.*,
+        conversations.day,
+        conversations.channel
+    from {{ ref('stg_chatislav__messages') }} as messages
+    inner join {{ ref('stg_chatislav__conversations') }} as conversations
+        on messages.bot_id = conversations.bot_id and messages.session_id = conversations.session_id
+
+)
+
 select
     message_key,
     conversation_key,
     bot_id,
     session_id,
+    day,
+    channel,
     message_index,
     message_id,
     created_at,
@@ -21,4 +35,4 @@ select
     min(case when role = 'assistant' then created_at end) over ({{ afterwards }}) as next_assistant_at,
     lead(role) over ({{ in_order }}) as next_role,
     count(case when role = 'user' then 1 end) over ({{ afterwards }}) as later_user_messages
-from {{ ref('stg_chatislav__messages') }}
+from messages

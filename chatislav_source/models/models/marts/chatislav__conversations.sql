@@ -39,7 +39,10 @@ joined as (
         end as seconds_to_next_contact
     from conversations
     left join {{ ref('int_chatislav__conversation_messages') }} as facts
-        on conversations.bot_id = facts.bot_id and conversations.session_id = facts.session_id
+        on
+            conversations.bot_id = facts.bot_id
+            and conversations.session_id = facts.session_id
+            and conversations.day = facts.day
 
 )
 
