@@ -106,12 +106,13 @@ def run(
     (folder / "profiles.yml").write_text(json.dumps(profiles))  # JSON is YAML
     places = {"project": project, "profiles": folder}
     arguments = [f"--{name}-dir={path}" for name, path in places.items()]
-    arguments += [f"--target-path={folder / 'target'}", f"--log-path={folder / 'logs'}"]
     arguments += [f"--vars={json.dumps(variables)}", *(options or [])]
+    # not as arguments, which not every command takes
+    written = {f"DBT_{name.upper()}_PATH": str(folder / name) for name in ("target", "log")}
     DBT.require()
     done = subprocess.run(
         [str(DBT.python.with_name("dbt")), command, *arguments],
-        env=DBT.variables() | {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false"},
+        env=DBT.variables() | written | {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false"},
         cwd=folder,
         capture_output=True,
         text=True,

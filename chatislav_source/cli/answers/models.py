@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -56,7 +57,9 @@ def models(as_json: bool, schema: str | None, **given: Any) -> None:
             f"{config.database} does not exist: nothing is loaded yet. `chatislav sync` creates it."
         )
     config.check()
-    views = make_views(config.pipeline(), zone_of_models(given), schema)
+    with TemporaryDirectory(prefix="chatislav-") as folder:  # that of the pipeline may be in use
+        pipeline = replace(config, pipelines_dir=folder).pipeline()
+        views = make_views(pipeline, zone_of_models(given), schema)
     if as_json:
         print_json(views.as_dict())
     elif not verbosity.quiet:
