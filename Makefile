@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-EXTRAS := dev,test-lakes,postgres,snowflake,bigquery,ducklake,mysql,deltalake,pyiceberg
+EXTRAS := dev,test-lakes,postgres,snowflake,bigquery,ducklake,mysql,deltalake,pyiceberg,export
 
 PYTEST := $(BIN)/python -m pytest
 IN_PARALLEL := --numprocesses auto --dist worksteal
