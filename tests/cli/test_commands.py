@@ -392,7 +392,7 @@ def test_an_option_of_the_api_is_an_argument_of_the_source(command: str) -> None
     options = {option.name for option in cli.cli.commands[command].params}
     others = {"destination", "database", "dataset", "pipeline_name", "pipelines_dir", "resources"}
 
-    others |= {"wait_seconds", "as_json", "quiet", "verbose", "debug", "is_dry_run"}
+    others |= {"wait_seconds", "as_json", "quiet", "verbose", "debug", "is_dry_run", "with_models"}
     assert options - others <= set(Arguments.__annotations__)
 
 
