@@ -15,6 +15,7 @@ from chatislav_source.views.compiled import models_of
 from chatislav_source.views.warehouse import make_views
 from tests.views import golden
 
+from .conftest import WAREHOUSES
 from .warehouses import Warehouse, duckdb
 
 MODELS = [model.name for model in models_of("duckdb") if not model.name.endswith("reconciliation")]
@@ -27,6 +28,11 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[A
     return dict(answers(duckdb(folder / "expected.duckdb"), folder))
 
 
+@pytest.mark.parametrize(
+    "warehouse",
+    [*WAREHOUSES, pytest.param("ducklake", marks=pytest.mark.slow)],
+    indirect=True,
+)
 def test_the_same_rows_give_the_same_answers_in_every_warehouse(
     warehouse: Warehouse, tmp_path: Path, expected: dict[str, list[tuple[Any, ...]]]
 ) -> None:
