@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
-from zoneinfo import ZoneInfo
+from zoneinfo import available_timezones
 
 from chatislav_source.sandbox.rendering.bad_records import BAD_RECORDS
 from chatislav_source.sandbox.rendering.shape import Shape, shape_of
@@ -102,6 +102,17 @@ class Settings:
     bad_records: dict[str, str] = field(default_factory=dict)
     # Days as "2026-06-23" whose analytics are nested 1,100 levels deep.
     bad_analytics: set[str] = field(default_factory=set)
+
+    # Which conversations the totals of a day count: those created or last active on it.
+    analytics_date: Literal["created", "activity"] = "created"
+    # IANA zone of the day that is counted, whatever a request asks for; None: that of the request.
+    analytics_timezone: str | None = None
+    # Which messages a day counts: all of its conversations, or those sent on it.
+    analytics_messages: Literal["of_conversations", "sent"] = "of_conversations"
+    # Where resolutions are counted from: the conversation's own status, or that in its summary.
+    analytics_resolutions: Literal["own", "summary"] = "own"
+    # Day as "2026-06-23" -> conversations that its total has more than are there; may be negative.
+    analytics_restated: dict[str, int] = field(default_factory=dict)
 
     # Fault kind -> probability per request; drawn in random order, at most one per request.
     faults: dict[str, float] = field(default_factory=dict)
@@ -266,8 +277,9 @@ def _check(name: str, value: Any) -> None:
     elif name == "bad_records":
         if not set(value.values()) <= set(BAD_RECORDS):
             raise ValueError(f"kinds are: {', '.join(BAD_RECORDS)}")
-    elif name == "naive_timezone":
-        _check_zone(value)
+    elif name.endswith("timezone"):
+        if value is not None and value not in available_timezones():
+            raise ValueError("it is not an IANA time zone")
     elif name.endswith("_status"):
         statuses = value.values() if isinstance(value, dict) else [value]
         if not all(100 <= status <= 599 for status in statuses):
@@ -282,10 +294,3 @@ def _check_probabilities(probabilities: dict[str, float], kinds: tuple[str, ...]
             raise ValueError(f"no kind is named {kind!r}; kinds are: {', '.join(kinds)}")
         if not 0 <= probability <= 1:
             raise ValueError("a probability is from 0 to 1")
-
-
-def _check_zone(name: str) -> None:
-    try:
-        ZoneInfo(name)
-    except (OSError, ValueError, KeyError):
-        raise ValueError("it is not an IANA time zone") from None

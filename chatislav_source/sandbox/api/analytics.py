@@ -1,4 +1,4 @@
-"""The /analytics endpoint: totals of the conversations that were created in a range."""
+"""The /analytics endpoint: totals of the conversations of a range, by the configured definition."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
+from chatislav_source.sandbox.api.definitions import apply_definitions, restated
 from chatislav_source.sandbox.api.requests import AnalyticsQuery
 from chatislav_source.sandbox.rendering.bad_records import too_deep_analytics
 from chatislav_source.sandbox.rendering.extra_fields import analytics_with_extra_fields
 from chatislav_source.sandbox.rendering.json_bytes import json_bytes
 from chatislav_source.sandbox.settings import Settings
-from chatislav_source.sandbox.world.bot import Bot
+from chatislav_source.sandbox.world.bot import Bot, DateField
 from chatislav_source.sandbox.world.records import (
     COMMENTED,
     DAY,
@@ -30,10 +31,14 @@ VOICE_MINUTE_CREDITS = 1.5
 
 def answer(query: AnalyticsQuery, bot: Bot, settings: Settings) -> bytes:
     """The JSON body with the totals; the caller must hold the lock of the world."""
-    totals = bot.cached(query)
+    ways = (settings.analytics_date, settings.analytics_messages, settings.analytics_resolutions)
+    key = (query, *ways)
+    totals = bot.cached(key)
     if totals is None:
-        totals = totals_of(_records(query, bot), bot.is_voice)
-        bot.keep(query, totals)
+        totals = totals_of(_records(query, bot, settings.analytics_date), bot.is_voice)
+        apply_definitions(totals, query, bot, settings)
+        bot.keep(key, totals)
+    totals = restated(totals, settings.analytics_restated.get(query.first, 0))
     envelope = _echo(query, settings)
     number = query.start // DAY
     envelope["analytics"] = analytics_with_extra_fields(totals, settings.extra_fields, number)
@@ -52,11 +57,11 @@ def totals_of(records: Sequence[Record], is_voice: bool) -> Row:
     }
 
 
-def _records(query: AnalyticsQuery, bot: Bot) -> list[Record]:
-    created = bot.between("created", query.start, query.end)
+def _records(query: AnalyticsQuery, bot: Bot, date: DateField) -> list[Record]:
+    counted = bot.between(date, query.start, query.end)
     if query.channel == "all":
-        return created
-    return [record for record in created if record.channel == query.channel]
+        return counted
+    return [record for record in counted if record.channel == query.channel]
 
 
 def _echo(query: AnalyticsQuery, settings: Settings) -> Row:

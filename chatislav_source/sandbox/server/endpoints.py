@@ -50,7 +50,9 @@ class Endpoints:
         return self._conversations_body(body, request_number)
 
     def _analytics_body(self, body: Row) -> bytes:
-        query = analytics_query(body, self._settings.datetime_to_inclusive)
+        zone = self._settings.analytics_timezone
+        asked = body | {"timezone": zone} if zone else body
+        query = analytics_query(asked, self._settings.datetime_to_inclusive)
         with self._world.lock:
             bot = self._bot(query.bot_id, ANALYTICS_PATH)
             return analytics.answer(query, bot, self._settings)

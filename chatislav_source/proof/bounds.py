@@ -1,0 +1,61 @@
+"""Metrics that cannot be counted in the tables: the bounds and identities that their values keep.
+
+A value that breaks one is a warning, never a difference: the documentation promises none of them.
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from chatislav_source.proof.definitions import TOTAL
+
+Values = Mapping[str, float | None]
+"""The numbers of a row of `analytics` by column."""
+
+CONTACTS = (
+    "conversations__unique_contacts",
+    "conversations__new_users",
+    "conversations__returning_users",
+    "conversations__lead_collected_users",
+)
+CREDITS = "usage__total_credits"
+CREDIT_PARTS = (
+    "usage__main_llm",
+    "usage__agent_router",
+    "usage__agent_inner_loop",
+    "usage__guardrails",
+    "usage__conversation_summary",
+    "usage__followup_questions",
+    "usage__starter_questions",
+    "usage__prompt_assistant",
+    "usage__image_features",
+    "usage__other",
+)
+CREDIT_TOLERANCE = 0.01 * len(CREDIT_PARTS)  # each part is rounded to hundredths
+AT_MOST = "not counted; at most the conversations of the day"
+SUM_OF_PARTS = "not counted; the sum of its parts"
+
+
+def values(totals: Values) -> Iterator[tuple[str, float | None, str]]:
+    """The metrics that cannot be counted: name, the API's value, and what bounds it."""
+    for name in CONTACTS:
+        yield name, totals.get(name), AT_MOST
+    yield CREDITS, totals.get(CREDITS), SUM_OF_PARTS
+
+
+def broken(totals: Values) -> list[str]:
+    """What is wrong with the values of one row of `analytics`, in words."""
+    problems = []
+    most = totals.get(TOTAL)
+    for name in CONTACTS:
+        value = totals.get(name)
+        if value is not None and most is not None and value > most:
+            problems.append(f"{name} is {value:g}, more than its {most:g} conversations")
+    credit = totals.get(CREDITS)
+    parts = [part for name in CREDIT_PARTS if (part := totals.get(name)) is not None]
+    if credit is not None and len(parts) == len(CREDIT_PARTS):
+        difference = abs(credit - sum(parts))
+        if difference > CREDIT_TOLERANCE:
+            problems.append(f"{CREDITS} is {credit:g}, but its parts are {sum(parts):g}")
+    return problems

@@ -1,0 +1,215 @@
+"""Compares the API's totals with what the tables hold, per bot, day, channel and metric. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
+from typing import Any, Literal
+
+from chatislav_source.proof import bounds
+from chatislav_source.proof.counts import DayCounts
+from chatislav_source.proof.definitions import METRICS, TOTAL, Metric
+from chatislav_source.proof.verdict import MIN_CONVERSATIONS, Evidence, Verdict, judge
+from chatislav_source.streams.date_window import ALL
+
+Status = Literal["equal", "settling", "missing", "extra", "not_comparable", "unproven"]
+DIFFERS: tuple[Status, ...] = ("missing", "extra")
+NOT_LOADED = "the API's totals of this day are not in the table"
+MAX_HEAL_ATTEMPTS = 3  # per day; a day that still differs is unexplained
+
+Key = tuple[int, date, str, str]
+"""Bot, date, channel and metric."""
+
+
+@dataclass(frozen=True)
+class DayTotals:
+    """A row of `analytics`; `values` are its numbers by column, None if the API sent none."""
+
+    day: date
+    channel: str
+    timezone: str
+    is_final: bool
+    values: Mapping[str, float | None]
+
+    def value(self, columns: Iterable[str]) -> float | None:
+        """The sum of some columns; None if one is not known."""
+        found = [self.values.get(column) for column in columns]
+        return None if None in found else float(sum(each or 0 for each in found))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A row of `reconciliation`.
+
+    `difference` is what the tables have more than the API. `first_seen_at` is when the status was
+    first seen, `checked_at` when the row was last written, `healed_at` when days read again made it
+    equal; all UTC.
+    """
+
+    bot_id: int
+    date: date
+    channel: str
+    metric: str
+    timezone: str
+    api_value: float | None
+    counted_value: float | None
+    difference: float | None
+    definition: str
+    status: Status
+    first_seen_at: datetime
+    checked_at: datetime
+    heal_attempts: int = 0
+    healed_at: datetime | None = None
+
+    @property
+    def key(self) -> Key:
+        """The primary key."""
+        return self.bot_id, self.date, self.channel, self.metric
+
+    @property
+    def is_unexplained(self) -> bool:
+        """Whether the day still differs after all attempts to heal it."""
+        return self.status in DIFFERS and self.heal_attempts >= MAX_HEAL_ATTEMPTS
+
+    def as_row(self) -> dict[str, Any]:
+        """The row by column."""
+        return asdict(self)
+
+
+def evidence(
+    totals: Sequence[DayTotals], counts: DayCounts, metric: Metric, zones: Sequence[str]
+) -> list[Evidence]:
+    """The final days that may prove a definition of `metric`: those with enough conversations.
+
+    `zones` are those in which a day may be counted. Days of all channels if they are loaded, else
+    each day of one channel.
+    """
+    channels = {day.channel for day in totals}
+    found = []
+    for day in totals:
+        total, value = day.value([TOTAL]), day.value(metric.columns)
+        if ALL in channels and day.channel != ALL:
+            continue
+        if day.is_final and value is not None and total is not None and total >= MIN_CONVERSATIONS:
+            counted = {
+                candidate: float(counts.counted(candidate, day.day, day.channel))
+                for candidate in metric.candidates(zones)
+            }
+            found.append(Evidence(value, counted))
+    return found
+
+
+def verdicts(
+    totals: Sequence[DayTotals],
+    counts: DayCounts,
+    zones: Sequence[str],
+    known: Mapping[str, str],
+) -> dict[str, Verdict]:
+    """By metric, the definition that explains one bot's final days.
+
+    `known` has, by metric, the words of the definition that was proven earlier.
+    """
+    found: dict[str, Verdict] = {}
+    for metric in METRICS:
+        days = evidence(totals, counts, metric, zones)
+        leader = found.get(metric.leader) if metric.leader else None
+        candidates = metric.candidates(zones)
+        found[metric.name] = judge(metric, candidates, days, leader, known.get(metric.name))
+    return found
+
+
+def compared(
+    bot_id: int,
+    days: Iterable[DayTotals],
+    counts: DayCounts,
+    found: Mapping[str, Verdict],
+    now: datetime,
+) -> list[Comparison]:
+    """The rows of some days of one bot, compared at `now` (UTC)."""
+    rows = []
+    for day in days:
+        for metric in METRICS:
+            verdict = found[metric.name]
+            api_value = day.value(metric.columns)
+            counted = float(counts.counted(verdict.chosen, day.day, day.channel))
+            rows.append(
+                Comparison(
+                    bot_id,
+                    day.day,
+                    day.channel,
+                    metric.name,
+                    day.timezone,
+                    api_value,
+                    counted,
+                    None if api_value is None else counted - api_value,
+                    verdict.chosen.words,
+                    _status(api_value, counted, day.is_final, verdict),
+                    now,
+                    now,
+                )
+            )
+        rows += _bounded(bot_id, day, now)
+    return rows
+
+
+def _status(api_value: float | None, counted: float, is_final: bool, verdict: Verdict) -> Status:
+    if not is_final:
+        return "settling"
+    if api_value is None or not verdict.is_proven:
+        return "unproven"
+    if counted == api_value:
+        return "equal"
+    return "missing" if counted < api_value else "extra"
+
+
+def _bounded(bot_id: int, day: DayTotals, now: datetime) -> list[Comparison]:
+    """The rows of metrics that cannot be counted: their value, and what bounds it."""
+    return [
+        Comparison(
+            bot_id,
+            day.day,
+            day.channel,
+            metric,
+            day.timezone,
+            value,
+            None,
+            None,
+            words,
+            "not_comparable",
+            now,
+            now,
+        )
+        for metric, value, words in bounds.values(day.values)
+    ]
+
+
+def not_loaded(bot_id: int, day: date, channel: str, timezone: str, now: datetime) -> Comparison:
+    """The row of a day of which the table `analytics` has no totals."""
+    return Comparison(
+        bot_id, day, channel, TOTAL, timezone, None, None, None, NOT_LOADED, "unproven", now, now
+    )
+
+
+def with_history(
+    rows: Iterable[Comparison], stored: Mapping[Key, Comparison], now: datetime
+) -> list[Comparison]:
+    """The rows with what `stored` knows of them: since when, attempts to heal, when healed."""
+    return [_with_history(row, stored.get(row.key), now) for row in rows]
+
+
+def _with_history(row: Comparison, before: Comparison | None, now: datetime) -> Comparison:
+    if before is None:
+        return row
+    attempts, healed_at = max(row.heal_attempts, before.heal_attempts), before.healed_at
+    if row.status in DIFFERS and before.status not in DIFFERS:
+        attempts, healed_at = row.heal_attempts, None  # a new difference
+    elif row.status == "equal" and before.status in DIFFERS and attempts:
+        healed_at = now
+    since = before.first_seen_at if row.status == before.status else row.first_seen_at
+    return replace(row, first_seen_at=since, heal_attempts=attempts, healed_at=healed_at)
+
+
+def is_stored(row: Comparison, before: Comparison | None) -> bool:
+    """Whether a row is stored already, checked at any time."""
+    return before is not None and replace(row, checked_at=before.checked_at) == before
