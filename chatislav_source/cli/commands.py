@@ -33,12 +33,12 @@ from chatislav_source.cli.options import (
     start_date_option,
     sync_arguments,
 )
+from chatislav_source.cli.proof.verify import verify
 from chatislav_source.cli.terminal.encoding import print_json
 from chatislav_source.cli.upkeep.reset import reset
 from chatislav_source.config import MAX_BOT_ID
 
 if TYPE_CHECKING:
-    from chatislav_source.cli.check import CheckResult
     from chatislav_source.cli.status import BotStatus
     from chatislav_source.destinations.target import PipelineConfig
 
@@ -159,11 +159,7 @@ def check(as_json: bool, **given: Any) -> None:
         print_json([result.as_dict() for result in results])
     else:
         console.check_results([r for r in results if r.problem or not verbosity.quiet])
-    sys.exit(_status_of(results))
-
-
-def _status_of(results: list[CheckResult]) -> int:
-    return INCOMPLETE if any(result.problem for result in results) else COMPLETE
+    sys.exit(INCOMPLETE if any(result.problem for result in results) else COMPLETE)
 
 
 @cli.command()
@@ -291,7 +287,7 @@ def init(bot_ids: tuple[int, ...], start_date: date | None, debug: bool) -> None
         check.invoke(context)
 
 
-for command in (reset, models, export):
+for command in (reset, models, export, verify):
     cli.add_command(command)
 
 

@@ -18,6 +18,12 @@ DIFFERS: tuple[Status, ...] = ("missing", "extra")
 NOT_LOADED = "the API's totals of this day are not in the table"
 MAX_HEAL_ATTEMPTS = 3  # per day; a day that still differs is unexplained
 
+ABSENT = "absent__"
+"""Begins the metric of a row about one conversation, which its session id ends: the tables have it,
+the API does not return it. `heal_attempts` counts the days on which it was asked for."""
+ABSENT_WORDS = "asked for by its session id; the API does not return it"
+ABSENCES_OF_A_DELETION = 2
+
 Key = tuple[int, date, str, str]
 """Bot, date, channel and metric."""
 
@@ -71,6 +77,17 @@ class Comparison:
     def is_unexplained(self) -> bool:
         """Whether the day still differs after all attempts to heal it."""
         return self.status in DIFFERS and self.heal_attempts >= MAX_HEAL_ATTEMPTS
+
+    @property
+    def session_id(self) -> str | None:
+        """The conversation that the row is about; None if it is about a day."""
+        return self.metric.removeprefix(ABSENT) if self.metric.startswith(ABSENT) else None
+
+    @property
+    def is_deletion(self) -> bool:
+        """Whether the API seems to have deleted the conversation that the row is about."""
+        is_absent = self.session_id is not None and self.status in DIFFERS
+        return is_absent and self.heal_attempts >= ABSENCES_OF_A_DELETION
 
     def as_row(self) -> dict[str, Any]:
         """The row by column."""
@@ -189,6 +206,63 @@ def not_loaded(bot_id: int, day: date, channel: str, timezone: str, now: datetim
     return Comparison(
         bot_id, day, channel, TOTAL, timezone, None, None, None, NOT_LOADED, "unproven", now, now
     )
+
+
+def absence(
+    day: Comparison, session_id: str, before: Comparison | None, is_there: bool, now: datetime
+) -> Comparison | None:
+    """The row of a conversation that was asked for by its id; None if nothing need be noted.
+
+    `day` is the row of its day, `before` what was noted earlier. A second absence counts only on
+    another day, as the API may be out of order for hours.
+    """
+    if is_there:
+        return _is_back(before, now) if before else None
+    if before is None:
+        metric = f"{ABSENT}{session_id}"
+        values = (1.0, 1.0, ABSENT_WORDS)
+        return Comparison(
+            day.bot_id,
+            day.date,
+            day.channel,
+            metric,
+            day.timezone,
+            0.0,
+            *values,
+            "extra",
+            now,
+            now,
+            1,
+        )
+    if before.checked_at.date() == now.date():
+        return before
+    return replace(before, checked_at=now, heal_attempts=before.heal_attempts + 1)
+
+
+def absences(
+    rows: Sequence[Comparison], stored: Iterable[Comparison], now: datetime
+) -> list[Comparison]:
+    """The stored rows of absent conversations of the days of `rows`.
+
+    Those of days that no longer have too many conversations are settled: the row is gone.
+    """
+    extra = {
+        (row.date, row.channel) for row in rows if row.metric == TOTAL and row.status == "extra"
+    }
+    days = {row.date for row in rows}
+    kept = [row for row in stored if row.session_id is not None and row.date in days]
+    return [
+        row if row.status == "equal" or (row.date, row.channel) in extra else _is_gone(row, now)
+        for row in kept
+    ]
+
+
+def _is_gone(row: Comparison, now: datetime) -> Comparison:
+    return replace(row, counted_value=0.0, difference=0.0, status="equal", checked_at=now)
+
+
+def _is_back(row: Comparison, now: datetime) -> Comparison:
+    return replace(row, api_value=1.0, difference=0.0, status="equal", checked_at=now)
 
 
 def with_history(

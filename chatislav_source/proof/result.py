@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from chatislav_source.proof.definitions import MESSAGES, TOTAL
+from chatislav_source.proof.counts import DayCounts
+from chatislav_source.proof.definitions import MESSAGES, TOTAL, Candidate
 from chatislav_source.proof.reconciliation import DIFFERS, Comparison
 from chatislav_source.proof.verdict import Verdict
-from chatislav_source.streams.date_window import ALL, utc_text
+from chatislav_source.streams.date_window import ALL, DateWindow, days_of, utc_text
 
 KINDS = ("differs", "unproven", "settling", "equal")
 """Of days; a day is of the first kind that one of its rows has."""
@@ -28,6 +29,7 @@ class BotVerification:
     yesterday: date
     rows: list[Comparison]
     verdicts: Mapping[str, Verdict]
+    counts: DayCounts
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -47,6 +49,25 @@ class BotVerification:
         """The rows that differ."""
         return [row for row in self.rows if row.status in DIFFERS]
 
+    def rows_in(self, window: DateWindow) -> int:
+        """About how many conversations the API may list for a window."""
+        last_day = window.last_day or window.first_day
+        return sum(self._rows_of(day) for day in days_of(window.first_day, last_day))
+
+    def _rows_of(self, day: date) -> int:
+        candidates = (
+            Candidate("created", "UTC", "conversations"),
+            Candidate("activity", "UTC", "conversations"),
+        )
+        rows = [row for row in self.rows if row.date == day and row.metric == TOTAL]
+        totals = [int(row.api_value or 0) for row in rows]
+        return max([self.counts.counted(each, day, ALL) for each in candidates] + totals)
+
+    @property
+    def deletions(self) -> list[Comparison]:
+        """The rows of conversations that the API seems to have deleted."""
+        return [row for row in self.rows if row.is_deletion]
+
     @property
     def healed_days(self) -> int:
         """How many days are equal because they were read again."""
@@ -57,7 +78,7 @@ class BotVerification:
         """The metrics whose definition is not proven."""
         return [name for name, verdict in self.verdicts.items() if not verdict.is_proven]
 
-    def counts(self, metric: str) -> tuple[float, float] | None:
+    def of_yesterday(self, metric: str) -> tuple[float, float] | None:
         """What the tables hold of yesterday and what the API counts; None if it is not loaded."""
         rows = [row for row in self.rows if row.date == self.yesterday and row.metric == metric]
         of_all = [row for row in rows if row.channel == ALL] or rows
@@ -97,7 +118,7 @@ class Verification:
     @property
     def is_yesterday_true(self) -> bool:
         """Whether yesterday has the API's conversations and messages, by proven definitions."""
-        pairs = [bot.counts(metric) for bot in self.bots for metric in (TOTAL, MESSAGES)]
+        pairs = [bot.of_yesterday(metric) for bot in self.bots for metric in (TOTAL, MESSAGES)]
         is_equal = all(pair is not None and pair[0] == pair[1] for pair in pairs)
         return bool(pairs) and is_equal and not self._is_yesterday_unproven
 
@@ -108,7 +129,9 @@ class Verification:
     @property
     def sentence(self) -> str:
         """One sentence on yesterday."""
-        pairs = {metric: [bot.counts(metric) for bot in self.bots] for metric in (TOTAL, MESSAGES)}
+        pairs = {
+            metric: [bot.of_yesterday(metric) for bot in self.bots] for metric in (TOTAL, MESSAGES)
+        }
         if not self.bots or any(None in found for found in pairs.values()):
             return "Yesterday's totals are not loaded yet, so nothing can be said of it."
         numbers = ", ".join(

@@ -10,6 +10,7 @@ import dlt
 from dlt.common.schema.typing import TColumnSchema
 from dlt.pipeline.exceptions import PipelineStepFailed
 
+from chatislav_source.destinations.concurrency.bot_locks import bot_locks
 from chatislav_source.destinations.defaults import own_defaults
 from chatislav_source.proof.reconciliation import Comparison
 from chatislav_source.proof.warehouse import DEFINITIONS, RECONCILIATION
@@ -78,7 +79,7 @@ def write(
 
     Raises:
         LoadFailedError: the destination refused the rows.
-        PipelineLockedError: another process has locked the database.
+        PipelineLockedError: another run has locked the database, or one of the bots.
     """
     by_table = {RECONCILED: [row.as_row() for row in rows], DEFINED: list(definitions)}
     filled = {table: rows for table, rows in by_table.items() if rows}
@@ -86,8 +87,10 @@ def write(
         return
     own_defaults().claim(pipeline)
     install_log_filters()
+    bots = sorted({row["bot_id"] for of_table in filled.values() for row in of_table})
     try:
-        pipeline.run(_source(filled))
+        with bot_locks(pipeline, bots):
+            pipeline.run(_source(filled))
     except PipelineStepFailed as error:
         pipeline.drop_pending_packages()
         raise failure_of(error) from None

@@ -16,6 +16,7 @@ from chatislav_source.proof.reconciliation import (
     Comparison,
     DayTotals,
     Key,
+    absences,
     compared,
     is_stored,
     not_loaded,
@@ -29,6 +30,8 @@ from chatislav_source.proof.result import (
     zone_of_rows,
 )
 from chatislav_source.proof.warehouse import bounds_of, connected
+from chatislav_source.runner.checkpoint import keep_to_destination
+from chatislav_source.runner.job import alone
 from chatislav_source.streams.date_window import ONE_DAY, days_of
 
 DEFAULT_DAYS = 30
@@ -59,8 +62,21 @@ def verify_tables(
 
     Raises:
         ConfigurationError: the destination's SQL is not known.
+        PipelineLockedError: another run has locked the pipeline or one of the bots.
         ChatislavError: the destination could not be asked or written.
     """
+    with alone(pipeline):
+        keep_to_destination(pipeline)
+        return _verify(pipeline, now, days, bot_ids, attempts)
+
+
+def _verify(
+    pipeline: dlt.Pipeline,
+    now: datetime,
+    days: int,
+    bot_ids: Sequence[int],
+    attempts: Mapping[tuple[int, date], int] | None,
+) -> Verification:
     held = _held(pipeline, now, days, bot_ids)
     bots = [_verified(bot_id, held, days, now, attempts or {}) for bot_id in sorted(held.totals)]
     known = {(row["bot_id"], row["metric"]): row for row in held.definitions}
@@ -122,7 +138,8 @@ def _verified(
         for problem in bounds.broken(day.values)
     ]
     rows = with_history(tried, held.stored, now)
-    return BotVerification(bot_id, timezone, yesterday, rows, found, warnings)
+    rows += absences(rows, (r for r in held.stored.values() if r.bot_id == bot_id), now)
+    return BotVerification(bot_id, timezone, yesterday, rows, found, counts, warnings)
 
 
 def _missing_totals(

@@ -91,6 +91,10 @@ WHERE date >= %s {bots} ORDER BY bot_id, date, channel
 """
 KNOWN = "SELECT {columns} FROM {definitions}"
 STORED = "SELECT {columns} FROM {reconciliation} WHERE date >= %s"
+OLD = """
+SELECT session_id FROM {conversations}
+WHERE bot_id = %s AND {column} >= %s AND {column} < %s AND synced_at < %s ORDER BY session_id
+"""
 COLUMNS = tuple(field.name for field in fields(Comparison))
 DEFINITION_COLUMNS = (
     "bot_id",
@@ -163,6 +167,13 @@ class Warehouse:
         if rows is None:
             return None
         return [Comparison(**_typed(dict(zip(COLUMNS, row, strict=True)))) for row in rows]
+
+    def not_read_since(
+        self, bot_id: int, column: str, bounds: Sequence[datetime], began: datetime
+    ) -> list[str]:
+        """The sessions whose `column` is in `bounds` (first included) and that are of before."""
+        values = [bot_id, *bounds, began]
+        return [session_id for (session_id,) in self._rows(OLD, values, column=column) or ()]
 
     def _rows(self, query: str, values: Sequence[Any], **parts: str) -> list[Any] | None:
         """The rows of a query; None if a table does not exist."""

@@ -52,8 +52,11 @@ def run_job(
     on_progress: OnPage,
     streams: Sequence[str] = STREAMS,
     customize: Customize | None = None,
+    stored: StoredTables | None = None,
 ) -> SyncReport:
     """Load the bots and days in `config`, package by package; returns the report.
+
+    `stored` says which rows need not be written; by default it asks the tables.
 
     Raises:
         ConfigurationError: as `refuse_overlooked_path`; nothing was requested.
@@ -70,7 +73,7 @@ def run_job(
     reports: Reports = {}
     with (
         alone(pipeline),
-        Run(config, on_progress, reports) as run,
+        Run(config, on_progress, reports, stored) as run,
         locked_and_accepted(pipeline, run, streams),
     ):
         announce_move(pipeline)

@@ -1,0 +1,1 @@
+"""The command `verify`, and its output."""

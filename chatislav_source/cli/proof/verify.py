@@ -1,0 +1,83 @@
+"""`chatislav verify`: is each day complete and true?"""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from chatislav_source.cli.exit_status import COMPLETE, INCOMPLETE
+from chatislav_source.cli.options import (
+    api_options,
+    option,
+    output_options,
+    pipeline_config_of,
+    pipeline_options,
+    sync_arguments,
+)
+from chatislav_source.cli.terminal.encoding import json_text
+from chatislav_source.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from chatislav_source.destinations.target import PipelineConfig
+    from chatislav_source.proof.result import Verification
+
+MAX_DAYS = 3650
+
+
+@click.command()
+@api_options
+@option(
+    "--days",
+    type=click.IntRange(1, MAX_DAYS),
+    default=30,
+    show_default=True,
+    help="Days to compare, up to yesterday.",
+)
+@option("--heal", "is_healing", is_flag=True, help="Read the days that differ again.")
+@pipeline_options
+@output_options
+def verify(as_json: bool, days: int, is_healing: bool, **given: Any) -> None:
+    """Compare the tables with the API's own totals, day by day.
+
+    Finds out from the data how the API counts. Without --heal nothing is requested, and no key is
+    needed. Ends with 1 if a day differs, or if it is not proven how the API counts.
+
+    \b
+    chatislav verify --days 90
+    chatislav verify --heal
+    """
+    from chatislav_source.cli import console
+    from chatislav_source.cli.proof import output
+
+    verbosity = console.Verbosity(given["quiet"], given["verbose"], given["debug"])
+    console.log_to_stderr(verbosity)
+    pipeline_config = pipeline_config_of(given)
+    result = _verified(pipeline_config, days, is_healing, given)
+    if as_json:
+        click.echo(json_text(result.as_dict()))
+    elif not verbosity.quiet:
+        output.show(str(pipeline_config), result)
+    sys.exit(COMPLETE if result.is_true else INCOMPLETE)
+
+
+def _verified(
+    config: PipelineConfig, days: int, is_healing: bool, given: dict[str, Any]
+) -> Verification:
+    from chatislav_source.proof.healing import heal
+    from chatislav_source.proof.verification import verify_tables
+    from chatislav_source.source import sync_config
+
+    if config.is_duckdb and not config.database.exists():
+        raise ConfigurationError(
+            f"{config.database} does not exist: nothing is loaded yet. `chatislav sync` creates it."
+        )
+    bot_ids = given["bot_ids"]
+    sync = sync_config(config.pipeline_name, **sync_arguments(given)) if is_healing else None
+    config.check()
+    pipeline = config.pipeline()
+    if sync is None:
+        return verify_tables(pipeline, datetime.now(UTC), days, bot_ids)
+    return heal(pipeline, sync, days, bot_ids or sync.bot_ids)
