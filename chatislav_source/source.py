@@ -33,6 +33,7 @@ from dlt.extract import DltResource
 from chatislav_source.config import SECRETS, Arguments, SyncConfig, checked
 from chatislav_source.errors import ConfigurationError
 from chatislav_source.extract.page_groups import OnPage
+from chatislav_source.proof.healing import heal
 from chatislav_source.runner.job import run_job
 from chatislav_source.runner.report import SyncReport
 from chatislav_source.runner.resources import STREAMS, Customize, whole_run
@@ -69,6 +70,7 @@ def sync(
     on_progress: OnPage = lambda *_: None,
     resources: Sequence[str] = STREAMS,
     customize: Customize | None = None,
+    verify: bool = False,
     **arguments: Unpack[Arguments],
 ) -> SyncReport:
     """Load new and changed rows into the pipeline's destination, in load packages.
@@ -77,7 +79,8 @@ def sync(
     both. `customize` is called with the dlt source of every load, and adds steps or hints to its
     resources, as for `pipeline.run`; it may return another selection of the source. If a bot cannot
     be read, the report has its error and the other bots are loaded. A call after an interruption
-    continues after the last load package.
+    continues after the last load package. With `verify` the last 30 days are then compared with the
+    API's totals, and days that differ are read again; `verification` of the report has the result.
 
     Raises:
         ConfigurationError: an argument is not usable, and no request was sent; or a step or hint
@@ -92,7 +95,19 @@ def sync(
     if unknown or not resources:
         raise ConfigurationError(NO_RESOURCE.format(name=", ".join(unknown) or "(none)"))
     config = sync_config(pipeline.pipeline_name, **arguments)
-    return run_job(pipeline, config, on_progress, resources, customize)
+    report = run_job(pipeline, config, on_progress, resources, customize)
+    if verify:
+        add_verification(pipeline, config, report)
+    return report
+
+
+def add_verification(pipeline: dlt.Pipeline, config: SyncConfig, report: SyncReport) -> None:
+    """Verify the days of the bots that were synced, and heal those that differ.
+
+    Raises:
+        ChatislavError: as `proof.healing.heal`.
+    """
+    report.verification = heal(pipeline, config, bot_ids=config.bot_ids).as_dict()
 
 
 def sync_config(pipeline_name: str, **arguments: Unpack[Arguments]) -> SyncConfig:

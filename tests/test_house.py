@@ -23,11 +23,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "destinations": {"records"},
     "extract": {"streams", "api"},
     "runner": {"extract", "streams", "destinations", "records", "api"},
-    "source": {"runner", "extract"},
+    "proof": {"runner", "streams", "destinations", "records", "api"},
+    "source": {"proof", "runner", "extract"},
     "views": set(),
     "cli": {
         *("source", "runner", "extract", "streams", "destinations", "records", "api", "sandbox"),
-        "views",
+        *("proof", "views"),
     },
 }
 """The rooms that each room may import; all may import `config` and `errors`."""
@@ -41,7 +42,7 @@ ALONE_IN: dict[str, set[str]] = {
     "tenacity": {"api"},
     "msgspec": {"records"},
     "threading": {"api", "destinations", "extract", "runner", "cli"},
-    "dlt": {"source", "runner", "destinations", "cli", "views"},
+    "dlt": {"source", "proof", "runner", "destinations", "cli", "views"},
 }
 """The only rooms that may import a library."""
 

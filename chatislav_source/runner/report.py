@@ -80,6 +80,7 @@ class SyncReport:
     """What `sync` did; instants are UTC, `seconds` wall time.
 
     `warnings` need a decision of the user; `notes` only say what a default decided.
+    `verification` is the result of `verify=True` as JSON values, None without it.
     """
 
     started_at: datetime
@@ -89,6 +90,7 @@ class SyncReport:
     resources: list[ResourceReport] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    verification: dict[str, Any] | None = None
 
     @property
     def complete(self) -> bool:
@@ -114,5 +116,6 @@ class SyncReport:
             "resources": [asdict(part) for part in self.resources],
             "warnings": self.warnings,
             "notes": self.notes,
+            "verification": self.verification,
             "errors": self.errors,
         }
