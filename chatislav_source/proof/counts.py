@@ -5,17 +5,18 @@ Every zone in use is a whole number of quarter-hours from UTC, so each quarter-h
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
+from operator import add
 from zoneinfo import ZoneInfo
 
 from chatislav_source.proof.definitions import COUNTS, Basis, Candidate
 from chatislav_source.streams.date_window import ALL
 
 QUARTER_SECONDS = 900
+NOTHING = [0] * len(COUNTS)
 
 
 @dataclass(frozen=True)
@@ -36,21 +37,19 @@ class DayCounts:
     """The counts of one bot by basis, zone, day and channel."""
 
     def __init__(self, buckets: Sequence[Bucket], zones: Iterable[str]) -> None:
-        self._sums: dict[tuple[Basis, str, date, str], list[int]] = defaultdict(
-            lambda: [0] * len(COUNTS)
-        )
+        self._sums: dict[tuple[Basis, str, date], dict[str | None, list[int]]] = {}
         for zone in zones:
             for bucket in buckets:
                 day = day_of_quarter(bucket.quarter, zone)
-                for channel in {ALL, bucket.channel or ALL}:
-                    sums = self._sums[bucket.basis, zone, day, channel]
-                    for place, value in enumerate(bucket.values):
-                        sums[place] += value
+                by_channel = self._sums.setdefault((bucket.basis, zone, day), {})
+                sums = by_channel.get(bucket.channel, NOTHING)
+                by_channel[bucket.channel] = list(map(add, sums, bucket.values))
 
     def counted(self, candidate: Candidate, day: date, channel: str) -> int:
         """What a candidate counts on a day; `channel` `all` is every channel, also unknown ones."""
-        sums = self._sums.get((candidate.basis, candidate.zone, day, channel))
-        return sums[COUNTS.index(candidate.count)] if sums else 0
+        by_channel = self._sums.get((candidate.basis, candidate.zone, day), {})
+        place = COUNTS.index(candidate.count)
+        return sum(sums[place] for each, sums in by_channel.items() if channel in (ALL, each))
 
 
 @lru_cache(maxsize=100_000)

@@ -1,4 +1,4 @@
-"""`chatislav verify`: is each day complete and true?"""
+"""The command `chatislav verify`: whether each day is complete and true."""
 
 from __future__ import annotations
 

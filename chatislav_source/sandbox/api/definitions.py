@@ -1,5 +1,7 @@
-"""Other ways to count a day that the documentation leaves open: messages by the day they were sent,
-resolutions from the summary, and totals that were restated."""
+"""Other ways to count a day, which the documentation leaves open.
+
+Messages by the day they were sent, resolutions from the summary, and totals that were restated.
+"""
 
 from __future__ import annotations
 
