@@ -1,0 +1,86 @@
+"""`verify` counts the same in each warehouse, finds a lost row, and loads it again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dlt
+
+from chatislav_source import sync
+from chatislav_source.proof.definitions import METRICS, TOTAL
+from chatislav_source.proof.healing import heal
+from chatislav_source.proof.verification import verify_tables
+from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
+from chatislav_source.source import sync_config
+from tests.conftest import TODAY, days_ago
+
+from .warehouses import Warehouse
+
+BOT = 101
+ZONE = "Asia/Kathmandu"  # 5:45 hours before UTC
+DAYS = 19
+
+
+def test_a_lost_conversation_is_found_and_loaded_again(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    world = World.generate((BOT,), conversations=DAYS * 25, days=DAYS, last_day=TODAY, messages=3)
+    pipeline = warehouse.pipeline(tmp_path)
+    with Sandbox(world) as api:
+        api.configure(analytics_date="activity", analytics_messages="sent")
+        arguments: dict[str, Any] = {
+            "bot_ids": [BOT],
+            "api_key": SANDBOX_KEY,
+            "base_url": api.base_url,
+            "start_date": days_ago(DAYS + 1),
+            "timezone": ZONE,
+            "analytics_lookback_days": 1,
+        }
+        assert sync(pipeline, **arguments).complete
+        lost = chosen(world)
+
+        at_first = verify_tables(pipeline, datetime.now(UTC), DAYS)
+        loads = number_of_loads(warehouse, pipeline)
+        again = verify_tables(pipeline, datetime.now(UTC), DAYS)
+        loads_again = number_of_loads(warehouse, pipeline)
+        for table in ("conversations", "conversations__messages"):
+            name = warehouse.qualified(pipeline, table)
+            warehouse.execute(pipeline, f"DELETE FROM {name} WHERE session_id = '{lost}'")
+        damaged = verify_tables(pipeline, datetime.now(UTC), DAYS)
+        api.reset_counts()
+        healed = heal(pipeline, sync_config("test", **arguments), DAYS)
+        requests = api.count()
+
+    assert (at_first.is_true, at_first.is_yesterday_true) == (True, True)
+    assert {verdict.is_proven for verdict in at_first.bots[0].verdicts.values()} == {True}
+    assert at_first.bots[0].verdicts[TOTAL].chosen.words == f"activity day, {ZONE}"
+    assert again.is_true
+    assert loads_again == loads  # nothing has changed, so nothing is written
+    assert not damaged.is_true
+    assert [row.difference for row in damaged.bots[0].differences if row.metric == TOTAL] == [-1]
+    assert healed.is_true
+    assert healed.bots[0].healed_days == 1
+    assert requests == healed.requests <= 20
+    healed_at = values(warehouse, pipeline, "reconciliation", "healed_at")
+    assert sum(each is not None for each in healed_at) == len(damaged.bots[0].differences)
+    assert len(values(warehouse, pipeline, "definitions", "metric")) == len(METRICS)
+
+
+def chosen(world: World) -> str:
+    """A conversation of a day in the middle."""
+    middle = datetime.now(UTC) - timedelta(days=DAYS // 2)
+    rows = world.conversations(BOT)
+    return str(min(rows, key=lambda row: abs(row["lastActivity"] - middle))["sessionId"])
+
+
+def number_of_loads(warehouse: Warehouse, pipeline: dlt.Pipeline) -> int:
+    """The completed loads."""
+    return len(values(warehouse, pipeline, "_dlt_loads", "load_id"))
+
+
+def values(warehouse: Warehouse, pipeline: dlt.Pipeline, table: str, column: str) -> list[Any]:
+    """The values of a column."""
+    name = warehouse.qualified(pipeline, table)
+    return [row[column] for row in warehouse.execute(pipeline, f"SELECT {column} FROM {name}")]
