@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,7 @@ from chatislav_source.cli.options import (
     start_date_option,
     sync_arguments,
 )
-from chatislav_source.cli.proof.verify import verify
+from chatislav_source.cli.proof.verify import verified, verify, verify_option
 from chatislav_source.cli.terminal.encoding import print_json
 from chatislav_source.cli.upkeep.reset import reset
 from chatislav_source.config import MAX_BOT_ID
@@ -65,6 +66,7 @@ def cli() -> None:
 @resource_option
 @dry_run_option
 @models_option
+@verify_option
 @read_options
 @pipeline_options
 @output_options
@@ -98,7 +100,7 @@ def backfill(**given: Any) -> None:
     _load(**given)
 
 
-def _load(as_json: bool, is_dry_run: bool, **given: Any) -> None:
+def _load(as_json: bool, is_dry_run: bool, is_verifying: bool = False, **given: Any) -> None:
     from chatislav_source.cli import process_memory
 
     process_memory.before_imports()
@@ -121,7 +123,8 @@ def _load(as_json: bool, is_dry_run: bool, **given: Any) -> None:
     pipeline_config.check()
     with console.progress(len(config.bot_ids), verbosity) as progress:
         pipeline = pipeline_config.pipeline(progress)
-        report = run_job(pipeline, config, progress.on_page, given["resources"])
+        load = partial(run_job, pipeline, config, progress.on_page, given["resources"])
+        report = verified(load, is_verifying, pipeline, config)
         views = keep_views(pipeline, given)
     if as_json:
         print_json(report.as_dict() | views.as_dict())
@@ -130,7 +133,8 @@ def _load(as_json: bool, is_dry_run: bool, **given: Any) -> None:
     else:
         console.summary(f"Chatislav → {pipeline_config}", report)
     views.show(as_json or verbosity.quiet)
-    sys.exit(COMPLETE if report.complete and not views.problem else INCOMPLETE)
+    is_good = report.complete and not report.differing_days and not views.problem
+    sys.exit(COMPLETE if is_good else INCOMPLETE)
 
 
 @cli.command()

@@ -122,6 +122,8 @@ def summary(title: str, report: SyncReport) -> None:
         if part.error:
             _line(_error_line(part))
     _line(_last_line(report))
+    if report.verification:
+        _line(_line_on_yesterday(report.verification, report.differing_days))
 
 
 def errors(report: SyncReport) -> None:
@@ -161,6 +163,13 @@ def _last_line(report: SyncReport) -> str:
     return f"[red]✗ Some data could not be loaded:[/] {counts} Run again to continue from here."
 
 
+def _line_on_yesterday(verification: dict[str, Any], differing_days: int) -> str:
+    yesterday = verification["yesterday"]
+    mark = "[green]✓[/]" if yesterday["is_true"] and not differing_days else "[yellow]![/]"
+    differs = f" {differing_days} days differ: see `chatislav verify`." if differing_days else ""
+    return f"{mark} {escape(yesterday['text'])}{differs}"
+
+
 def status_table(title: str, statuses: Sequence[BotStatus]) -> None:
     """Print one row per bot."""
     names = ["bot", "loaded up to", "behind", "conversations", "messages", "analytics days"]
@@ -182,9 +191,18 @@ def status_table(title: str, statuses: Sequence[BotStatus]) -> None:
             _line(f"[yellow]{escape(REJECTED_RECORDS.format(bot=bot))}[/]")
         if bot.error:
             _line(f"[red]✗ bot {bot.bot_id}:[/] {escape(bot.error)}")
+        if bot.verified:
+            _line(_verified(bot))
         if len(bot.timezones) > 1:
             zones = escape(" and ".join(bot.timezones))
             _line(f"[yellow]bot {bot.bot_id}: {len(bot.timezones)} time zones, {zones}.[/] {SUMS}")
+
+
+def _verified(bot: BotStatus) -> str:
+    counts = ", ".join(f"{count} {status}" for status, count in bot.verified.items())
+    differs = {"differs", "unexplained"} & bot.verified.keys()
+    color = "red" if differs else "yellow" if "unproven" in bot.verified else "green"
+    return f"[{color}]bot {bot.bot_id}, days by the last `chatislav verify`:[/] {counts}"
 
 
 def done(text: str) -> None:

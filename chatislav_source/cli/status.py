@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -21,6 +22,8 @@ from chatislav_source.destinations.merging.rows_in_force import rows_in_force
 from chatislav_source.destinations.merging.strategies import can_delete
 from chatislav_source.destinations.target import PipelineConfig
 from chatislav_source.errors import ConfigurationError
+from chatislav_source.proof.result import kind_of, worst
+from chatislav_source.proof.tables import RECONCILED
 from chatislav_source.records.rejected.table import ALL_TABLES, REJECTED
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Table
 from chatislav_source.streams.conversations.state import CLOCK_MARGIN_SECONDS
@@ -34,6 +37,7 @@ class BotStatus:
 
     `behind_seconds` is the time since then. `under_way` is true if a sync was interrupted.
     `timezones` are those of the stored analytics; with more than one, sums need a filter.
+    `verified` counts the days of the table `reconciliation` by `KINDS`; empty if there is none.
     `rejected` counts records of the API that could not be loaded.
     """
 
@@ -47,6 +51,7 @@ class BotStatus:
     messages: int
     analytics_days: int
     timezones: list[str]
+    verified: dict[str, int]
     rejected: int
     error: str | None
 
@@ -63,11 +68,12 @@ def statuses(pipeline: dlt.Pipeline, now: datetime) -> list[BotStatus]:
     conversations = stored_bots(pipeline, CONVERSATIONS.name)
     analytics = stored_bots(pipeline, ANALYTICS.name)
     counts = {table.name: row_counts(pipeline, table) for table in ALL_TABLES}
-    zones = _zones(pipeline)
+    zones, verified = _zones(pipeline), _verified(pipeline)
     return [
         replace(
             _status(int(bot), conversations.get(bot) or {}, analytics.get(bot) or {}, counts, now),
             timezones=zones.get(int(bot), []),
+            verified=verified.get(int(bot), {}),
         )
         for bot in sorted({*conversations, *analytics}, key=int)
     ]
@@ -148,6 +154,18 @@ def _zones(pipeline: dlt.Pipeline) -> dict[int, list[str]]:
     return zones
 
 
+def _verified(pipeline: dlt.Pipeline) -> dict[int, dict[str, int]]:
+    """By bot, the number of its days that differ, are unproven, settling or equal."""
+    query = "SELECT bot_id, date, status, MAX(heal_attempts) FROM {} r GROUP BY bot_id, date, status"
+    kinds: dict[tuple[int, Any], set[str]] = {}
+    for bot_id, day, status, attempts in _rows(pipeline, RECONCILED, query):
+        kinds.setdefault((int(bot_id), day), set()).add(kind_of(status, int(attempts)))
+    found: dict[int, Counter[str]] = {}
+    for (bot_id, _), of_day in kinds.items():
+        found.setdefault(bot_id, Counter()).update([worst(of_day)])
+    return {bot_id: dict(counter) for bot_id, counter in found.items()}
+
+
 def _rows(pipeline: dlt.Pipeline, table: Table, query: str) -> Sequence[Any]:
     """The rows of a query of one table; none if the table does not exist."""
     with pipeline.sql_client() as client:
@@ -179,6 +197,7 @@ def _status(
         messages=counts[MESSAGES.name].get(bot_id, 0),
         analytics_days=counts[ANALYTICS.name].get(bot_id, 0),
         timezones=[],
+        verified={},
         rejected=counts[REJECTED.name].get(bot_id, 0),
         error=conversations.get("error") or analytics.get("error"),
     )

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any
 
 from chatislav_source.proof.counts import DayCounts
 from chatislav_source.proof.definitions import MESSAGES, TOTAL, Candidate
-from chatislav_source.proof.reconciliation import DIFFERS, Comparison
+from chatislav_source.proof.reconciliation import DIFFERS, MAX_HEAL_ATTEMPTS, Comparison
 from chatislav_source.proof.verdict import Verdict
 from chatislav_source.streams.date_window import ALL, DateWindow, days_of, utc_text
 
-KINDS = ("differs", "unproven", "settling", "equal")
-"""Of days; a day is of the first kind that one of its rows has."""
+KINDS = ("unexplained", "differs", "unproven", "settling", "equal")
+"""Of days; a day is of the first kind that one of its rows has. An unexplained day still differs
+after every attempt to heal it."""
 
 
 @dataclass
@@ -37,12 +38,13 @@ class BotVerification:
         """The kind of each day."""
         found: dict[date, set[str]] = {}
         for row in self.rows:
-            found.setdefault(row.date, set()).add(_kind(row))
-        return {day: next(k for k in KINDS if k in kinds) for day, kinds in sorted(found.items())}
+            found.setdefault(row.date, set()).add(kind_of(row.status, row.heal_attempts))
+        return {day: worst(kinds) for day, kinds in sorted(found.items())}
 
     def number_of(self, kind: str) -> int:
-        """How many days are of this kind."""
-        return sum(each == kind for each in self.days.values())
+        """How many days are of this kind; unexplained days also differ."""
+        kinds = {kind, "unexplained"} if kind == "differs" else {kind}
+        return sum(each in kinds for each in self.days.values())
 
     @property
     def differences(self) -> list[Comparison]:
@@ -170,10 +172,16 @@ def definition_row(bot_id: int, verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _kind(row: Comparison) -> str:
-    if row.status in DIFFERS:
-        return "differs"
-    return "equal" if row.status == "not_comparable" else row.status
+def kind_of(status: str, heal_attempts: int) -> str:
+    """The kind of day that a row of `reconciliation` makes."""
+    if status in DIFFERS:
+        return "unexplained" if heal_attempts >= MAX_HEAL_ATTEMPTS else "differs"
+    return "equal" if status == "not_comparable" else status
+
+
+def worst(kinds: Collection[str]) -> str:
+    """The kind of a day whose rows are of these kinds."""
+    return next(kind for kind in KINDS if kind in kinds)
 
 
 def _sum(pairs: Iterable[tuple[float, float] | None], place: int) -> int:

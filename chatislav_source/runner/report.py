@@ -98,6 +98,12 @@ class SyncReport:
         return all(part.complete for part in self.resources)
 
     @property
+    def differing_days(self) -> int:
+        """Days that differ from the API's totals; 0 without a verification."""
+        bots = self.verification["bots"] if self.verification else []
+        return sum(int(bot["differs"]) for bot in bots)
+
+    @property
     def errors(self) -> list[str]:
         """The resources that could not be loaded, and why."""
         return [f"Bot {p.bot_id} {p.resource}: {p.error}" for p in self.resources if p.error]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,16 +16,28 @@ from chatislav_source.cli.options import (
     output_options,
     pipeline_config_of,
     pipeline_options,
+    set_up_log,
     sync_arguments,
 )
-from chatislav_source.cli.terminal.encoding import json_text
+from chatislav_source.cli.terminal.encoding import print_json
 from chatislav_source.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    import dlt
+
+    from chatislav_source.config import SyncConfig
     from chatislav_source.destinations.target import PipelineConfig
     from chatislav_source.proof.result import Verification
+    from chatislav_source.runner.report import SyncReport
 
 MAX_DAYS = 3650
+
+verify_option = option(
+    "--verify",
+    "is_verifying",
+    is_flag=True,
+    help="Then compare the last 30 days with the API's totals; read those that differ again.",
+)
 
 
 @click.command()
@@ -49,18 +62,31 @@ def verify(as_json: bool, days: int, is_healing: bool, **given: Any) -> None:
     chatislav verify --days 90
     chatislav verify --heal
     """
-    from chatislav_source.cli import console
     from chatislav_source.cli.proof import output
 
-    verbosity = console.Verbosity(given["quiet"], given["verbose"], given["debug"])
-    console.log_to_stderr(verbosity)
+    verbosity = set_up_log(given)
     pipeline_config = pipeline_config_of(given)
     result = _verified(pipeline_config, days, is_healing, given)
     if as_json:
-        click.echo(json_text(result.as_dict()))
+        print_json(result.as_dict())
     elif not verbosity.quiet:
         output.show(str(pipeline_config), result)
     sys.exit(COMPLETE if result.is_true else INCOMPLETE)
+
+
+def verified(
+    load: Callable[[], SyncReport], is_asked: bool, pipeline: dlt.Pipeline, config: SyncConfig
+) -> SyncReport:
+    """The report of `load`, with the result of a verification after it if that is asked for."""
+    from chatislav_source.proof.warehouse import dialect_of
+    from chatislav_source.source import add_verification
+
+    if not is_asked:
+        return load()
+    dialect_of(pipeline)  # before anything is loaded
+    report = load()
+    add_verification(pipeline, config, report)
+    return report
 
 
 def _verified(
