@@ -1,6 +1,7 @@
 """Loads Chatislav conversations, messages and analytics into a warehouse.
 
 `chatislav` is the dlt source. `sync` is the function to schedule; it returns a `SyncReport`.
+`verify` compares the tables with the API's own totals.
 `TABLES` describes the tables. Every error is a `ChatislavError`. Nothing else is public.
 """
 
@@ -21,6 +22,7 @@ from chatislav_source.errors import (
 )
 
 if TYPE_CHECKING:
+    from chatislav_source.proof.verification import verify
     from chatislav_source.records.schema import TABLES
     from chatislav_source.runner.report import SyncReport
     from chatislav_source.source import chatislav, sync
@@ -43,6 +45,7 @@ __all__ = [
     "__version__",
     "chatislav",
     "sync",
+    "verify",
 ]
 
 MODULES = {
@@ -50,6 +53,7 @@ MODULES = {
     "SyncReport": "runner.report",
     "chatislav": "source",
     "sync": "source",
+    "verify": "proof.verification",
 }
 """Modules of the names that need dlt or pyarrow, which `chatislav --help` must not import."""
 

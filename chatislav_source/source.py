@@ -34,6 +34,7 @@ from chatislav_source.config import SECRETS, Arguments, SyncConfig, checked
 from chatislav_source.errors import ConfigurationError
 from chatislav_source.extract.page_groups import OnPage
 from chatislav_source.proof.healing import heal
+from chatislav_source.proof.warehouse import dialect_of
 from chatislav_source.runner.job import run_job
 from chatislav_source.runner.report import SyncReport
 from chatislav_source.runner.resources import STREAMS, Customize, whole_run
@@ -95,6 +96,8 @@ def sync(
     if unknown or not resources:
         raise ConfigurationError(NO_RESOURCE.format(name=", ".join(unknown) or "(none)"))
     config = sync_config(pipeline.pipeline_name, **arguments)
+    if verify:
+        dialect_of(pipeline)  # before anything is loaded
     report = run_job(pipeline, config, on_progress, resources, customize)
     if verify:
         add_verification(pipeline, config, report)

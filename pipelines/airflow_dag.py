@@ -156,6 +156,7 @@ def run_sync(bot_id: int, days: list[str] | None):
                 start_date=start_date,
                 end_date=end_date,
                 max_concurrency=REQUESTS_PER_TASK,
+                verify=days is None,  # after a scheduled run: is each day complete and true?
                 **credentials(),
             )
         except (ConfigurationError, AuthenticationError) as error:
@@ -198,8 +199,21 @@ def summarized(report) -> dict:
         },
         "loaded_up_to": watermark,
         "behind_seconds": behind and int(behind.total_seconds()),
+        "verified": verified(report),
         "requests": report.total("requests"),
         "seconds": round(report.seconds, 1),
+    }
+
+
+def verified(report) -> dict | None:
+    """What the comparison with the API's totals found; None after a backfill."""
+    if report.verification is None:
+        return None
+    (bot,) = report.verification["bots"] or [{}]
+    kinds = ("equal", "settling", "unproven", "differs")
+    return {
+        "yesterday": report.verification["yesterday"]["text"],
+        **{kind: bot.get(kind, 0) for kind in kinds},
     }
 
 

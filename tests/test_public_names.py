@@ -18,7 +18,7 @@ PIPELINES = sorted((Path(__file__).parents[1] / "pipelines").glob("*.py"))
 def test_the_public_names_are_these() -> None:
     others = {name for name in chatislav_source.__all__ if not name.endswith("Error")}
 
-    assert others == {"chatislav", "sync", "SyncReport", "TABLES", "__version__"}
+    assert others == {"chatislav", "sync", "verify", "SyncReport", "TABLES", "__version__"}
 
 
 @pytest.mark.parametrize("name", chatislav_source.__all__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dlt
@@ -46,6 +46,23 @@ class Held:
     buckets: Sequence[Bucket]
     definitions: Sequence[dict[str, Any]]
     stored: Mapping[Key, Comparison]
+
+
+def verify(
+    pipeline: dlt.Pipeline, *, days: int = DEFAULT_DAYS, bot_ids: Sequence[int] = ()
+) -> Verification:
+    """Compare the tables with the API's own totals, for the last `days` days that have ended.
+
+    Sends no request. `bot_ids` empty means every bot whose analytics are loaded. A day is one of
+    the zone of its bot's analytics. The result is also in the tables `reconciliation` and
+    `definitions`.
+
+    Raises:
+        ConfigurationError: the destination's SQL is not known.
+        PipelineLockedError: another run has locked the pipeline or one of the bots.
+        LoadFailedError: the destination could not be asked or written.
+    """
+    return verify_tables(pipeline, datetime.now(UTC), days, bot_ids)
 
 
 def verify_tables(

@@ -196,6 +196,19 @@ class Warehouse:
             raise failed_query(error) from None
 
 
+def dialect_of(pipeline: dlt.Pipeline) -> str:
+    """The SQL dialect of the pipeline's destination.
+
+    Raises:
+        ConfigurationError: it is none of `QUARTERS`.
+    """
+    dialect = str(pipeline.destination.capabilities().sqlglot_dialect)
+    if dialect not in QUARTERS:
+        name = pipeline.destination.destination_name
+        raise ConfigurationError(NO_DIALECT.format(name=name))
+    return dialect
+
+
 @contextmanager
 def connected(pipeline: dlt.Pipeline) -> Iterator[Warehouse]:
     """A connection to the pipeline's destination.
@@ -204,10 +217,7 @@ def connected(pipeline: dlt.Pipeline) -> Iterator[Warehouse]:
         ConfigurationError: its SQL is of no known dialect.
         ChatislavError: it could not be asked.
     """
-    dialect = str(pipeline.destination.capabilities().sqlglot_dialect)
-    if dialect not in QUARTERS:
-        name = pipeline.destination.destination_name
-        raise ConfigurationError(NO_DIALECT.format(name=name))
+    dialect = dialect_of(pipeline)
     with pipeline.sql_client() as client:
         yield Warehouse(client, dialect)
 

@@ -28,8 +28,11 @@ def require(environment: Environment) -> None:
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    """Three bots with 30 conversations each, over the 20 days that end today."""
-    return World.generate(bot_ids=BOTS, conversations=30, days=20, last_day=TODAY, seed=7)
+    """Three bots with 12 conversations a day, over the 30 days that end today.
+
+    So many that it can be proven how their analytics are counted.
+    """
+    return World.generate(bot_ids=BOTS, conversations=360, days=30, last_day=TODAY, seed=7)
 
 
 @pytest.fixture(scope="module")
