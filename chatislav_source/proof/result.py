@@ -113,9 +113,10 @@ class Verification:
 
     @property
     def is_true(self) -> bool:
-        """Whether every day is equal or settling, and there is a day."""
+        """Whether every definition is proven, every day equal or settling, and there is a day."""
         kinds = {kind for bot in self.bots for kind in bot.days.values()}
-        return bool(kinds) and kinds <= {"equal", "settling"}
+        is_proven = not any(bot.unproven for bot in self.bots)
+        return is_proven and bool(kinds) and kinds <= {"equal", "settling"}
 
     @property
     def is_yesterday_true(self) -> bool:
