@@ -156,7 +156,9 @@ def _zones(pipeline: dlt.Pipeline) -> dict[int, list[str]]:
 
 def _verified(pipeline: dlt.Pipeline) -> dict[int, dict[str, int]]:
     """By bot, the number of its days that differ, are unproven, settling or equal."""
-    query = "SELECT bot_id, date, status, MAX(heal_attempts) FROM {} r GROUP BY bot_id, date, status"
+    query = (
+        "SELECT bot_id, date, status, MAX(heal_attempts) FROM {} r GROUP BY bot_id, date, status"
+    )
     kinds: dict[tuple[int, Any], set[str]] = {}
     for bot_id, day, status, attempts in _rows(pipeline, RECONCILED, query):
         kinds.setdefault((int(bot_id), day), set()).add(kind_of(status, int(attempts)))

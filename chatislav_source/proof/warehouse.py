@@ -11,6 +11,7 @@ from typing import Any
 import dlt
 from dlt.destinations.exceptions import DatabaseException, DestinationConnectionError
 
+from chatislav_source.destinations.merging.strategies import can_delete
 from chatislav_source.errors import ConfigurationError
 from chatislav_source.proof.bounds import CONTACTS, CREDIT_PARTS, CREDITS
 from chatislav_source.proof.counts import Bucket
@@ -110,8 +111,8 @@ DEFINITION_COLUMNS = (
 
 
 NO_DIALECT = (
-    "The destination {name} has no SQL that `verify` knows: it counts in DuckDB, Postgres, "
-    "Snowflake and BigQuery, and in destinations with the SQL of one of them."
+    "`verify` cannot count in the destination {name}: it does so in DuckDB, Postgres, "
+    "Snowflake and BigQuery, and in databases with the SQL of one of them."
 )
 
 
@@ -200,10 +201,10 @@ def dialect_of(pipeline: dlt.Pipeline) -> str:
     """The SQL dialect of the pipeline's destination.
 
     Raises:
-        ConfigurationError: it is none of `QUARTERS`.
+        ConfigurationError: it is none of `QUARTERS`, or the destination only appends rows.
     """
     dialect = str(pipeline.destination.capabilities().sqlglot_dialect)
-    if dialect not in QUARTERS:
+    if dialect not in QUARTERS or not can_delete(pipeline):
         name = pipeline.destination.destination_name
         raise ConfigurationError(NO_DIALECT.format(name=name))
     return dialect

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import dlt
 import pytest
 
-from chatislav_source import sync, verify
+from chatislav_source import ConfigurationError, sync, verify
 from chatislav_source.proof.definitions import TOTAL
 from chatislav_source.proof.healing import heal
 from chatislav_source.proof.result import Verification
@@ -199,3 +200,19 @@ def test_nothing_can_be_said_before_the_first_load(pipeline: dlt.Pipeline) -> No
     assert result.bots == []
     assert not result.is_true
     assert "not loaded" in result.sentence
+
+
+def test_a_destination_whose_rows_cannot_be_counted_is_refused_before_the_load(
+    tmp_path: Path, api: Sandbox, arguments: dict[str, Any]
+) -> None:
+    files = dlt.pipeline(
+        "files",
+        destination=dlt.destinations.filesystem(str(tmp_path / "files")),
+        dataset_name="chatislav",
+        pipelines_dir=str(tmp_path / "pipelines"),
+    )
+
+    with pytest.raises(ConfigurationError, match="cannot count in the destination filesystem"):
+        sync(files, verify=True, **arguments)
+
+    assert api.count() == 0
