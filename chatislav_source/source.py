@@ -100,17 +100,23 @@ def sync(
         dialect_of(pipeline)  # before anything is loaded
     report = run_job(pipeline, config, on_progress, resources, customize)
     if verify:
-        add_verification(pipeline, config, report)
+        add_verification(pipeline, config, report, customize)
     return report
 
 
-def add_verification(pipeline: dlt.Pipeline, config: SyncConfig, report: SyncReport) -> None:
+def add_verification(
+    pipeline: dlt.Pipeline,
+    config: SyncConfig,
+    report: SyncReport,
+    customize: Customize | None = None,
+) -> None:
     """Verify the days of the bots that were synced, and heal those that differ.
 
     Raises:
         ChatislavError: as `proof.healing.heal`.
     """
-    report.verification = heal(pipeline, config, bot_ids=config.bot_ids).as_dict()
+    result = heal(pipeline, config, bot_ids=config.bot_ids, customize=customize)
+    report.verification = result.as_dict()
 
 
 def sync_config(pipeline_name: str, **arguments: Unpack[Arguments]) -> SyncConfig:

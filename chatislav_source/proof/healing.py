@@ -28,6 +28,7 @@ from chatislav_source.proof.warehouse import Warehouse, connected
 from chatislav_source.records.convert import parse_page
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS
 from chatislav_source.runner.job import alone, run_job
+from chatislav_source.runner.resources import Customize
 from chatislav_source.runner.stored_tables import StoredTables
 from chatislav_source.streams.analytics.day import StoredDays
 from chatislav_source.streams.date_window import ONE_DAY, DateWindow, merged
@@ -56,10 +57,14 @@ class NothingIsCurrent(StoredTables):
 
 @dataclass
 class Healer:
-    """Reads days of bots again; `requests` counts what was sent."""
+    """Reads days of bots again; `requests` counts what was sent.
+
+    `customize` is that of `sync`: rows that are read again must go through the same steps.
+    """
 
     pipeline: dlt.Pipeline
     config: SyncConfig
+    customize: Customize | None = None
     requests: int = 0
 
     def heal(self, bot: BotVerification, budget: int) -> tuple[dict[date, int], int]:
@@ -106,7 +111,9 @@ class Healer:
             now=datetime.now(UTC),
         )
         stored = NothingIsCurrent(self.pipeline)
-        report = run_job(self.pipeline, config, lambda *_: None, (stream,), stored=stored)
+        report = run_job(
+            self.pipeline, config, lambda *_: None, (stream,), self.customize, stored=stored
+        )
         bot.warnings += report.errors
         return report.total("requests")
 
@@ -162,10 +169,12 @@ def heal(
     days: int = DEFAULT_DAYS,
     bot_ids: Sequence[int] = (),
     budget: int = REQUESTS_PER_RUN,
+    customize: Customize | None = None,
 ) -> Verification:
     """Verify, read the days again that differ, and verify again.
 
-    At most about `budget` requests are sent for each bot, not counting retries.
+    At most about `budget` requests are sent for each bot, not counting retries. `customize` is that
+    of `sync`.
 
     Raises:
         ConfigurationError: the destination's SQL is not known.
@@ -174,7 +183,7 @@ def heal(
     """
     began = datetime.now(UTC)
     before = verify_tables(pipeline, began, days, bot_ids)
-    healer = Healer(pipeline, config)
+    healer = Healer(pipeline, config, customize)
     attempts: dict[tuple[int, date], int] = {}
     left: dict[int, int] = {}
     for bot in before.bots:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import dlt
+import pyarrow as pa
 import pytest
+from dlt.extract import DltSource
 
 from chatislav_source import ConfigurationError, sync, verify
 from chatislav_source.proof.definitions import TOTAL
@@ -20,6 +22,8 @@ from tests.conftest import TODAY, days_ago
 
 BOT = 101
 DAYS = 19
+# its `_version` still says that it is what the API has
+TAMPER = "UPDATE conversations SET human_takeover = NOT human_takeover WHERE session_id = %s"
 
 
 @pytest.fixture
@@ -81,12 +85,7 @@ def test_what_can_be_healed_is_healed_within_the_budget(
         "INSERT INTO conversations SELECT * FROM conversations WHERE session_id = %s",
         twice,
     )
-    # its `_version` still says that it is what the API has
-    run(
-        pipeline,
-        "UPDATE conversations SET human_takeover = NOT human_takeover WHERE session_id = %s",
-        other,
-    )
+    run(pipeline, TAMPER, other)
     run(pipeline, f"UPDATE analytics SET {TOTAL} = {TOTAL} + 7 WHERE date = %s", restated)
 
     found = verify(pipeline, days=DAYS)
@@ -161,24 +160,35 @@ def test_a_conversation_that_the_api_deleted_is_reported_on_the_second_day(
     assert verify(pipeline, days=DAYS).is_true
 
 
-def test_a_sync_verifies_and_heals(pipeline: dlt.Pipeline, arguments: dict[str, Any]) -> None:
-    first = sync(pipeline, verify=True, **arguments)
-    lost = sessions(pipeline, TODAY - timedelta(days=9))[0]
-    run(
-        pipeline,
-        "UPDATE conversations SET channel = 'x', human_takeover = NOT human_takeover "
-        "WHERE session_id = %s",
-        lost,
-    )
+def test_a_sync_verifies_and_heals_through_the_steps_of_the_user(
+    pipeline: dlt.Pipeline, arguments: dict[str, Any]
+) -> None:
+    def without_addresses(source: DltSource) -> None:
+        source.conversations.add_map(masked)
 
-    second = sync(pipeline, verify=True, **arguments)
+    first = sync(pipeline, verify=True, customize=without_addresses, **arguments)
+    changed = sessions(pipeline, TODAY - timedelta(days=9))[0]
+    run(pipeline, TAMPER, changed)
+
+    second = sync(pipeline, verify=True, customize=without_addresses, **arguments)
 
     assert first.verification
     assert first.verification["yesterday"]["text"].startswith("Yesterday is complete and true: ")
     assert second.verification
     assert second.verification["bots"][0]["healed"] == 1
     assert (first.differing_days, second.differing_days) == (0, 0)
-    assert "verification" in first.as_dict()
+    assert first.as_dict()["verification"] == first.verification
+    masks = "SELECT DISTINCT contact__ip_address FROM conversations"
+    assert run(pipeline, masks) == [("x",)]
+
+
+def masked(rows: pa.Table) -> pa.Table:
+    """The rows, without IP addresses if they have any."""
+    name = "contact__ip_address"
+    if name not in rows.column_names:
+        return rows
+    mask = pa.array(["x"] * rows.num_rows, pa.string())
+    return rows.set_column(rows.column_names.index(name), name, mask)
 
 
 def test_too_little_data_is_unproven_and_not_true(
