@@ -15,6 +15,7 @@ from chatislav_source.records.schema import TABLES
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 
 from . import story
+from .conftest import WAREHOUSES
 from .telling import Told
 from .warehouses import Warehouse
 
@@ -46,6 +47,7 @@ def asked(told: Told, statement: str) -> list[tuple[Any, ...]]:
     return [tuple(row.values()) for row in told.warehouse.execute(told.pipeline, sql)]
 
 
+@pytest.mark.parametrize("told", WAREHOUSES, indirect=True)
 def test_tables_are_described(told: Told) -> None:
     found = asked(told, TABLE_COMMENTS[told.warehouse.name])
 
@@ -55,6 +57,7 @@ def test_tables_are_described(told: Told) -> None:
     }
 
 
+@pytest.mark.parametrize("told", WAREHOUSES, indirect=True)
 def test_columns_are_described(told: Told) -> None:
     found = asked(told, COLUMN_COMMENTS[told.warehouse.name])
 
