@@ -7,7 +7,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 EXTRAS := dev,test-lakes,postgres,snowflake,bigquery,ducklake,mysql,deltalake,pyiceberg,export
 
 PYTEST := $(BIN)/python -m pytest
-IN_PARALLEL := --numprocesses auto --dist worksteal
+# Tests wait for sockets and disks, so half as many processes again as cores.
+WORKERS := $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) * 3 // 2)')
+IN_PARALLEL := --numprocesses $(WORKERS) --dist worksteal
 
 # The package runs with later releases, but dlt's own `dataset()` does not, which tests call.
 CAPS := 'duckdb<2' 'sqlglot<30.22'
@@ -74,7 +76,7 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PYTHON) -m venv .venvs/oldest
 	sed 's/^dlt==.*/dlt==$(OLDEST_DLT)/' constraints.txt > .venvs/oldest/constraints.txt
 	.venvs/oldest/bin/python -m pip install --quiet --disable-pip-version-check \
-		-c .venvs/oldest/constraints.txt -e '.[dev,postgres]'
+		-c .venvs/oldest/constraints.txt -e '.[dev,postgres,sqlalchemy]'
 	@touch $@
 
 constraints: $(VENV)/bin/python

@@ -17,7 +17,7 @@ from chatislav_source import ConfigurationError, chatislav, sync
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 from tests.default_suite import mostly_slow
 
-from .conftest import WAREHOUSES, warehouse_of
+from .conftest import LONG, WAREHOUSES, warehouse_of
 from .story import TODAY
 from .warehouses import Row, Warehouse
 
@@ -73,17 +73,31 @@ def unchanged(_: Any) -> None:
     """Add no step."""
 
 
-@pytest.fixture(params=mostly_slow(WAREHOUSES, "duckdb"))
+LOADS: dict[str, Load] = {"plain": plain, "synced": synced}
+PLACES = [
+    (name, load) for name in WAREHOUSES for load in LOADS if name not in LONG or load == "synced"
+]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Both ways to load, and each warehouse; the emulators, which are slow, only by `sync`."""
+    if "warehouse" in metafunc.fixturenames:
+        cases = mostly_slow(PLACES, ("duckdb", "synced"))
+        metafunc.parametrize(("warehouse", "load"), cases, indirect=True)
+    elif "load" in metafunc.fixturenames:
+        metafunc.parametrize("load", mostly_slow(LOADS, "synced"), indirect=True)
+
+
+@pytest.fixture
 def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
-    """Each warehouse in turn."""
+    """The warehouse of that name."""
     return warehouse_of(request, request.param, tmp_path)
 
 
-@pytest.fixture(params=mostly_slow([plain, synced], synced), ids=lambda load: load.__name__)
+@pytest.fixture
 def load(request: pytest.FixtureRequest) -> Load:
-    """Both ways to load."""
-    loading: Load = request.param
-    return loading
+    """The way to load of that name."""
+    return LOADS[request.param]
 
 
 def hashed(text: str | None) -> str | None:

@@ -22,6 +22,7 @@ from chatislav_source.sandbox import SANDBOX_KEY, Answer, Sandbox, World
 from chatislav_source.source import sync_config
 from chatislav_source.streams.date_window import DateWindow
 from tests.conftest import TODAY, days_ago
+from tests.default_suite import mostly_slow
 
 FIRST_DAY = date(2026, 1, 1)
 
@@ -64,7 +65,7 @@ def holds(new_pipeline: Callable[..., dlt.Pipeline], shape: str, days: int) -> N
         assert found.rows == report.total("rows") + report.total("messages")
 
 
-@pytest.mark.parametrize("shape", WORLDS)
+@pytest.mark.parametrize("shape", mostly_slow(WORLDS, "three bots", "empty"))
 def test_a_sync_reads_what_was_estimated(
     new_pipeline: Callable[..., dlt.Pipeline], shape: str
 ) -> None:
