@@ -9,6 +9,7 @@ from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
+from uuid import uuid4
 
 import duckdb
 import pytest
@@ -157,8 +158,8 @@ def warehouse_of(request: pytest.FixtureRequest, name: str, folder: Path) -> War
             return warehouses.ducklake(f"duckdb:///{folder / 'catalog.duckdb'}", folder / "lake")
         case "ducklake on postgres":
             request.getfixturevalue("ducklake_extensions")
-            url = request.getfixturevalue("postgres_url")
-            return warehouses.ducklake(url, folder / "lake")
+            catalog = new_database(request.getfixturevalue("postgres_url"))
+            return warehouses.ducklake(catalog, folder / "lake")
         case "delta" | "iceberg":
             require_client(*["deltalake" if name == "delta" else "pyiceberg"] * 2)
             request.getfixturevalue("ducklake_extensions")
@@ -167,6 +168,20 @@ def warehouse_of(request: pytest.FixtureRequest, name: str, folder: Path) -> War
             return warehouses.mysql(request.getfixturevalue("mysql_url"))
         case _:
             return warehouses.bigquery(request.getfixturevalue("bigquery_credentials"))
+
+
+def new_database(postgres_url: str) -> str:
+    """The URL of an empty database; a DuckLake catalog is of one folder only."""
+    import psycopg2
+
+    name = f"lake_{uuid4().hex}"
+    connection = psycopg2.connect(postgres_url)
+    try:
+        connection.autocommit = True
+        connection.cursor().execute(f"CREATE DATABASE {name}")
+    finally:
+        connection.close()
+    return f"{postgres_url.rpartition('/')[0]}/{name}"
 
 
 @pytest.fixture(scope="package")

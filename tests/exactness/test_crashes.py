@@ -81,7 +81,7 @@ def made_world(seed: int) -> World:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("kills", [4, pytest.param(24, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [4, pytest.param(16, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("seed", "settings", "folder_is_lost"),
     [
