@@ -17,7 +17,7 @@ from chatislav_source import ConfigurationError, chatislav, sync
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 from tests.default_suite import mostly_slow
 
-from .conftest import LONG, WAREHOUSES, warehouse_of
+from .conftest import warehouse_of
 from .story import TODAY
 from .warehouses import Row, Warehouse
 
@@ -74,13 +74,14 @@ def unchanged(_: Any) -> None:
 
 
 LOADS: dict[str, Load] = {"plain": plain, "synced": synced}
-PLACES = [
-    (name, load) for name in WAREHOUSES for load in LOADS if name not in LONG or load == "synced"
-]
+BOTH_WAYS = ("duckdb", "postgres")
+BY_SYNC = ("snowflake", "bigquery", "sqlite", "filesystem", "ducklake")
+PLACES = [(name, load) for name in BOTH_WAYS for load in LOADS]
+PLACES += [(name, "synced") for name in BY_SYNC]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Both ways to load, and each warehouse; the emulators, which are slow, only by `sync`."""
+    """Each way to load, and each warehouse."""
     if "warehouse" in metafunc.fixturenames:
         cases = mostly_slow(PLACES, ("duckdb", "synced"))
         metafunc.parametrize(("warehouse", "load"), cases, indirect=True)
@@ -180,8 +181,10 @@ def test_a_load_that_is_cut_is_completed_by_the_next(
 
     load(pipeline, api, lambda source: source.conversations.add_limit(limit))
 
-    with_rows = {row["session_id"] for row in rows(warehouse, pipeline, "conversations__messages")}
-    assert 0 < len(with_rows) < 19
+    if limit > 1 or not warehouse.appends:  # files need the conversation to tell its messages
+        messages = rows(warehouse, pipeline, "conversations__messages")
+        with_rows = {row["session_id"] for row in messages}
+        assert 0 < len(with_rows) < 19
     if limit > 1:
         found = {row["session_id"] for row in rows(warehouse, pipeline)}
         assert 0 < len(found) < 20
@@ -341,7 +344,8 @@ def test_every_row_has_the_id_of_a_completed_load(
     }.items():
         names = {"rows": warehouse.qualified(pipeline, table), "loads": loads}
         found = warehouse.execute(pipeline, LOADS_OF_ROWS.format(**names))
-        assert [row["status"] for row in found] == [0] * count
+        assert {row["status"] for row in found} == {0}
+        assert len(found) == count or (warehouse.appends and len(found) > count)
         assert table == "analytics" or len({row["load_id"] for row in found}) == 2
 
 
