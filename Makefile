@@ -37,7 +37,7 @@ test-oldest: .venvs/oldest/.installed
 # own, and the storms that `test` runs shorter.
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.destinations.servers.environments
-	$(PYTEST) $(IN_PARALLEL) --dist loadgroup -m slow
+	$(PYTEST) $(IN_PARALLEL) -m slow
 
 # Real Airflow and Dagster, each in an environment of its own: minutes, so not part of `test`.
 test-orchestrators: $(VENV)/.installed-dev

@@ -49,17 +49,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.filterwarnings(warning))
             # the first test waits until the story has run
             item.add_marker(pytest.mark.timeout(STORY_SECONDS))
-            if name := LONG & _warehouses_of(item):
+            if _is_long(item):
                 item.add_marker(pytest.mark.slow)
-                # in one process, which starts the emulator once and tells its story once
-                item.add_marker(pytest.mark.xdist_group(*name))
 
 
-def _warehouses_of(item: pytest.Item) -> set[str]:
-    """The name of the warehouse that a test runs on, if its parameters have one."""
+def _is_long(item: pytest.Item) -> bool:
+    """Whether the test uses an emulator, or a warehouse that takes as long."""
     callspec = getattr(item, "callspec", None)
     params = callspec.params if callspec else {}
-    return {str(params.get("told")), str(params.get("warehouse"))}
+    return not LONG.isdisjoint({params.get("told"), params.get("warehouse")})
 
 
 @pytest.fixture(scope="package", autouse=True)
