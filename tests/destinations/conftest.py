@@ -158,6 +158,7 @@ def warehouse_of(request: pytest.FixtureRequest, name: str, folder: Path) -> War
             return warehouses.ducklake(f"duckdb:///{folder / 'catalog.duckdb'}", folder / "lake")
         case "ducklake on postgres":
             request.getfixturevalue("ducklake_extensions")
+            # of its own, as a catalog is of one folder only
             catalog = new_database(request.getfixturevalue("postgres_url"))
             return warehouses.ducklake(catalog, folder / "lake")
         case "delta" | "iceberg":
@@ -170,15 +171,15 @@ def warehouse_of(request: pytest.FixtureRequest, name: str, folder: Path) -> War
             return warehouses.bigquery(request.getfixturevalue("bigquery_credentials"))
 
 
-def new_database(postgres_url: str) -> str:
-    """The URL of an empty database; a DuckLake catalog is of one folder only."""
+def new_database(postgres_url: str, options: str = "") -> str:
+    """The URL of an empty database, created with these options."""
     import psycopg2
 
-    name = f"lake_{uuid4().hex}"
+    name = f"new_{uuid4().hex}"
     connection = psycopg2.connect(postgres_url)
     try:
         connection.autocommit = True
-        connection.cursor().execute(f"CREATE DATABASE {name}")
+        connection.cursor().execute(f"CREATE DATABASE {name} {options}")
     finally:
         connection.close()
     return f"{postgres_url.rpartition('/')[0]}/{name}"

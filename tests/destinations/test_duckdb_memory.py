@@ -11,18 +11,11 @@ import pytest
 from chatislav_source import sync
 from chatislav_source.destinations.duckdb_file.credentials import PatientPool
 from chatislav_source.destinations.duckdb_file.limited_memory import KEPT_CACHE, LimitedMemory
-from chatislav_source.destinations.target import PipelineConfig
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox
 
+from .warehouses import pipeline_of
+
 KEPT_MEGABYTES = int(KEPT_CACHE.removesuffix("MB"))
-
-
-def pipeline_of(folder: Path) -> dlt.Pipeline:
-    """The pipeline of the command line into a DuckDB file of `folder`."""
-    own = str(folder / "pipelines")
-    return PipelineConfig(
-        "duckdb", folder / "w.duckdb", "chatislav", "chatislav_sync", own
-    ).pipeline()
 
 
 @pytest.fixture

@@ -20,10 +20,11 @@ from chatislav_source.destinations.duckdb import (
     raise_memory_limit,
 )
 from chatislav_source.destinations.duckdb_file.limited_memory import MEMORY_MEGABYTES, THREADS
-from chatislav_source.destinations.target import PipelineConfig
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 from tests.conftest import TODAY
 from tests.default_suite import mostly_slow
+
+from .warehouses import pipeline_of
 
 SECTION = "chatislav_source.destinations.duckdb"
 LIMIT = "chatislav_source.destinations.duckdb_file.limited_memory.MEMORY_MEGABYTES"
@@ -37,14 +38,6 @@ MESSAGES = 250
 def pipeline(tmp_path: Path) -> dlt.Pipeline:
     """The pipeline of the command line into a new DuckDB file."""
     return pipeline_of(tmp_path)
-
-
-def pipeline_of(folder: Path) -> dlt.Pipeline:
-    """The pipeline of the command line into a DuckDB file of `folder`."""
-    own = str(folder / "pipelines")
-    return PipelineConfig(
-        "duckdb", folder / "w.duckdb", "chatislav", "chatislav_sync", own
-    ).pipeline()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import json
 import logging
 import pickle
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +13,6 @@ from typing import Any
 from uuid import uuid4
 
 import dlt
-import psycopg2
 import pyarrow as pa
 import pytest
 from adbc_driver_manager.dbapi import Cursor
@@ -30,6 +28,7 @@ from chatislav_source.records.columns import json_text
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, DataType, Table
 
 from . import warehouses
+from .conftest import new_database
 from .story import HOSTILE, JSONS, NUMBERS, TEXTS
 from .warehouses import Row, Warehouse
 
@@ -215,11 +214,8 @@ def test_without_a_driver_that_writes_jsonb_the_same_rows_are_inserted(
 def test_text_is_not_sent_as_utf_8_where_the_server_expects_another_encoding(
     postgres_url: str, tmp_path: Path, encoding: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    name = f"in_{encoding.lower()}_{uuid4().hex}"
-    with closing(psycopg2.connect(postgres_url)) as connection, connection.cursor() as cursor:
-        connection.autocommit = True
-        cursor.execute(f"CREATE DATABASE {name} ENCODING {encoding} LOCALE 'C' TEMPLATE template0")
-    loaded = Loaded(warehouses.postgres(postgres_url.rpartition("/")[0] + f"/{name}"), tmp_path)
+    url = new_database(postgres_url, f"ENCODING {encoding} LOCALE 'C' TEMPLATE template0")
+    loaded = Loaded(warehouses.postgres(url), tmp_path)
     row = hostile_rows()[0] | {"channel": "čaj".replace("č", "é"), "summary": '"ü"'}
 
     loaded.load(CONVERSATIONS, [row])

@@ -14,6 +14,7 @@ import dlt
 from dlt.common.destination import Destination
 from dlt.common.schema.typing import TColumnSchema
 
+from chatislav_source.destinations.target import PipelineConfig
 from chatislav_source.records.schema import MESSAGES, TABLES
 
 from .loopback import emulator_address
@@ -258,3 +259,11 @@ def ducklake(catalog: str, folder: Path) -> Warehouse:
         json_path="{column} ->> '$.{keys}'",
         json_is_text=True,
     )
+
+
+def pipeline_of(folder: Path) -> dlt.Pipeline:
+    """The pipeline of the command line into a DuckDB file of `folder`."""
+    own = str(folder / "pipelines")
+    return PipelineConfig(
+        "duckdb", folder / "w.duckdb", "chatislav", "chatislav_sync", own
+    ).pipeline()
