@@ -16,6 +16,7 @@ from dlt.common.destination.client import WithStateSync
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
+from chatislav_source.destinations.adapter import SqlClient
 from chatislav_source.destinations.dlt_internals import decompress_state
 from chatislav_source.destinations.duckdb_file.snapshot import read_only
 from chatislav_source.destinations.merging.rows_in_force import rows_in_force
@@ -26,6 +27,7 @@ from chatislav_source.proof.result import kind_of, worst
 from chatislav_source.proof.tables import RECONCILED
 from chatislav_source.records.rejected.table import ALL_TABLES, REJECTED
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Table
+from chatislav_source.runner.resources import STREAMS
 from chatislav_source.streams.conversations.state import CLOCK_MARGIN_SECONDS
 from chatislav_source.streams.date_window import utc_instant, utc_text
 from chatislav_source.streams.state import State
@@ -65,10 +67,11 @@ def statuses(pipeline: dlt.Pipeline, now: datetime) -> list[BotStatus]:
 
     Only reads the destination; the pipeline's folder is neither read nor changed.
     """
-    conversations = stored_bots(pipeline, CONVERSATIONS.name)
-    analytics = stored_bots(pipeline, ANALYTICS.name)
-    counts = {table.name: row_counts(pipeline, table) for table in ALL_TABLES}
-    zones, verified = _zones(pipeline), _verified(pipeline)
+    bots = stored_bots(pipeline)
+    conversations, analytics = bots[CONVERSATIONS.name], bots[ANALYTICS.name]
+    with pipeline.sql_client() as client:
+        counts = {table.name: row_counts(pipeline, client, table) for table in ALL_TABLES}
+        zones, verified = _zones(pipeline, client), _verified(pipeline, client)
     return [
         replace(
             _status(int(bot), conversations.get(bot) or {}, analytics.get(bot) or {}, counts, now),
@@ -87,12 +90,9 @@ def looking(config: PipelineConfig) -> Iterator[dlt.Pipeline]:
         ConfigurationError: the destination cannot be used, or there is no file yet.
         PipelineLockedError: as `read_only`.
     """
+    config.require_database()
     if not config.is_duckdb:
         config.check()
-    elif not config.database.exists():
-        raise ConfigurationError(
-            f"{config.database} does not exist: nothing is loaded yet. `chatislav sync` creates it."
-        )
     with ExitStack() as stack:
         folder = stack.enter_context(TemporaryDirectory(prefix="chatislav-"))
         destination = None
@@ -105,11 +105,10 @@ def looking(config: PipelineConfig) -> Iterator[dlt.Pipeline]:
         yield pipeline
 
 
-def stored_bots(pipeline: dlt.Pipeline, stream: str) -> dict[str, Any]:
-    """By bot id as text, the state of a stream after the last load; empty before the first one."""
-    source = _stored_state(pipeline).get("sources", {}).get("chatislav", {})
-    bots: dict[str, Any] = source.get("resources", {}).get(stream, {}).get("bots", {})
-    return bots
+def stored_bots(pipeline: dlt.Pipeline) -> dict[str, dict[str, Any]]:
+    """By stream and bot id as text, the state after the last load; empty before the first one."""
+    resources = _stored_state(pipeline).get("sources", {}).get("chatislav", {}).get("resources", {})
+    return {stream: resources.get(stream, {}).get("bots", {}) for stream in STREAMS}
 
 
 def _stored_state(pipeline: dlt.Pipeline) -> dict[str, Any]:
@@ -139,28 +138,28 @@ def too_old(found: list[BotStatus], max_age_seconds: int) -> list[str]:
     ]
 
 
-def row_counts(pipeline: dlt.Pipeline, table: Table) -> dict[int, int]:
+def row_counts(pipeline: dlt.Pipeline, client: SqlClient, table: Table) -> dict[int, int]:
     """The number of rows by bot; empty if the table does not exist."""
-    rows = _rows(pipeline, table, "SELECT bot_id, COUNT(*) FROM {} r GROUP BY bot_id")
+    rows = _rows(pipeline, client, table, "SELECT bot_id, COUNT(*) FROM {} r GROUP BY bot_id")
     return {int(bot_id): int(count) for bot_id, count in rows}
 
 
-def _zones(pipeline: dlt.Pipeline) -> dict[int, list[str]]:
+def _zones(pipeline: dlt.Pipeline, client: SqlClient) -> dict[int, list[str]]:
     """By bot, the time zones of its analytics."""
     zones: dict[int, list[str]] = {}
-    rows = _rows(pipeline, ANALYTICS, "SELECT DISTINCT bot_id, timezone FROM {} r ORDER BY 1, 2")
-    for bot_id, zone in rows:
+    query = "SELECT DISTINCT bot_id, timezone FROM {} r ORDER BY 1, 2"
+    for bot_id, zone in _rows(pipeline, client, ANALYTICS, query):
         zones.setdefault(int(bot_id), []).append(zone)
     return zones
 
 
-def _verified(pipeline: dlt.Pipeline) -> dict[int, dict[str, int]]:
+def _verified(pipeline: dlt.Pipeline, client: SqlClient) -> dict[int, dict[str, int]]:
     """By bot, the number of its days that differ, are unproven, settling or equal."""
     query = (
         "SELECT bot_id, date, status, MAX(heal_attempts) FROM {} r GROUP BY bot_id, date, status"
     )
     kinds: dict[tuple[int, Any], set[str]] = {}
-    for bot_id, day, status, attempts in _rows(pipeline, RECONCILED, query):
+    for bot_id, day, status, attempts in _rows(pipeline, client, RECONCILED, query):
         kinds.setdefault((int(bot_id), day), set()).add(kind_of(status, int(attempts)))
     found: dict[int, Counter[str]] = {}
     for (bot_id, _), of_day in kinds.items():
@@ -168,14 +167,13 @@ def _verified(pipeline: dlt.Pipeline) -> dict[int, dict[str, int]]:
     return {bot_id: dict(counter) for bot_id, counter in found.items()}
 
 
-def _rows(pipeline: dlt.Pipeline, table: Table, query: str) -> Sequence[Any]:
+def _rows(pipeline: dlt.Pipeline, client: SqlClient, table: Table, query: str) -> Sequence[Any]:
     """The rows of a query of one table; none if the table does not exist."""
-    with pipeline.sql_client() as client:
-        rows_of = rows_in_force(pipeline, client, table)
-        try:
-            return client.execute_sql(query.format(rows_of)) or []
-        except DatabaseUndefinedRelation:
-            return []
+    rows_of = rows_in_force(pipeline, client, table)
+    try:
+        return client.execute_sql(query.format(rows_of)) or []
+    except DatabaseUndefinedRelation:
+        return []
 
 
 def _status(

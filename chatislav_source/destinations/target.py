@@ -64,6 +64,7 @@ NOT_CONFIGURED = (
     ".dlt/secrets.toml, or in the environment as DESTINATION__{upper}__CREDENTIALS..."
 )
 
+NOTHING_LOADED = "{database} does not exist: nothing is loaded yet. `chatislav sync` creates it."
 NO_FILE = (
     "The credentials in [destination.duckdb] name no file ({reason}). Set credentials to the path "
     "of a file there, or give --database."
@@ -92,6 +93,15 @@ class PipelineConfig:
     def __str__(self) -> str:
         text = f"{self.destination} {self.database}" if self.is_duckdb else self.destination
         return f"{text}, dataset {self.dataset}"
+
+    def require_database(self) -> None:
+        """Check that the DuckDB file exists, for commands that only read it.
+
+        Raises:
+            ConfigurationError: it does not.
+        """
+        if self.is_duckdb and not self.database.exists():
+            raise ConfigurationError(NOTHING_LOADED.format(database=self.database))
 
     def pipeline(self, progress: Any = None, destination: Any = None) -> dlt.Pipeline:
         """The dlt pipeline for this destination; local files that dlt cannot read are deleted.

@@ -126,6 +126,8 @@ class Healer:
         and those that were absent on an earlier day.
         """
         days = {row.date: row for row in bot.rows if (row.metric, row.status) == (TOTAL, "extra")}
+        if not days:
+            return []
         now = datetime.now(UTC)
         before = {
             row.session_id: row

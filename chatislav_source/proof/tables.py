@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from typing import Any
 
 import dlt
-from dlt.common.schema.typing import TColumnSchema
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from chatislav_source.destinations.concurrency.bot_locks import bot_locks
 from chatislav_source.destinations.defaults import own_defaults
+from chatislav_source.destinations.merging.hints import column_hints
 from chatislav_source.proof.reconciliation import Comparison
 from chatislav_source.proof.warehouse import DEFINITIONS, RECONCILIATION
 from chatislav_source.records.schema import Column, Table
-from chatislav_source.runner.checkpoint import NO_TABLE
 from chatislav_source.runner.load_package import failure_of
 from chatislav_source.runner.redaction import install_log_filters
 
@@ -96,14 +94,6 @@ def write(
         raise failure_of(error) from None
 
 
-def forget_tables(pipeline: dlt.Pipeline) -> None:
-    """Make dlt create the tables that somebody dropped; it believes the schema that it stored."""
-    with suppress(*NO_TABLE), pipeline.sql_client() as client:
-        table = client.make_qualified_table_name("_dlt_version")
-        query = f"DELETE FROM {table} WHERE schema_name = %s"  # noqa: S608 - a table's name
-        client.execute_sql(query, SCHEMA)
-
-
 def _source(rows: dict[Table, list[dict[str, Any]]]) -> Any:
     @dlt.source(name=SCHEMA, section="chatislav", max_table_nesting=0)
     def chatislav_proof() -> Iterator[Any]:
@@ -113,7 +103,7 @@ def _source(rows: dict[Table, list[dict[str, Any]]]) -> Any:
                 name=table.name,
                 write_disposition="merge",
                 primary_key=table.keys,
-                columns=[_hints(column) for column in table.columns],
+                columns=[column_hints(column) for column in table.columns],
             )
 
     source = chatislav_proof()
@@ -122,12 +112,3 @@ def _source(rows: dict[Table, list[dict[str, Any]]]) -> Any:
             additional_table_hints={"description": table.description}
         )
     return source
-
-
-def _hints(column: Column) -> TColumnSchema:
-    return {
-        "name": column.name,
-        "data_type": column.data_type,
-        "nullable": not column.key,
-        "description": column.description,
-    }

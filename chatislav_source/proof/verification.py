@@ -30,7 +30,7 @@ from chatislav_source.proof.result import (
     zone_of_rows,
 )
 from chatislav_source.proof.warehouse import bounds_of, connected
-from chatislav_source.runner.checkpoint import keep_to_destination
+from chatislav_source.runner.checkpoint import forget_tables, keep_to_destination
 from chatislav_source.runner.job import alone
 from chatislav_source.streams.date_window import ONE_DAY, days_of
 
@@ -120,7 +120,7 @@ def _held(pipeline: dlt.Pipeline, now: datetime, days: int, bot_ids: Sequence[in
             buckets = warehouse.counted(*bounds_of(earliest, now.date()), sorted(totals))
         definitions, stored = warehouse.definitions(), warehouse.stored(first_day)
     if definitions is None or stored is None:
-        tables.forget_tables(pipeline)  # if there are none yet, there is nothing to forget
+        forget_tables(pipeline, tables.SCHEMA)  # if there are none yet, there is nothing to forget
     return Held(totals, buckets, definitions or [], {row.key: row for row in stored or []})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
@@ -11,18 +11,19 @@ from typing import Any
 import dlt
 from dlt.destinations.exceptions import DatabaseException, DestinationConnectionError
 
+from chatislav_source.destinations.merging.rows_in_force import names_in_queries
 from chatislav_source.destinations.merging.strategies import can_delete
 from chatislav_source.errors import ConfigurationError
 from chatislav_source.proof.bounds import CONTACTS, CREDIT_PARTS, CREDITS
 from chatislav_source.proof.counts import Bucket
 from chatislav_source.proof.definitions import METRICS
 from chatislav_source.proof.reconciliation import Comparison, DayTotals
-from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES
 from chatislav_source.runner.checkpoint import NO_TABLE
 from chatislav_source.runner.redaction import failed_query
 
 RECONCILIATION = "reconciliation"
 DEFINITIONS = "definitions"
+OWN_TABLES = (RECONCILIATION, DEFINITIONS)
 
 QUARTERS = {
     "duckdb": "(EPOCH_US({column}) // 900000000)",
@@ -119,9 +120,11 @@ NO_DIALECT = (
 class Warehouse:
     """Queries over one connection of a pipeline's destination; reads only."""
 
-    def __init__(self, client: Any, dialect: str) -> None:
+    def __init__(self, client: Any, dialect: str, names: Mapping[str, str]) -> None:
         self._client = client
         self._quarter = QUARTERS[dialect]
+        own = {name: client.make_qualified_table_name(name) for name in OWN_TABLES}
+        self._names = {**names, **own}
 
     def totals(self, first_day: date, bot_ids: Sequence[int]) -> dict[int, list[DayTotals]]:
         """The API's totals since a day, by bot; without `bot_ids` of all bots."""
@@ -178,18 +181,9 @@ class Warehouse:
 
     def _rows(self, query: str, values: Sequence[Any], **parts: str) -> list[Any] | None:
         """The rows of a query; None if a table does not exist."""
-        names = {
-            alias: self._client.make_qualified_table_name(name)
-            for alias, name in {
-                "conversations": CONVERSATIONS.name,
-                "messages": MESSAGES.name,
-                "analytics": ANALYTICS.name,
-                RECONCILIATION: RECONCILIATION,
-                DEFINITIONS: DEFINITIONS,
-            }.items()
-        }
+        text = query.format(**parts, **self._names)
         try:
-            with self._client.execute_query(query.format(**parts, **names), *values) as cursor:
+            with self._client.execute_query(text, *values) as cursor:
                 return list(cursor.fetchall())
         except NO_TABLE:
             return None
@@ -220,7 +214,7 @@ def connected(pipeline: dlt.Pipeline) -> Iterator[Warehouse]:
     """
     dialect = dialect_of(pipeline)
     with pipeline.sql_client() as client:
-        yield Warehouse(client, dialect)
+        yield Warehouse(client, dialect, names_in_queries(pipeline, client))
 
 
 def _listed(bot_ids: Sequence[int]) -> str:

@@ -140,14 +140,14 @@ def prune_states(pipeline: dlt.Pipeline, since: int) -> None:
         client.execute_sql(query, pipeline.pipeline_name, version - 1)
 
 
-def forget_tables(pipeline: dlt.Pipeline) -> None:
+def forget_tables(pipeline: dlt.Pipeline, schema: str = SCHEMA) -> None:
     """Make dlt create the tables that somebody dropped; it believes the schemas that it stored."""
     if not can_delete(pipeline):
         return  # a folder is created with its first file
     with suppress(*NO_TABLE), pipeline.sql_client() as client:
         table = client.make_qualified_table_name("_dlt_version")
         query = f"DELETE FROM {table} WHERE schema_name = %s"  # noqa: S608 - a table's name
-        client.execute_sql(query, SCHEMA)
+        client.execute_sql(query, schema)
 
 
 def stored_states(resource_state: dict[str, Any], bot_ids: Iterable[int]) -> dict[int, Any]:

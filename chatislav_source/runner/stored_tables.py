@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -94,7 +95,7 @@ class StoredTables:
         self._pipeline = pipeline
         self._doubled: set[int] = set()  # bots of which rows were removed
         self._kept_open: ExitStack | None = None
-        self._client: Any = None  # of the connection that is kept open
+        self._connection: Connection | None = None  # the one that is kept open
 
     @contextmanager
     def connected(self) -> Iterator[None]:
@@ -193,7 +194,7 @@ class StoredTables:
     def _disconnect(self) -> None:
         if self._kept_open is not None:
             self._kept_open.close()
-        self._client = None
+        self._connection = None
 
     def _rows(self, query: str, values: Sequence[Any], **parts: str) -> list[Any] | None:
         """The rows of a query; None if a table does not exist: the next load then creates it."""
@@ -222,10 +223,11 @@ class StoredTables:
     ) -> list[Any]:
         if self._kept_open is None:
             with pipeline.sql_client() as client:
-                return _fetched(pipeline, client, query, values, parts)
-        if self._client is None:
-            self._client = self._kept_open.enter_context(pipeline.sql_client())
-        return _fetched(pipeline, self._client, query, values, parts)
+                return Connection.of(pipeline, client).rows(query, values, parts)
+        if self._connection is None:
+            client = self._kept_open.enter_context(pipeline.sql_client())
+            self._connection = Connection.of(pipeline, client)
+        return self._connection.rows(query, values, parts)
 
 
 def has_table(pipeline: dlt.Pipeline, table: Table) -> bool:
@@ -233,14 +235,24 @@ def has_table(pipeline: dlt.Pipeline, table: Table) -> bool:
     return any(own_tables(pipeline, name, [table.name]) for name in pipeline.schema_names)
 
 
-def _fetched(
-    pipeline: Any, client: Any, query: str, values: Sequence[Any], parts: Mapping[str, str]
-) -> list[Any]:
-    names = names_in_queries(pipeline, client)
-    if not client.capabilities.supports_tz_aware_datetime:
-        values = [_without_zone(value) for value in values]
-    with client.execute_query(query.format(**parts, **names), *values) as cursor:
-        return list(cursor.fetchall())
+@dataclass(frozen=True)
+class Connection:
+    """An open connection, and the names of the tables in queries, which dlt's schema tells."""
+
+    client: Any
+    names: Mapping[str, str]
+
+    @classmethod
+    def of(cls, pipeline: dlt.Pipeline, client: Any) -> Connection:
+        """The connection of a client that is open."""
+        return cls(client, names_in_queries(pipeline, client))
+
+    def rows(self, query: str, values: Sequence[Any], parts: Mapping[str, str]) -> list[Any]:
+        """The rows of a query, with `parts` and names put into its text."""
+        if not self.client.capabilities.supports_tz_aware_datetime:
+            values = [_without_zone(value) for value in values]
+        with self.client.execute_query(query.format(**parts, **self.names), *values) as cursor:
+            return list(cursor.fetchall())
 
 
 def _without_zone(value: Any) -> Any:

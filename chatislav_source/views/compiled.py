@@ -22,6 +22,7 @@ DIALECTS = {
 NO_DIALECT = (
     "The models have no SQL for {name}: they are made on DuckDB, Postgres, Snowflake and BigQuery."
 )
+PREFIX = "chatislav__"  # of the models for analysts; others are steps towards them
 TIMEZONE = "timezone"
 MODEL_LINE = "-- model: "  # begins the SQL of a model; its name follows
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -55,6 +56,11 @@ def dialect_of(destination: str) -> str:
     if name not in DIALECTS:
         raise ConfigurationError(NO_DIALECT.format(name=name))
     return DIALECTS[name]
+
+
+def schema_of(dataset: str, schema: str | None) -> str:
+    """The schema of the views: the one that is given, else that of the dataset."""
+    return schema or f"{dataset}_models"
 
 
 def models_of(dialect: str) -> list[Model]:

@@ -16,10 +16,9 @@ import pyarrow.parquet as pq
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from chatislav_source.errors import ConfigurationError
-from chatislav_source.views.compiled import dialect_of, models_of
+from chatislav_source.views.compiled import PREFIX, dialect_of, models_of, schema_of
 
 Row = tuple[Any, ...]
-PREFIX = "chatislav__"
 ROWS_AT_ONCE = 5_000
 MAX_SHEET_ROWS = 1_048_575  # of XLSX, beside the names of the columns
 MAX_CELL_CHARACTERS = 32_767  # of XLSX
@@ -44,7 +43,7 @@ def export_model(pipeline: dlt.Pipeline, model: str, file: Path, schema: str | N
     unfinished = file.with_name(file.name + UNFINISHED)
     try:
         with pipeline.sql_client() as client:
-            with client.with_alternative_dataset_name(schema or f"{client.dataset_name}_models"):
+            with client.with_alternative_dataset_name(schema_of(client.dataset_name, schema)):
                 view = client.make_qualified_table_name(name)
             with client.execute_query(f"SELECT * FROM {view}") as cursor:  # noqa: S608 - no input
                 names = [column[0].lower() for column in cursor.description]

@@ -14,7 +14,13 @@ from dlt.destinations.exceptions import DatabaseTerminalException, DatabaseUndef
 from dlt.destinations.sql_client import SqlClientBase
 
 from chatislav_source.errors import ConfigurationError
-from chatislav_source.views.compiled import Model, dialect_of, models_of, without_tables
+from chatislav_source.views.compiled import (
+    Model,
+    dialect_of,
+    models_of,
+    schema_of,
+    without_tables,
+)
 
 SqlClient = SqlClientBase[Any]
 
@@ -61,7 +67,7 @@ def make_views(pipeline: dlt.Pipeline, timezone: str, schema: str | None = None)
             raise ConfigurationError(NO_TABLES.format(dataset=client.dataset_name))
         skipped = without_tables(models, missing)
         made = [model for model in models if model.name not in skipped]
-        schema = schema or f"{client.dataset_name}_models"
+        schema = schema_of(client.dataset_name, schema)
         relations = {table: client.make_qualified_table_name(table) for table in tables}
         with _in_schema(client, schema):
             relations |= {m.name: client.make_qualified_table_name(m.name) for m in models}

@@ -52,10 +52,7 @@ def models(as_json: bool, schema: str | None, **given: Any) -> None:
 
     verbosity = set_up_log(given)
     config = pipeline_config_of(given)
-    if config.is_duckdb and not config.database.exists():
-        raise ConfigurationError(
-            f"{config.database} does not exist: nothing is loaded yet. `chatislav sync` creates it."
-        )
+    config.require_database()
     config.check()
     with TemporaryDirectory(prefix="chatislav-") as folder:  # that of the pipeline may be in use
         pipeline = replace(config, pipelines_dir=folder).pipeline()
@@ -109,12 +106,14 @@ def zone_of_models(given: dict[str, Any]) -> str:
 
 def as_text(views: Views) -> str:
     """What was made, in a few lines."""
-    shown = [name for name in views.made if name.startswith("chatislav__")]
+    from chatislav_source.views.compiled import PREFIX
+
+    shown = [name for name in views.made if name.startswith(PREFIX)]
     lines = [f"✓ {len(shown)} models in {views.schema}, days in {views.timezone}:"]
     lines += [f"  {name}" for name in sorted(shown)]
     lines += [
         f"  {name} waits for the table {', '.join(tables)}"
         for name, tables in views.skipped.items()
-        if name.startswith("chatislav__")
+        if name.startswith(PREFIX)
     ]
     return "\n".join(lines)

@@ -20,7 +20,6 @@ from chatislav_source.cli.options import (
     sync_arguments,
 )
 from chatislav_source.cli.terminal.encoding import print_json
-from chatislav_source.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import dlt
@@ -96,10 +95,7 @@ def _verified(
     from chatislav_source.proof.verification import verify_tables
     from chatislav_source.source import sync_config
 
-    if config.is_duckdb and not config.database.exists():
-        raise ConfigurationError(
-            f"{config.database} does not exist: nothing is loaded yet. `chatislav sync` creates it."
-        )
+    config.require_database()
     bot_ids = given["bot_ids"]
     sync = sync_config(config.pipeline_name, **sync_arguments(given)) if is_healing else None
     config.check()

@@ -11,7 +11,6 @@ from chatislav_source.cli.status import looking, stored_bots
 from chatislav_source.config import SyncConfig
 from chatislav_source.destinations.target import PipelineConfig
 from chatislav_source.records.schema import ANALYTICS
-from chatislav_source.runner.resources import STREAMS
 from chatislav_source.runner.stored_tables import StoredTables
 from chatislav_source.runner.upkeep.estimate import Estimate, Known, estimate
 
@@ -34,8 +33,8 @@ def known_of(target: PipelineConfig, config: SyncConfig) -> Known:
         return Known()
     with looking(target) as pipeline:
         states = {
-            stream: {int(bot): state for bot, state in stored_bots(pipeline, stream).items()}
-            for stream in STREAMS
+            stream: {int(bot): state for bot, state in bots.items()}
+            for stream, bots in stored_bots(pipeline).items()
         }
         stored = StoredTables(pipeline)
         loaded = [bot for bot in config.bot_ids if bot in states[ANALYTICS.name]]

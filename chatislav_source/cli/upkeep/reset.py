@@ -85,7 +85,9 @@ def _found(config: PipelineConfig, bot_ids: tuple[int, ...], streams: tuple[str,
     from chatislav_source.runner.upkeep.reset import TABLES_OF
 
     with looking(config) as pipeline:
-        bots = bot_ids or sorted({int(bot) for s in streams for bot in stored_bots(pipeline, s)})
+        known = stored_bots(pipeline)
+        bots = bot_ids or sorted({int(bot) for stream in streams for bot in known[stream]})
         tables = [table for stream in streams for table in reversed(TABLES_OF[stream])]
-        counts = {table.name: row_counts(pipeline, table) for table in tables}
+        with pipeline.sql_client() as client:
+            counts = {table.name: row_counts(pipeline, client, table) for table in tables}
     return {bot: {name: rows.get(bot, 0) for name, rows in counts.items()} for bot in bots}

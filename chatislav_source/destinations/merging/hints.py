@@ -136,13 +136,18 @@ def _with_hints_of_user(columns: dict[str, TColumnSchema], resource: DltResource
     return columns | merged
 
 
-def _column_hints(table: Table, column: Column, adapter: Adapter) -> TColumnSchema:
-    hints: TColumnSchema = {
+def column_hints(column: Column) -> TColumnSchema:
+    """The hints for a column in any table: name, type, whether it may be null, and description."""
+    return {
         "name": column.name,
         "data_type": column.data_type,
         "nullable": not column.key,
         "description": column.description,
     }
+
+
+def _column_hints(table: Table, column: Column, adapter: Adapter) -> TColumnSchema:
+    hints = column_hints(column)
     if column.key and table is not MESSAGES:
         hints["primary_key"] = True
     if column.name == DELETED and table is not MESSAGES:

@@ -39,6 +39,10 @@ WHERE c.message_count IS NULL OR m.message_index < c.message_count
 
 def rows_in_force(pipeline: dlt.Pipeline, client: SqlClient, table: Table) -> str:
     """The SQL to put after FROM, for those rows of a table that are not replaced by newer ones."""
+    return _in_force(pipeline, client, table, _stored_tables(pipeline))
+
+
+def _in_force(pipeline: dlt.Pipeline, client: SqlClient, table: Table, stored: Any) -> str:
     loads = client.make_qualified_table_name("_dlt_loads")
     names = {
         "table": client.make_qualified_table_name(table.name),
@@ -46,7 +50,8 @@ def rows_in_force(pipeline: dlt.Pipeline, client: SqlClient, table: Table) -> st
         "is_complete": COMPLETE.format(loads=loads),
         "keys": ", ".join(table.keys),
     }
-    strategy = strategy_for(pipeline, table, _stored_format(pipeline, table))
+    # the format of the table, as dlt noted it with the first load
+    strategy = strategy_for(pipeline, table, stored.get(table.name, {}).get("table_format"))
     if strategy is None:
         return (NEWEST_MESSAGES if table is MESSAGES else NEWEST_ROWS).format(**names)
     if table is MESSAGES and strategy == "upsert":
@@ -54,11 +59,9 @@ def rows_in_force(pipeline: dlt.Pipeline, client: SqlClient, table: Table) -> st
     return names["table"]
 
 
-def _stored_format(pipeline: dlt.Pipeline, table: Table) -> Any:
-    """The format of the table, as dlt noted it with the first load."""
-    if not pipeline.default_schema_name:
-        return None
-    return pipeline.default_schema.tables.get(table.name, {}).get("table_format")
+def _stored_tables(pipeline: dlt.Pipeline) -> Any:
+    """The tables of the schema that dlt has stored; dlt reads it anew each time."""
+    return pipeline.default_schema.tables if pipeline.default_schema_name else {}
 
 
 OWN_TABLES = {
@@ -71,5 +74,6 @@ OWN_TABLES = {
 
 def names_in_queries(pipeline: dlt.Pipeline, client: SqlClient) -> dict[str, str]:
     """By the name in a query's text, the SQL for the rows of each table, and dlt's loads."""
-    names = {name: rows_in_force(pipeline, client, table) for name, table in OWN_TABLES.items()}
+    stored = _stored_tables(pipeline)
+    names = {name: _in_force(pipeline, client, table, stored) for name, table in OWN_TABLES.items()}
     return names | {"loads": client.make_qualified_table_name("_dlt_loads")}
