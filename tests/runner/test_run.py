@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from chatislav_source.extract.load_limit import LoadLimit
+from chatislav_source.extract.page_groups import OnPage
+from chatislav_source.extract.worker_pool import WorkerPool
 from chatislav_source.runner.conversation_tables import ConversationTables
 from chatislav_source.runner.run import Run
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox
 from chatislav_source.source import sync_config
+from tests.conftest import days_ago
+from tests.soon import soon
 
 
 def test_conversations_that_are_ready_to_be_loaded_do_not_wait_for_analytics(api: Sandbox) -> None:
@@ -47,3 +53,27 @@ def test_held_back_conversations_do_not_wait_for_analytics(api: Sandbox) -> None
         ("analytics", 0),
         ("rejected", 0),
     ]
+
+
+def test_the_range_is_that_of_the_plan_though_its_last_response_came_at_once(
+    api: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = ConversationTables.start
+
+    def start_and_end(tables: ConversationTables, pool: WorkerPool, on_page: OnPage) -> None:
+        start(tables, pool, on_page)
+        assert soon(lambda: all(partition.done for partition in tables.partitions))
+
+    monkeypatch.setattr(ConversationTables, "start", start_and_end)
+    config = sync_config(
+        "chatislav_sync",
+        bot_ids=[101],
+        api_key=SANDBOX_KEY,
+        base_url=api.base_url,
+        start_date=days_ago(2),
+    )
+
+    with Run(config) as run:
+        run.start("conversations", {})
+
+        assert run.reports["conversations", 101].first_day == days_ago(2)
