@@ -11,10 +11,12 @@ import hypothesis
 import pytest
 
 from chatislav_source.sandbox import Sandbox, World
+from tests import memoized_dlt
 
 # the duration of an example has no meaning on a shared machine
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
+memoized_dlt.memoize()
 
 BOT_IDS = (101, 102, 103)
 TODAY = datetime.now(UTC).date()

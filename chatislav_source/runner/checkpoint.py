@@ -49,28 +49,35 @@ STATES_PER_PRUNING = 4  # each pruning is a statement, and leaves the newest two
 def keep_to_destination(pipeline: dlt.Pipeline) -> None:
     """Delete the local files unless they are exactly at the state in the destination."""
     complete_load(pipeline)
-    problem = damage(pipeline)
-    if problem is None and not is_current(pipeline):
-        problem = "do not match what the destination holds"
-    if problem:
-        logger.warning(DELETED_FOLDER, pipeline.pipeline_name, problem)
-        start_over(pipeline)
+    if is_interrupted(pipeline):
+        _replace(pipeline, "are of an interrupted load")
+    elif not is_current(pipeline):
+        _replace(pipeline, "do not match what the destination holds")
 
 
-def damage(pipeline: dlt.Pipeline) -> str | None:
-    """Why the pipeline's local files cannot be used; None if they can.
-
-    The package of an interrupted load is not loaded: dlt cannot tell whether its files are
-    complete, or loaded already. Reading its rows again takes seconds.
-    """
+def delete_damaged_files(pipeline: dlt.Pipeline) -> None:
+    """Delete the local files if dlt cannot read them, before anything is asked of the pipeline."""
     try:
         for name in pipeline.schema_names:
             pipeline.schemas[name].to_dict()
-        loads = pipeline.list_extracted_load_packages(), pipeline.list_normalized_load_packages()
+        is_interrupted(pipeline)
     except DAMAGE as error:
-        return f"are damaged ({type(error).__name__})"
-    is_interrupted = any(loads) or has_append_mark(pipeline)
-    return "are of an interrupted load" if is_interrupted else None
+        _replace(pipeline, f"are damaged ({type(error).__name__})")
+
+
+def _replace(pipeline: dlt.Pipeline, problem: str) -> None:
+    logger.warning(DELETED_FOLDER, pipeline.pipeline_name, problem)
+    start_over(pipeline)
+
+
+def is_interrupted(pipeline: dlt.Pipeline) -> bool:
+    """Whether the local files are of an interrupted load.
+
+    Its package is not loaded: dlt cannot tell whether its files are complete, or loaded already.
+    Reading its rows again takes seconds.
+    """
+    loads = pipeline.list_extracted_load_packages(), pipeline.list_normalized_load_packages()
+    return any(loads) or has_append_mark(pipeline)
 
 
 def is_current(pipeline: dlt.Pipeline) -> bool:

@@ -33,7 +33,11 @@ from chatislav_source.destinations.last_run import (
 from chatislav_source.errors import PipelineLockedError
 from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.extract.page_groups import OnPage
-from chatislav_source.runner.checkpoint import keep_to_destination, prune_states
+from chatislav_source.runner.checkpoint import (
+    delete_damaged_files,
+    keep_to_destination,
+    prune_states,
+)
 from chatislav_source.runner.load_package import load
 from chatislav_source.runner.report import Reports, SyncReport
 from chatislav_source.runner.resources import STREAMS, Customize, package_source
@@ -149,7 +153,7 @@ def has_other_writers(pipeline: dlt.Pipeline) -> bool:
 
 @contextmanager
 def alone(pipeline: dlt.Pipeline) -> Iterator[None]:
-    """Lock the pipeline for this process, on this machine.
+    """Lock the pipeline for this process, on this machine; damaged local files are deleted.
 
     Raises:
         PipelineLockedError: another process has locked it.
@@ -166,6 +170,7 @@ def alone(pipeline: dlt.Pipeline) -> Iterator[None]:
             "this one its own --pipeline-name."
         ) from None
     try:
+        delete_damaged_files(pipeline)
         yield
     finally:
         lock.release()
