@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,12 +23,26 @@ BOT_IDS = (101, 102, 103)
 TODAY = datetime.now(UTC).date()
 
 
+def pytest_collection_finish() -> None:
+    """Keep what was imported out of garbage collections, which would walk through all of it."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_dlt_files_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Fixtures that several tests share use no configuration of the user, and send nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DLT_DATA_DIR", str(tmp_path_factory.mktemp("dlt")))
+        patch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _own_dlt_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """dlt uses no configuration or pipelines of the user who runs the tests."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
-    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from typing import Any
 
 from dlt.common import typing as dlt_typing
 from dlt.common.configuration.specs import base_configuration
+from typing_extensions import get_type_hints
 
 FUNCTIONS = {
     dlt_typing: (
@@ -36,11 +37,12 @@ def memoize() -> None:
     """Replace the functions in all modules of dlt that have imported them."""
     for module, names in FUNCTIONS.items():
         for name in names:
-            _replace(name, getattr(module, name))
+            function = getattr(module, name)
+            _replace(name, function, _remembering(function))
+    _replace("get_type_hints", get_type_hints, _hints_by_class(get_type_hints))
 
 
-def _replace(name: str, function: Callable[..., Any]) -> None:
-    remembering = _remembering(function)
+def _replace(name: str, function: Callable[..., Any], remembering: Callable[..., Any]) -> None:
     for module in _modules_of_dlt():
         if vars(module).get(name) is function:
             setattr(module, name, remembering)
@@ -59,5 +61,18 @@ def _remembering(function: Callable[..., Any]) -> Callable[..., Any]:
             return cached(*args, **kwargs)
         except TypeError:  # a hint that cannot be hashed
             return function(*args, **kwargs)
+
+    return call
+
+
+def _hints_by_class(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function for classes, whose `globalns` is always their module's."""
+    cached: dict[tuple[type, bool], dict[str, Any]] = {}
+
+    def call(spec: type, globalns: Any = None, include_extras: bool = False) -> dict[str, Any]:
+        key = spec, include_extras
+        if key not in cached:
+            cached[key] = function(spec, globalns=globalns, include_extras=include_extras)
+        return dict(cached[key])
 
     return call

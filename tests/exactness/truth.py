@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -120,6 +122,15 @@ class Bench:
             for item in items
             for index in range(len(item["messages"] or ()))
         }
+
+
+@contextmanager
+def copied(original: Bench, folder: Path) -> Iterator[Bench]:
+    """A bench with copies of the files of `original`; its API gets its data back afterwards."""
+    bots = copy.deepcopy(original.world.bots)
+    shutil.copytree(original.folder, folder)
+    yield replace(original, folder=folder)
+    original.world.bots = bots
 
 
 @contextmanager

@@ -14,19 +14,26 @@ from chatislav_source.runner.load_package import load
 from chatislav_source.runner.stored_tables import StoredTables
 from chatislav_source.sandbox import World
 from chatislav_source.streams.date_window import DateWindow
-from tests.exactness.truth import DATASET, TODAY, Bench, bench, days_ago
+from tests.exactness.truth import DATASET, TODAY, Bench, bench, copied, days_ago
 
 BOT_ID = 101
 ALL = [DateWindow(days_ago(60), None)]
 INCOMPLETE = "DELETE FROM _dlt_loads"
 
 
-@pytest.fixture
-def made(tmp_path: Path) -> Iterator[Bench]:
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """A bot with 40 conversations over 8 days that were loaded."""
     world = World.generate((BOT_ID,), conversations=40, days=8, last_day=TODAY, messages=3)
-    with bench(tmp_path, world, start_date=days_ago(8)) as each:
+    with bench(tmp_path_factory.mktemp("original"), world, start_date=days_ago(8)) as each:
         each.sync()
+        yield each
+
+
+@pytest.fixture
+def made(original: Bench, tmp_path: Path) -> Iterator[Bench]:
+    """A copy of the original, for one test."""
+    with copied(original, tmp_path / "copy") as each:
         yield each
 
 
