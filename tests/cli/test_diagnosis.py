@@ -17,6 +17,7 @@ from chatislav_source.errors import ConfigurationError, PipelineLockedError
 from chatislav_source.sandbox import Sandbox
 from tests.cli.process import run, start
 from tests.conftest import days_ago
+from tests.default_suite import mostly_slow
 
 SYNC = ("sync", "--bot-id", "101", "--start-date", days_ago(9))
 VERSION = slice(12, 20)  # of the storage format, in the first block; little endian
@@ -107,10 +108,13 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize(
     "options",
-    [
-        ("--database", "small/warehouse.duckdb"),
-        ("--pipelines-dir", "small/pipelines"),
-    ],
+    mostly_slow(
+        [
+            (("--database", "small/warehouse.duckdb"),),
+            (("--pipelines-dir", "small/pipelines"),),
+        ],
+        (("--database", "small/warehouse.duckdb"),),
+    ),
 )
 def test_a_full_disk_is_named_and_the_next_run_goes_on(
     api: Sandbox, small_disk: Path, options: tuple[str, str]

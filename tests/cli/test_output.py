@@ -23,6 +23,7 @@ from chatislav_source.streams.conversations.page import PageRequest
 from chatislav_source.streams.date_window import DateWindow
 from tests.cli.process import run
 from tests.conftest import days_ago
+from tests.default_suite import mostly_slow
 
 SYNC = ("sync", "--bot-id", "101", "--start-date", days_ago(9))
 
@@ -35,7 +36,7 @@ SYNC = ("sync", "--bot-id", "101", "--start-date", days_ago(9))
         {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": None},
     ],
 )
-@pytest.mark.parametrize("words", [SYNC, (*SYNC, "--json")])
+@pytest.mark.parametrize("words", mostly_slow([(SYNC,), ((*SYNC, "--json"),)], (SYNC,)))
 def test_a_sync_ends_well_in_every_encoding(
     api: Sandbox, env: dict[str, str | None], words: tuple[str, ...]
 ) -> None:

@@ -17,13 +17,14 @@ from chatislav_source.cli.terminal.stopping import GRACE_SECONDS
 from chatislav_source.sandbox import Sandbox
 from tests.cli.process import COMMAND, run, start
 from tests.conftest import days_ago
+from tests.default_suite import mostly_slow
 from tests.soon import soon
 
 SYNC = ("sync", "--bot-id", "101", "--start-date", days_ago(9), "--json")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("requests", [1, 4, 12])
+@pytest.mark.parametrize("requests", mostly_slow([1, 4, 12], 4))
 def test_a_signal_ends_a_sync_and_the_next_one_completes_it(
     api: Sandbox, number: int, requests: int
 ) -> None:

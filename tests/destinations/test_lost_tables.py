@@ -16,9 +16,12 @@ from .warehouses import Warehouse
 
 TABLES = ("conversations", "conversations__messages", "analytics")
 DLT_TABLES = ("_dlt_loads", "_dlt_version", "_dlt_pipeline_state")
+CASES = [(name, lost) for name in ("duckdb", "postgres") for lost in (*TABLES, *DLT_TABLES, "all")]
+CASES += [("snowflake", "all"), ("bigquery", "all")]
+FAST = (("duckdb", "analytics"), ("postgres", "all"))
 
 
-@pytest.mark.parametrize("lost", mostly_slow([*TABLES, *DLT_TABLES, "all"], "analytics", "all"))
+@pytest.mark.parametrize(("warehouse", "lost"), mostly_slow(CASES, *FAST), indirect=["warehouse"])
 def test_a_lost_table_is_filled_again(warehouse: Warehouse, tmp_path: Path, lost: str) -> None:
     world = World.generate((101,), conversations=12, days=4, last_day=TODAY, messages=2)
     dataset = warehouse.new_dataset()

@@ -134,7 +134,7 @@ def test_a_kill_between_staging_rows_and_recording_it_stores_nothing_twice(
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("event", [1, 3])
+@pytest.mark.parametrize("event", mostly_slow([1, 3], 3))
 def test_a_kill_while_an_interrupted_load_is_cleared_away_loses_nothing(
     tmp_path: Path, event: int
 ) -> None:

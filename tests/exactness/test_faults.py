@@ -113,7 +113,7 @@ def test_the_secondary_key_is_used_when_the_first_is_revoked_midway(made: Bench)
     assert SANDBOX_KEY not in str(report.as_dict())
 
 
-@pytest.mark.parametrize("status", [403, 404, 500])
+@pytest.mark.parametrize("status", mostly_slow([403, 404, 500], 404))
 def test_a_bot_that_is_refused_or_unknown_has_its_error_and_the_others_are_complete(
     made: Bench, status: int
 ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from chatislav_source.sandbox import World
+from tests.default_suite import mostly_slow
 from tests.exactness.model import seeded
 from tests.exactness.truth import TODAY, Bench, bench, days_ago
 
@@ -132,7 +133,7 @@ def test_without_proof_the_date_filter_is_unknown_and_the_lookback_long(tmp_path
         assert first_day_requested(made) in (days_ago(30), days_ago(31))
 
 
-@pytest.mark.parametrize("clock", [-600.0, 600.0])
+@pytest.mark.parametrize("clock", mostly_slow([-600.0, 600.0], 600.0))
 def test_conversations_touched_while_they_are_read_are_no_proof(
     tmp_path: Path, clock: float
 ) -> None:

@@ -81,8 +81,6 @@ FAILURES = {
             *(("sync", failure) for failure in FAILURES),
             *(("plain", failure) for failure in ("server errors", "refused key", "rows")),
         ],
-        ("sync", "wrong shapes"),
-        ("sync", "refused key"),
         ("sync", "rows"),
         ("plain", "rows"),
     ),

@@ -80,7 +80,7 @@ def is_recent(row: dict[str, Any]) -> bool:
 @pytest.mark.parametrize(
     ("stories", "steps"),
     [
-        pytest.param(2, 4, id="a few short stories"),
+        pytest.param(1, 4, id="a short story"),
         pytest.param(8, 8, id="longer stories", marks=pytest.mark.slow),
     ],
 )
