@@ -62,15 +62,15 @@ import signal, sys, threading, time
 from chatislav_source.cli.terminal import stopping
 
 stopping.GRACE_SECONDS = float(sys.argv[1])
-with stopping.interruptible(130, lambda: print("last words")):
+with stopping.interruptible(130, lambda: print("last words\\n", end="")):  # at once
     threading.Thread(target=time.sleep, args=(60,)).start()  # is waited for at the end
-    text = "ready"
+    text = "ready\\n"
     while True:
         try:
-            print(text, flush=True)
+            print(text, end="", flush=True)
             time.sleep(60)
         except KeyboardInterrupt:
-            text = "interrupted"
+            text = "interrupted\\n"
 """
 
 
