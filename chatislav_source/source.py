@@ -33,8 +33,10 @@ from dlt.extract import DltResource
 from chatislav_source.config import SECRETS, Arguments, SyncConfig, checked
 from chatislav_source.errors import ConfigurationError
 from chatislav_source.extract.page_groups import OnPage
+from chatislav_source.privacy.settings import PRIVACY_SECRETS, PrivacyArguments, refuse_unknown
 from chatislav_source.proof.healing import heal
 from chatislav_source.proof.warehouse import dialect_of
+from chatislav_source.records.private.policy import policy_of
 from chatislav_source.runner.job import run_job
 from chatislav_source.runner.report import SyncReport
 from chatislav_source.runner.resources import STREAMS, Customize, whole_run
@@ -135,9 +137,12 @@ def _resolved(arguments: Arguments, pipeline_name: str | None = None) -> SyncCon
     unknown = arguments.keys() - Arguments.__annotations__
     if unknown:
         raise TypeError(f"chatislav has no argument {', '.join(sorted(unknown))}")
+    refuse_unknown(arguments.get("privacy"))
     try:
         for name in sorted({*_configured_names(pipeline_name)} - HINTS.keys() - OF_DLT):
             logger.warning("%s", _misspelt(name))
+        # not only a warning, as a misspelt setting would let personal data through
+        refuse_unknown(dict.fromkeys(_configured_names(pipeline_name, PRIVACY)))
         resolved = resolve_configuration(Configuration(), explicit_value=_given(arguments))
     except ConfigurationException as error:
         raise configuration_error(error) from None
@@ -145,7 +150,14 @@ def _resolved(arguments: Arguments, pipeline_name: str | None = None) -> SyncCon
         name: value if name in arguments else from_text(value, HINTS[name])
         for name, value in _given(resolved).items()
     }
-    return checked(now=datetime.now(UTC), **configured)
+    if PRIVACY in configured:
+        configured[PRIVACY] = {
+            name: from_text(value, PRIVACY_HINTS[name])
+            for name, value in _given(configured[PRIVACY]).items()
+        }
+    config = checked(now=datetime.now(UTC), **configured)
+    policy_of(config.privacy)  # refuses a column that does not exist
+    return config
 
 
 def _given(values: Any) -> Any:
@@ -180,15 +192,18 @@ def _items(text: str) -> Any:
     return [item for item in re.split(r"[\s,]+", text.strip().strip("[]")) if item]
 
 
-def _configured_names(pipeline_name: str | None) -> Iterator[str]:
-    """The names in `[sources.chatislav]` and in the environment, also those of one pipeline."""
-    first, last = SECTIONS
+def _configured_names(pipeline_name: str | None, *inner: str) -> Iterator[str]:
+    """The names in `[sources.chatislav]`, or in a section in it, and in the environment.
+
+    Also those of one pipeline.
+    """
+    *outer, last = sections = [*SECTIONS, *inner]
     for name in {None, pipeline_name}:
         for provider in dlt.config.config_providers:
             if provider.present_locations:  # it reads files
-                section, _ = provider.get_value(last, dict, name, first)
+                section, _ = provider.get_value(last, dict, name, *outer)
                 yield from section if isinstance(section, dict) else ()
-        prefix = "__".join([*filter(None, [name]), *SECTIONS, ""]).upper()
+        prefix = "__".join([*filter(None, [name]), *sections, ""]).upper()
         for variable in os.environ:
             if variable.startswith(prefix):
                 yield variable.removeprefix(prefix).partition("__")[0].lower()
@@ -243,14 +258,22 @@ def _broken_file(error: ConfigProviderException) -> str:
     return f"{error.provider_name} cannot be read; --debug shows dlt's own text."
 
 
-HINTS = get_type_hints(Arguments)
+PRIVACY = "privacy"
+HINTS, PRIVACY_HINTS = get_type_hints(Arguments), get_type_hints(PrivacyArguments)
 
 
-def _configuration() -> type[BaseConfiguration]:
-    """`Arguments` as a dlt configuration; every field is optional, and its type checked here."""
-    hints = dict.fromkeys(HINTS, Any | None) | dict.fromkeys(SECRETS, TSecretStrValue | None)
+def _configuration(name: str, types: dict[str, Any]) -> type[BaseConfiguration]:
+    """A dlt configuration with these fields, all optional; other types are checked here."""
+    hints = {field: kind | None for field, kind in types.items()}
     fields = dict.fromkeys(hints) | {"__annotations__": hints, "__module__": __name__}
-    return configspec(type("Configuration", (BaseConfiguration,), fields))
+    return configspec(type(name, (BaseConfiguration,), fields))
 
 
-Configuration = _configuration()
+Privacy = _configuration(
+    "Privacy",
+    dict.fromkeys(PRIVACY_HINTS, Any) | dict.fromkeys(PRIVACY_SECRETS, TSecretStrValue),
+)
+Configuration = _configuration(
+    "Configuration",
+    {**dict.fromkeys(HINTS, Any), **dict.fromkeys(SECRETS, TSecretStrValue), PRIVACY: Privacy},
+)

@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "extract": {"streams", "api"},
     "runner": {"extract", "streams", "destinations", "records", "api"},
     "proof": {"runner", "streams", "destinations", "records", "api"},
-    "source": {"proof", "runner", "extract"},
+    "source": {"proof", "runner", "extract", "records"},
     "views": set(),
     "cli": {
         *("source", "runner", "extract", "streams", "destinations", "records", "api", "sandbox"),
