@@ -33,7 +33,7 @@ from dlt.extract import DltResource
 from chatislav_source.config import SECRETS, Arguments, SyncConfig, checked
 from chatislav_source.errors import ConfigurationError
 from chatislav_source.extract.page_groups import OnPage
-from chatislav_source.privacy.settings import PRIVACY_SECRETS, PrivacyArguments, refuse_unknown
+from chatislav_source.privacy import settings as of_privacy
 from chatislav_source.proof.healing import heal
 from chatislav_source.proof.warehouse import dialect_of
 from chatislav_source.records.private.policy import policy_of
@@ -132,17 +132,37 @@ def sync_config(pipeline_name: str, **arguments: Unpack[Arguments]) -> SyncConfi
         return _resolved(arguments, pipeline_name)
 
 
+def privacy_id(pipeline_name: str) -> str | None:
+    """The id of the privacy settings in dlt's config; None if no action is configured there.
+
+    Raises:
+        ConfigurationError: a setting is not usable.
+    """
+    with inject_section(ConfigSectionContext(pipeline_name=pipeline_name, sections=SECTIONS)):
+        given = _configured({}, pipeline_name).get(PRIVACY, {})
+    settings = of_privacy.checked_settings(given, api_key="")  # which is not part of the id
+    policy_of(settings)
+    return settings.id if {"profile", "columns"} & given.keys() else None
+
+
 def _resolved(arguments: Arguments, pipeline_name: str | None = None) -> SyncConfig:
     """The configuration of a sync, read from the config section that is active in dlt."""
+    config = checked(now=datetime.now(UTC), **_configured(arguments, pipeline_name))
+    policy_of(config.privacy)  # refuses a column that does not exist
+    return config
+
+
+def _configured(arguments: Arguments, pipeline_name: str | None) -> dict[str, Any]:
+    """The arguments, and the configured values of those that are not given."""
     unknown = arguments.keys() - Arguments.__annotations__
     if unknown:
         raise TypeError(f"chatislav has no argument {', '.join(sorted(unknown))}")
-    refuse_unknown(arguments.get("privacy"))
+    of_privacy.refuse_unknown(arguments.get("privacy"))
     try:
         for name in sorted({*_configured_names(pipeline_name)} - HINTS.keys() - OF_DLT):
             logger.warning("%s", _misspelt(name))
         # not only a warning, as a misspelt setting would let personal data through
-        refuse_unknown(dict.fromkeys(_configured_names(pipeline_name, PRIVACY)))
+        of_privacy.refuse_unknown(dict.fromkeys(_configured_names(pipeline_name, PRIVACY)))
         resolved = resolve_configuration(Configuration(), explicit_value=_given(arguments))
     except ConfigurationException as error:
         raise configuration_error(error) from None
@@ -155,9 +175,7 @@ def _resolved(arguments: Arguments, pipeline_name: str | None = None) -> SyncCon
             name: from_text(value, PRIVACY_HINTS[name])
             for name, value in _given(configured[PRIVACY]).items()
         }
-    config = checked(now=datetime.now(UTC), **configured)
-    policy_of(config.privacy)  # refuses a column that does not exist
-    return config
+    return configured
 
 
 def _given(values: Any) -> Any:
@@ -259,7 +277,7 @@ def _broken_file(error: ConfigProviderException) -> str:
 
 
 PRIVACY = "privacy"
-HINTS, PRIVACY_HINTS = get_type_hints(Arguments), get_type_hints(PrivacyArguments)
+HINTS, PRIVACY_HINTS = get_type_hints(Arguments), get_type_hints(of_privacy.PrivacyArguments)
 
 
 def _configuration(name: str, types: dict[str, Any]) -> type[BaseConfiguration]:
@@ -271,7 +289,7 @@ def _configuration(name: str, types: dict[str, Any]) -> type[BaseConfiguration]:
 
 Privacy = _configuration(
     "Privacy",
-    dict.fromkeys(PRIVACY_HINTS, Any) | dict.fromkeys(PRIVACY_SECRETS, TSecretStrValue),
+    dict.fromkeys(PRIVACY_HINTS, Any) | dict.fromkeys(of_privacy.PRIVACY_SECRETS, TSecretStrValue),
 )
 Configuration = _configuration(
     "Configuration",

@@ -15,6 +15,7 @@ from chatislav_source.privacy.hashing import Keys, keys_of
 
 SECTION = "[sources.chatislav.privacy]"
 VERSION_MESSAGE = b"chatislav row version"
+DIGEST_DIGITS = 16  # hex digits of a `_version` before the id of the settings
 ID_DIGITS = 8  # hex digits; tells settings apart
 
 RULES_VERSION = 1
@@ -71,7 +72,9 @@ class PrivacySettings:
         `version` is a digest of the original values, with which a phone number could be tried out
         if the rest of the row is known; so the result is keyed.
         """
-        digest = hashlib.blake2b(version.encode(), digest_size=8, key=self.secret).hexdigest()
+        digest = hashlib.blake2b(
+            version.encode(), digest_size=DIGEST_DIGITS // 2, key=self.secret
+        ).hexdigest()
         return digest + self.id
 
 
