@@ -11,7 +11,7 @@ import logging
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -157,25 +157,29 @@ def _configured(arguments: Arguments, pipeline_name: str | None) -> dict[str, An
     unknown = arguments.keys() - Arguments.__annotations__
     if unknown:
         raise TypeError(f"chatislav has no argument {', '.join(sorted(unknown))}")
-    of_privacy.refuse_unknown(arguments.get("privacy"))
     try:
         for name in sorted({*_configured_names(pipeline_name)} - HINTS.keys() - OF_DLT):
             logger.warning("%s", _misspelt(name))
         # not only a warning, as a misspelt setting would let personal data through
         of_privacy.refuse_unknown(dict.fromkeys(_configured_names(pipeline_name, PRIVACY)))
-        resolved = resolve_configuration(Configuration(), explicit_value=_given(arguments))
+        given = _given({**arguments, PRIVACY: arguments.get("privacy") or _privacy_in_json()})
+        of_privacy.refuse_unknown(given.get(PRIVACY))
+        resolved = resolve_configuration(Configuration(), explicit_value=given)
     except ConfigurationException as error:
         raise configuration_error(error) from None
     configured = {
         name: value if name in arguments else from_text(value, HINTS[name])
         for name, value in _given(resolved).items()
     }
-    if PRIVACY in configured:
-        configured[PRIVACY] = {
-            name: from_text(value, PRIVACY_HINTS[name])
-            for name, value in _given(configured[PRIVACY]).items()
-        }
-    return configured
+    privacy = _given(configured.get(PRIVACY, {}))
+    inner = {name: from_text(value, PRIVACY_HINTS[name]) for name, value in privacy.items()}
+    return {**configured, PRIVACY: inner}
+
+
+def _privacy_in_json() -> Any:
+    """The privacy settings if they are one JSON text, as in the environment; else None."""
+    text = _given(resolve_configuration(PrivacyText())).get(PRIVACY)
+    return from_text(text, dict) if isinstance(text, str) else None
 
 
 def _given(values: Any) -> Any:
@@ -280,18 +284,16 @@ PRIVACY = "privacy"
 HINTS, PRIVACY_HINTS = get_type_hints(Arguments), get_type_hints(of_privacy.PrivacyArguments)
 
 
-def _configuration(name: str, types: dict[str, Any]) -> type[BaseConfiguration]:
-    """A dlt configuration with these fields, all optional; other types are checked here."""
-    hints = {field: kind | None for field, kind in types.items()}
+def _configuration(
+    name: str, names: Iterable[str], secrets: Set[str] = frozenset(), **inner: Any
+) -> type[BaseConfiguration]:
+    """A dlt configuration with fields of these names, all optional; types are checked later."""
+    types = {each: TSecretStrValue if each in secrets else Any for each in names}
+    hints = {each: kind | None for each, kind in {**types, **inner}.items()}
     fields = dict.fromkeys(hints) | {"__annotations__": hints, "__module__": __name__}
     return configspec(type(name, (BaseConfiguration,), fields))
 
 
-Privacy = _configuration(
-    "Privacy",
-    dict.fromkeys(PRIVACY_HINTS, Any) | dict.fromkeys(of_privacy.PRIVACY_SECRETS, TSecretStrValue),
-)
-Configuration = _configuration(
-    "Configuration",
-    {**dict.fromkeys(HINTS, Any), **dict.fromkeys(SECRETS, TSecretStrValue), PRIVACY: Privacy},
-)
+Privacy = _configuration("Privacy", PRIVACY_HINTS, of_privacy.PRIVACY_SECRETS)
+PrivacyText = _configuration("PrivacyText", [PRIVACY])
+Configuration = _configuration("Configuration", HINTS, SECRETS, privacy=Privacy)

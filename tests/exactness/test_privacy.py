@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -163,10 +164,13 @@ def test_status_counts_the_rows_of_other_settings(
     made: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made.api.configure(bad_records={})
+    noon = datetime.combine(days_ago(2), time(12), UTC)
+    made.world.put(BOT, {"sessionId": "old", "createdAt": noon, "lastActivity": noon})
+    made.world.add_conversation(BOT)
     made.sync()
     count = len(rows_of(made))
 
-    made.sync(privacy=PSEUDONYMOUS, bot_ids=[BOT], start_date=TODAY, end_date=TODAY)
+    made.sync(privacy=PSEUDONYMOUS, bot_ids=[BOT], start_date=days_ago(2), end_date=days_ago(2))
     by_newest_row = others(made)
     monkeypatch.setenv("SOURCES__CHATISLAV__PRIVACY__PROFILE", "minimal")
     monkeypatch.setenv("SOURCES__CHATISLAV__PRIVACY__KEY", SECRET)

@@ -74,6 +74,19 @@ def test_settings_are_read_from_dlt_and_an_argument_has_priority(
     assert configured.keys == given.keys
 
 
+def test_the_environment_may_have_all_settings_in_one_json_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(f"{SECTION}KEY", SECRET)
+    monkeypatch.setenv(SECTION.strip("_"), '{"profile": "minimal"}')
+
+    assert settings_of().profile == "minimal"
+    assert settings_of({"profile": "pseudonymous"}).profile == "pseudonymous"
+    monkeypatch.setenv(SECTION.strip("_"), "minimal")
+    with pytest.raises(ConfigurationError, match="privacy is a str"):
+        settings_of()
+
+
 def test_a_misspelt_setting_in_the_config_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"{SECTION}PROFLE", "minimal")
 
