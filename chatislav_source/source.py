@@ -132,14 +132,15 @@ def sync_config(pipeline_name: str, **arguments: Unpack[Arguments]) -> SyncConfi
         return _resolved(arguments, pipeline_name)
 
 
-def privacy_id(pipeline_name: str) -> str | None:
-    """The id of the privacy settings in dlt's config; None if no action is configured there.
-
-    Raises:
-        ConfigurationError: a setting is not usable.
-    """
+def configured_privacy(pipeline_name: str) -> dict[str, Any]:
+    """The privacy settings in dlt's config, not checked."""
     with inject_section(ConfigSectionContext(pipeline_name=pipeline_name, sections=SECTIONS)):
-        given = _configured({}, pipeline_name).get(PRIVACY, {})
+        return _configured({}, pipeline_name).get(PRIVACY) or {}
+
+
+def privacy_id(pipeline_name: str) -> str | None:
+    """The id of the privacy settings in dlt's config, checked; None if no action is configured."""
+    given = configured_privacy(pipeline_name)
     settings = of_privacy.checked_settings(given, api_key="")  # which is not part of the id
     policy_of(settings)
     return settings.id if {"profile", "columns"} & given.keys() else None
@@ -162,8 +163,10 @@ def _configured(arguments: Arguments, pipeline_name: str | None) -> dict[str, An
             logger.warning("%s", _misspelt(name))
         # not only a warning, as a misspelt setting would let personal data through
         of_privacy.refuse_unknown(dict.fromkeys(_configured_names(pipeline_name, PRIVACY)))
-        given = _given({**arguments, PRIVACY: arguments.get("privacy") or _privacy_in_json()})
-        of_privacy.refuse_unknown(given.get(PRIVACY))
+        texts = _in_providers(pipeline_name, str, PRIVACY)  # as the environment may have it
+        privacy = arguments.get("privacy") or from_text(next(texts, None), dict)
+        of_privacy.refuse_unknown(privacy)
+        given = _given({**arguments, PRIVACY: privacy})
         resolved = resolve_configuration(Configuration(), explicit_value=given)
     except ConfigurationException as error:
         raise configuration_error(error) from None
@@ -171,21 +174,13 @@ def _configured(arguments: Arguments, pipeline_name: str | None) -> dict[str, An
         name: value if name in arguments else from_text(value, HINTS[name])
         for name, value in _given(resolved).items()
     }
-    privacy = _given(configured.get(PRIVACY, {}))
-    inner = {name: from_text(value, PRIVACY_HINTS[name]) for name, value in privacy.items()}
+    found = _given(configured.get(PRIVACY, {}))
+    inner = {name: from_text(value, PRIVACY_HINTS[name]) for name, value in found.items()}
     return {**configured, PRIVACY: inner}
 
 
-def _privacy_in_json() -> Any:
-    """The privacy settings if they are one JSON text, as in the environment; else None."""
-    text = _given(resolve_configuration(PrivacyText())).get(PRIVACY)
-    return from_text(text, dict) if isinstance(text, str) else None
-
-
 def _given(values: Any) -> Any:
-    return {
-        name: value for name, value in values.items() if value is not None and value != PLACEHOLDER
-    }
+    return {name: value for name, value in values.items() if value not in (None, PLACEHOLDER)}
 
 
 def from_text(value: Any, hint: Any) -> Any:
@@ -214,18 +209,25 @@ def _items(text: str) -> Any:
     return [item for item in re.split(r"[\s,]+", text.strip().strip("[]")) if item]
 
 
-def _configured_names(pipeline_name: str | None, *inner: str) -> Iterator[str]:
-    """The names in `[sources.chatislav]`, or in a section in it, and in the environment.
+def _in_providers(pipeline_name: str | None, kind: type[Any], *inner: str) -> Iterator[Any]:
+    """What dlt's providers have in `[sources.chatislav]` at this name; of one pipeline first.
 
-    Also those of one pipeline.
+    Not resolved by dlt, whose trace would hold the keys in it.
     """
-    *outer, last = sections = [*SECTIONS, *inner]
-    for name in {None, pipeline_name}:
+    path = [*SECTIONS, *inner]
+    for name in dict.fromkeys([pipeline_name, None]):
         for provider in dlt.config.config_providers:
-            if provider.present_locations:  # it reads files
-                section, _ = provider.get_value(last, dict, name, *outer)
-                yield from section if isinstance(section, dict) else ()
-        prefix = "__".join([*filter(None, [name]), *sections, ""]).upper()
+            value, _ = provider.get_value(path[-1], kind, name, *path[:-1])
+            if isinstance(value, kind) and value != PLACEHOLDER:
+                yield value
+
+
+def _configured_names(pipeline_name: str | None, *inner: str) -> Iterator[str]:
+    """The names in `[sources.chatislav]`, or in a section in it, and in the environment."""
+    for section in _in_providers(pipeline_name, dict, *inner):
+        yield from section
+    for name in {None, pipeline_name}:
+        prefix = "__".join([*filter(None, [name]), *SECTIONS, *inner, ""]).upper()
         for variable in os.environ:
             if variable.startswith(prefix):
                 yield variable.removeprefix(prefix).partition("__")[0].lower()
@@ -285,7 +287,7 @@ HINTS, PRIVACY_HINTS = get_type_hints(Arguments), get_type_hints(of_privacy.Priv
 
 
 def _configuration(
-    name: str, names: Iterable[str], secrets: Set[str] = frozenset(), **inner: Any
+    name: str, names: Iterable[str], secrets: Set[str], **inner: Any
 ) -> type[BaseConfiguration]:
     """A dlt configuration with fields of these names, all optional; types are checked later."""
     types = {each: TSecretStrValue if each in secrets else Any for each in names}
@@ -295,5 +297,4 @@ def _configuration(
 
 
 Privacy = _configuration("Privacy", PRIVACY_HINTS, of_privacy.PRIVACY_SECRETS)
-PrivacyText = _configuration("PrivacyText", [PRIVACY])
 Configuration = _configuration("Configuration", HINTS, SECRETS, privacy=Privacy)

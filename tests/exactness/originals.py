@@ -26,7 +26,8 @@ PSEUDONYMOUS = {"profile": "pseudonymous", "key": SECRET}
 PHONE, IP, MAIL, NAME = "+381647654321", "198.51.100.77", "Zorka.Q@primer.rs", "Zorkanovic"
 HASHED_PHONE = keyed_hash(Key(SECRET.encode()), PHONE)
 WORDS = f"Javite na 064/765-43-21 ili {MAIL}"
-ORIGINALS = (PHONE, "381647654321", "064/765-43-21", IP, MAIL, MAIL.lower(), NAME)
+ORIGINALS = (PHONE, "381647654321", "064/765-43-21", IP, MAIL, MAIL.lower(), NAME, SECRET)
+"""What must be in no file; the key, too."""
 
 
 def planted(conversations: int = 8) -> World:

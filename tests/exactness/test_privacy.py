@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import suppress
@@ -32,6 +33,7 @@ from tests.exactness.stories import CrashError, crashing
 from tests.exactness.truth import TODAY, Bench, bench, days_ago, stored
 
 SCRUBBED = "Javite na [phone] ili [email]"
+SECTION = "SOURCES__CHATISLAV__PRIVACY"
 OTHER_SECRET = "another made-up secret, 32 bytes"
 
 
@@ -108,9 +110,11 @@ def test_no_file_of_a_run_has_an_original(
 ) -> None:
     monkeypatch.setenv("RUNTIME__LOG_LEVEL", "DEBUG")
     monkeypatch.setenv("LOAD__DELETE_COMPLETED_JOBS", "false")
+    monkeypatch.setenv(f"{SECTION}__KEY", SECRET)
+    monkeypatch.setenv(SECTION, json.dumps(PSEUDONYMOUS))
     caplog.set_level(logging.DEBUG)
 
-    report = made.sync(privacy=PSEUDONYMOUS)
+    report = made.sync()
 
     assert len(rows_of(made, ODD_BOT, REJECTED)) > 3  # also such records are searched
     assert found_in(made.folder) == []
