@@ -8,18 +8,12 @@ from typing import Any, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 from chatislav_source.errors import ConfigurationError
+from chatislav_source.privacy.settings import PrivacyArguments, PrivacySettings, checked_settings
 
 BASE_URL = "https://chatislav.ai/api/v1"
 ANALYTICS_CHANNELS = (
-    "all",
-    "widget",
-    "whatsapp",
-    "facebook",
-    "instagram",
-    "viber",
-    "telegram",
-    "outlook",
-    "zendesk",
+    *("all", "widget", "whatsapp", "facebook", "instagram"),
+    *("viber", "telegram", "outlook", "zendesk"),
 )
 DEFAULT_HISTORY_DAYS = 90  # days before today, if no start_date is given
 LOOKBACK_DAYS = 30  # days; a conversation may be changed this long after it was created
@@ -45,6 +39,7 @@ class Arguments(TypedDict, total=False):
     without an offset; both are IANA names. `timezone` None: the zone that a bot is loaded in, at
     first UTC. `lookback_days` None: 2 if the API filters on activity,
     else 30. `max_concurrency` limits the requests in flight, `requests_per_second` their rate.
+    `privacy` None keeps every value.
     """
 
     bot_ids: list[int] | None
@@ -60,6 +55,7 @@ class Arguments(TypedDict, total=False):
     analytics_channels: list[str] | None
     max_concurrency: int | None
     requests_per_second: float | None
+    privacy: PrivacyArguments | None
 
 
 SECRETS = frozenset({"api_key", "secondary_api_key"})
@@ -97,6 +93,7 @@ class SyncConfig:
     max_concurrency: int
     requests_per_second: float | None
     now: datetime
+    privacy: PrivacySettings = field(default_factory=PrivacySettings)
 
     @property
     def is_backfill(self) -> bool:
@@ -123,9 +120,10 @@ def checked(*, now: datetime, **arguments: Unpack[Arguments]) -> SyncConfig:
     given = DEFAULTS | arguments
     lookback_days, zone = given.get("lookback_days"), given.get("timezone")
     first_day, last_day = _range(given.get("start_date"), given.get("end_date"), now)
+    keys = _keys(given.get("api_key"), given.get("secondary_api_key"))
     return SyncConfig(
         bot_ids=_bot_ids(given.get("bot_ids")),
-        keys=_keys(given.get("api_key"), given.get("secondary_api_key")),
+        keys=keys,
         base_url=_base_url(given["base_url"]),
         start_date=first_day,
         start_date_given=given.get("start_date") is not None,
@@ -138,6 +136,7 @@ def checked(*, now: datetime, **arguments: Unpack[Arguments]) -> SyncConfig:
         max_concurrency=_whole("max_concurrency", given["max_concurrency"], 1, MAX_CONCURRENCY),
         requests_per_second=_rate(given.get("requests_per_second")),
         now=now.astimezone(UTC),
+        privacy=checked_settings(given.get("privacy"), keys[0]),
     )
 
 

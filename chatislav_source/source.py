@@ -11,7 +11,7 @@ import logging
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,8 +33,10 @@ from dlt.extract import DltResource
 from chatislav_source.config import SECRETS, Arguments, SyncConfig, checked
 from chatislav_source.errors import ConfigurationError
 from chatislav_source.extract.page_groups import OnPage
+from chatislav_source.privacy import settings as of_privacy
 from chatislav_source.proof.healing import heal
 from chatislav_source.proof.warehouse import dialect_of
+from chatislav_source.records.private.policy import policy_of
 from chatislav_source.runner.job import run_job
 from chatislav_source.runner.report import SyncReport
 from chatislav_source.runner.resources import STREAMS, Customize, whole_run
@@ -130,28 +132,55 @@ def sync_config(pipeline_name: str, **arguments: Unpack[Arguments]) -> SyncConfi
         return _resolved(arguments, pipeline_name)
 
 
+def configured_privacy(pipeline_name: str) -> dict[str, Any]:
+    """The privacy settings in dlt's config, not checked."""
+    with inject_section(ConfigSectionContext(pipeline_name=pipeline_name, sections=SECTIONS)):
+        return _configured({}, pipeline_name).get(PRIVACY) or {}
+
+
+def privacy_id(pipeline_name: str) -> str | None:
+    """The id of the privacy settings in dlt's config, checked; None if no action is configured."""
+    given = configured_privacy(pipeline_name)
+    settings = of_privacy.checked_settings(given, api_key="")  # which is not part of the id
+    policy_of(settings)
+    return settings.id if {"profile", "columns"} & given.keys() else None
+
+
 def _resolved(arguments: Arguments, pipeline_name: str | None = None) -> SyncConfig:
     """The configuration of a sync, read from the config section that is active in dlt."""
+    config = checked(now=datetime.now(UTC), **_configured(arguments, pipeline_name))
+    policy_of(config.privacy)  # refuses a column that does not exist
+    return config
+
+
+def _configured(arguments: Arguments, pipeline_name: str | None) -> dict[str, Any]:
+    """The arguments, and the configured values of those that are not given."""
     unknown = arguments.keys() - Arguments.__annotations__
     if unknown:
         raise TypeError(f"chatislav has no argument {', '.join(sorted(unknown))}")
     try:
         for name in sorted({*_configured_names(pipeline_name)} - HINTS.keys() - OF_DLT):
             logger.warning("%s", _misspelt(name))
-        resolved = resolve_configuration(Configuration(), explicit_value=_given(arguments))
+        # not only a warning, as a misspelt setting would let personal data through
+        of_privacy.refuse_unknown(dict.fromkeys(_configured_names(pipeline_name, PRIVACY)))
+        texts = _in_providers(pipeline_name, str, PRIVACY)  # as the environment may have it
+        privacy = arguments.get("privacy") or from_text(next(texts, None), dict)
+        of_privacy.refuse_unknown(privacy)
+        given = _given({**arguments, PRIVACY: privacy})
+        resolved = resolve_configuration(Configuration(), explicit_value=given)
     except ConfigurationException as error:
         raise configuration_error(error) from None
     configured = {
         name: value if name in arguments else from_text(value, HINTS[name])
         for name, value in _given(resolved).items()
     }
-    return checked(now=datetime.now(UTC), **configured)
+    found = _given(configured.get(PRIVACY, {}))
+    inner = {name: from_text(value, PRIVACY_HINTS[name]) for name, value in found.items()}
+    return {**configured, PRIVACY: inner}
 
 
 def _given(values: Any) -> Any:
-    return {
-        name: value for name, value in values.items() if value is not None and value != PLACEHOLDER
-    }
+    return {name: value for name, value in values.items() if value not in (None, PLACEHOLDER)}
 
 
 def from_text(value: Any, hint: Any) -> Any:
@@ -180,15 +209,25 @@ def _items(text: str) -> Any:
     return [item for item in re.split(r"[\s,]+", text.strip().strip("[]")) if item]
 
 
-def _configured_names(pipeline_name: str | None) -> Iterator[str]:
-    """The names in `[sources.chatislav]` and in the environment, also those of one pipeline."""
-    first, last = SECTIONS
-    for name in {None, pipeline_name}:
+def _in_providers(pipeline_name: str | None, kind: type[Any], *inner: str) -> Iterator[Any]:
+    """What dlt's providers have in `[sources.chatislav]` at this name; of one pipeline first.
+
+    Not resolved by dlt, whose trace would hold the keys in it.
+    """
+    path = [*SECTIONS, *inner]
+    for name in dict.fromkeys([pipeline_name, None]):
         for provider in dlt.config.config_providers:
-            if provider.present_locations:  # it reads files
-                section, _ = provider.get_value(last, dict, name, first)
-                yield from section if isinstance(section, dict) else ()
-        prefix = "__".join([*filter(None, [name]), *SECTIONS, ""]).upper()
+            value, _ = provider.get_value(path[-1], kind, name, *path[:-1])
+            if isinstance(value, kind) and value != PLACEHOLDER:
+                yield value
+
+
+def _configured_names(pipeline_name: str | None, *inner: str) -> Iterator[str]:
+    """The names in `[sources.chatislav]`, or in a section in it, and in the environment."""
+    for section in _in_providers(pipeline_name, dict, *inner):
+        yield from section
+    for name in {None, pipeline_name}:
+        prefix = "__".join([*filter(None, [name]), *SECTIONS, *inner, ""]).upper()
         for variable in os.environ:
             if variable.startswith(prefix):
                 yield variable.removeprefix(prefix).partition("__")[0].lower()
@@ -243,14 +282,19 @@ def _broken_file(error: ConfigProviderException) -> str:
     return f"{error.provider_name} cannot be read; --debug shows dlt's own text."
 
 
-HINTS = get_type_hints(Arguments)
+PRIVACY = "privacy"
+HINTS, PRIVACY_HINTS = get_type_hints(Arguments), get_type_hints(of_privacy.PrivacyArguments)
 
 
-def _configuration() -> type[BaseConfiguration]:
-    """`Arguments` as a dlt configuration; every field is optional, and its type checked here."""
-    hints = dict.fromkeys(HINTS, Any | None) | dict.fromkeys(SECRETS, TSecretStrValue | None)
+def _configuration(
+    name: str, names: Iterable[str], secrets: Set[str], **inner: Any
+) -> type[BaseConfiguration]:
+    """A dlt configuration with fields of these names, all optional; types are checked later."""
+    types = {each: TSecretStrValue if each in secrets else Any for each in names}
+    hints = {each: kind | None for each, kind in {**types, **inner}.items()}
     fields = dict.fromkeys(hints) | {"__annotations__": hints, "__module__": __name__}
-    return configspec(type("Configuration", (BaseConfiguration,), fields))
+    return configspec(type(name, (BaseConfiguration,), fields))
 
 
-Configuration = _configuration()
+Privacy = _configuration("Privacy", PRIVACY_HINTS, of_privacy.PRIVACY_SECRETS)
+Configuration = _configuration("Configuration", HINTS, SECRETS, privacy=Privacy)

@@ -32,6 +32,10 @@ SUMS = "A sum over all rows of analytics counts each day more than once: filter 
 REJECTED_RECORDS = (
     "bot {bot.bot_id}: records that could not be loaded: {bot.rejected}; see the table rejected."
 )
+OTHER_PRIVACY = (
+    "bot {bot.bot_id}: {bot.other_privacy} rows were written under other privacy settings. "
+    "`chatislav backfill` over their days writes them anew."
+)
 UNEXPECTED = (  # without the error's message, which may contain rows
     "an unexpected {kind}. Nothing is lost: run again to continue from the last load. --debug "
     "shows the traceback; please report it."
@@ -189,6 +193,8 @@ def status_table(title: str, statuses: Sequence[BotStatus]) -> None:
     for bot in statuses:
         if bot.rejected:
             _line(f"[yellow]{escape(REJECTED_RECORDS.format(bot=bot))}[/]")
+        if bot.other_privacy:
+            _line(f"[yellow]{escape(OTHER_PRIVACY.format(bot=bot))}[/]")
         if bot.error:
             _line(f"[red]✗ bot {bot.bot_id}:[/] {escape(bot.error)}")
         if bot.verified:

@@ -28,6 +28,7 @@ from chatislav_source.proof.tables import RECONCILED
 from chatislav_source.records.rejected.table import ALL_TABLES, REJECTED
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Table
 from chatislav_source.runner.resources import STREAMS
+from chatislav_source.source import privacy_id
 from chatislav_source.streams.conversations.state import CLOCK_MARGIN_SECONDS
 from chatislav_source.streams.date_window import utc_instant, utc_text
 from chatislav_source.streams.state import State
@@ -40,7 +41,9 @@ class BotStatus:
     `behind_seconds` is the time since then. `under_way` is true if a sync was interrupted.
     `timezones` are those of the stored analytics; with more than one, sums need a filter.
     `verified` counts the days of the table `reconciliation` by `KINDS`; empty if there is none.
-    `rejected` counts records of the API that could not be loaded.
+    `rejected` counts records of the API that could not be loaded. `other_privacy` counts
+    conversations and rejected records that were written under other privacy settings than those of
+    the config, or without any there, than those of the newest row.
     """
 
     bot_id: int
@@ -55,6 +58,7 @@ class BotStatus:
     timezones: list[str]
     verified: dict[str, int]
     rejected: int
+    other_privacy: int
     error: str | None
 
     def as_dict(self) -> dict[str, Any]:
@@ -72,11 +76,13 @@ def statuses(pipeline: dlt.Pipeline, now: datetime) -> list[BotStatus]:
     with pipeline.sql_client() as client:
         counts = {table.name: row_counts(pipeline, client, table) for table in ALL_TABLES}
         zones, verified = _zones(pipeline, client), _verified(pipeline, client)
+        other_privacy = _other_privacy(pipeline, client)
     return [
         replace(
             _status(int(bot), conversations.get(bot) or {}, analytics.get(bot) or {}, counts, now),
             timezones=zones.get(int(bot), []),
             verified=verified.get(int(bot), {}),
+            other_privacy=other_privacy[int(bot)],
         )
         for bot in sorted({*conversations, *analytics}, key=int)
     ]
@@ -167,6 +173,26 @@ def _verified(pipeline: dlt.Pipeline, client: SqlClient) -> dict[int, dict[str, 
     return {bot_id: dict(counter) for bot_id, counter in found.items()}
 
 
+def _other_privacy(pipeline: dlt.Pipeline, client: SqlClient) -> Counter[int]:
+    """By bot, the rows that were not written under the privacy settings of now."""
+    # the id of the settings is behind the 16 digits of the digest
+    query = (
+        "SELECT bot_id, SUBSTR(_version, 17), COUNT(*), MAX(_dlt_load_id) FROM {} r GROUP BY 1, 2"
+    )
+    rows = [
+        (str(load_id), int(bot_id), settings or "", int(count))
+        for table in (CONVERSATIONS, REJECTED)
+        for bot_id, settings, count, load_id in _rows(pipeline, client, table, query)
+    ]
+    of_now = privacy_id(pipeline.pipeline_name)
+    if of_now is None:
+        of_now = max(rows)[2] if rows else ""
+    others: Counter[int] = Counter()
+    for _, bot_id, settings, count in rows:
+        others[bot_id] += count * (settings != of_now)
+    return others
+
+
 def _rows(pipeline: dlt.Pipeline, client: SqlClient, table: Table, query: str) -> Sequence[Any]:
     """The rows of a query of one table; none if the table does not exist."""
     rows_of = rows_in_force(pipeline, client, table)
@@ -198,6 +224,7 @@ def _status(
         analytics_days=counts[ANALYTICS.name].get(bot_id, 0),
         timezones=[],
         verified={},
+        other_privacy=0,
         rejected=counts[REJECTED.name].get(bot_id, 0),
         error=conversations.get("error") or analytics.get("error"),
     )

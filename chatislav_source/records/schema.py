@@ -27,7 +27,6 @@ ARROW_TYPES: dict[DataType, pa.DataType] = {
     "date": pa.date32(),
 }
 
-
 EXACT_IN_DOUBLE = 2**53  # integers beyond it lose digits in a double
 
 
@@ -35,7 +34,7 @@ EXACT_IN_DOUBLE = 2**53  # integers beyond it lose digits in a double
 class Column:
     """A column; `json_path` is the path of its value in the API's object, None if it has none.
 
-    A column whose path extends that of a JSON column is a copy of a part of it.
+    A path that extends that of a JSON column is a copy of a part of it. `personal`: of a person.
     """
 
     name: str
@@ -43,6 +42,7 @@ class Column:
     description: str
     json_path: JsonPath | None = None
     key: bool = False
+    personal: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,12 +83,13 @@ EXTRA = Column(
     "json",
     "Fields the API sent that have no column, or whose value does not fit its type, by the API's "
     "own names. Null if none.",
+    personal=True,
 )
 SYNCED_AT = Column("synced_at", "timestamp", "When this version of the row was read, UTC.")
 VERSION = Column(
-    "_version",
-    "text",
-    "Digest of what the row was made from, 16 hex digits; a conversation's covers its messages.",
+    *("_version", "text"),
+    "Digest of what the row was made from, 16 hex digits; a conversation's covers its messages. "
+    "Under privacy settings, 8 more digits tell which.",
 )
 LOAD_ID = Column("_dlt_load_id", "text", "The load that wrote this row, see `_dlt_loads`.")
 
@@ -115,8 +116,16 @@ CONVERSATIONS = Table(
             "The contact's rating; 1 is helpful, other values are not documented. Null: none.",
             ("helpful",),
         ),
-        Column("feedback_comment", "text", "The contact's own words.", ("feedbackComment",)),
-        Column("summary", "json", "Summary of the conversation, as sent.", ("summary",)),
+        Column(
+            "feedback_comment",
+            "text",
+            "The contact's own words.",
+            ("feedbackComment",),
+            personal=True,
+        ),
+        Column(
+            "summary", "json", "Summary of the conversation, as sent.", ("summary",), personal=True
+        ),
         Column("summary__sentiment", "text", "Sentiment in summary.", ("summary", "sentiment")),
         Column(
             "summary__resolution_status",
@@ -124,13 +133,16 @@ CONVERSATIONS = Table(
             "Resolution in summary; it may differ from resolution_status.",
             ("summary", "resolution_status"),
         ),
-        Column("user_form", "json", "The contact's form, as sent.", ("userForm",)),
-        Column("contact__ip_address", "text", "Personal data.", ("contact", "ipAddress")),
+        Column("user_form", "json", "The contact's form, as sent.", ("userForm",), personal=True),
+        Column(
+            "contact__ip_address", "text", "Personal data.", ("contact", "ipAddress"), personal=True
+        ),
         Column(
             "contact__phone_number",
             "text",
             "Personal data. Null where the channel has none.",
             ("contact", "phoneNumber"),
+            personal=True,
         ),
         Column(
             "message_count",
@@ -155,7 +167,7 @@ MESSAGES = Table(
         Column("id", "text", "The message's id.", ("id",)),
         Column("created_at", "timestamp", "When it was sent, UTC.", ("createdAt",)),
         Column("role", "text", "Who wrote it: user, assistant, ...", ("role",)),
-        Column("content", "text", "The words. Personal data.", ("content",)),
+        Column("content", "text", "The words. Personal data.", ("content",), personal=True),
         EXTRA,
         SYNCED_AT,
         LOAD_ID,
@@ -247,7 +259,7 @@ ANALYTICS = Table(
             "Voice totals and credits, as sent. Null for text agents.",
             ("analytics", "voice"),
         ),
-        EXTRA,
+        replace(EXTRA, personal=False),
         Column(
             "is_final",
             "bool",

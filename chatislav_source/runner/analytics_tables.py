@@ -12,6 +12,8 @@ from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.extract.page_groups import OnPage, PageGroups
 from chatislav_source.extract.stream_queue import ExtractedPage
 from chatislav_source.extract.worker_pool import WorkerPool
+from chatislav_source.records.private.policy import policy_of
+from chatislav_source.records.private.rows import private
 from chatislav_source.records.rejected.identity import id_of_day
 from chatislav_source.records.rejected.table import REJECTED
 from chatislav_source.records.schema import ANALYTICS, Table
@@ -38,7 +40,8 @@ class AnalyticsTables:
         self._config = config
         self._stored = stored
         self._reports = reports
-        self.rejected = RejectedRecords()
+        self._policy = policy_of(config.privacy)
+        self.rejected = RejectedRecords(self._policy.sealing(REJECTED))
 
     def plan(self, states: dict[int, State | None]) -> None:
         """Decide what to read: the days that the table lacks."""
@@ -75,8 +78,8 @@ class AnalyticsTables:
         self.rejected.begin_package()
         while True:
             pages = self._groups.take(limit)
-            yield ANALYTICS, self._rows(resource_state, pages)
-            yield REJECTED, self.rejected.rows()
+            yield ANALYTICS, private(self._policy, ANALYTICS, self._rows(resource_state, pages))
+            yield REJECTED, private(self._policy, REJECTED, self.rejected.rows())
             if limit is not None or self.is_over:
                 return
 

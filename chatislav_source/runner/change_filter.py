@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 from chatislav_source.records.record_batch import RecordBatch, kept_rows
@@ -17,12 +17,15 @@ class ChangeFilter:
     """Leaves out the conversations of one bot that the tables already hold.
 
     `stored` has, by the hash of a session id, the version in the tables; it follows what is handed
-    out. If the whole run is one load package, a second version of a conversation is left out, and
-    the next run reads its window again.
+    out; `sealed` makes it of the version that was read. If the whole run is one load package, a
+    second version of a conversation is left out, and the next run reads its window again.
     """
 
-    def __init__(self, stored: dict[int, int], today: date) -> None:
+    def __init__(
+        self, stored: dict[int, int], today: date, sealed: Callable[[str], str] = str
+    ) -> None:
         self.unchanged = 0
+        self._sealed = sealed
         self._stored = stored
         self._today = today
         self._in_package: set[str] = set()  # only used if the whole run is one package
@@ -64,7 +67,7 @@ class ChangeFilter:
     def _holds(self, session_id: str, version: str | None) -> bool:
         """Whether the tables hold just this version."""
         known = self._stored.get(hash(session_id)) if version else None
-        return known is not None and known == int(version or "", 16)
+        return known is not None and known == int(self._sealed(version or ""), 16)
 
     def _note(self, session_id: str, version: str | None, page: ConversationsPage) -> None:
         """Note the version that is handed out; None if it is not known.
@@ -76,7 +79,7 @@ class ChangeFilter:
         if version is None:
             self._stored.pop(key, None)
         elif key in self._stored or not page.request.window.ends_before(self._today - ONE_DAY):
-            self._stored[key] = int(version, 16)
+            self._stored[key] = int(self._sealed(version), 16)
 
     def changed(self, page: ConversationsPage) -> set[str]:
         """The conversations of `page` whose version is not known to be in the tables."""

@@ -15,6 +15,8 @@ from chatislav_source.extract.page_groups import OnPage, PageGroups
 from chatislav_source.extract.worker_pool import WorkerPool
 from chatislav_source.records.columns import microseconds
 from chatislav_source.records.convert import record_batches
+from chatislav_source.records.private.policy import policy_of
+from chatislav_source.records.private.rows import private
 from chatislav_source.records.record_batch import RecordBatch
 from chatislav_source.records.rejected.table import REJECTED
 from chatislav_source.records.schema import CONVERSATIONS, DELETED, MESSAGES, Table
@@ -54,7 +56,8 @@ class ConversationTables:
         self._resumed: set[int] = set()
         self._settled_written: set[int] = set()  # bots of which rows of settled days were written
         self._may_replace = config.is_backfill
-        self.rejected = RejectedRecords()
+        self._policy = policy_of(config.privacy)
+        self.rejected = RejectedRecords(self._policy.sealing(REJECTED))
 
     def plan(self, stored: dict[int, State | None]) -> None:
         """Decide what to read: the windows that the bots' stored states have left."""
@@ -69,7 +72,9 @@ class ConversationTables:
             windows = states.windows_left(partition.state[self._slot])
             versions = self._stored.versions(bot_id, windows)
             self._may_replace |= state is not None or bool(versions)
-            self._filters[bot_id] = ChangeFilter(versions, self._config.now.date())
+            self._filters[bot_id] = ChangeFilter(
+                versions, self._config.now.date(), self._policy.sealing(CONVERSATIONS)
+            )
             if not self._config.is_backfill and self._is_resumed(partition.state):
                 self._resumed.add(bot_id)
 
@@ -137,9 +142,10 @@ class ConversationTables:
             self._remember(resource_state, pages, written, is_whole_run=limit is None)
             pages = []
             conversations, messages = dedup.joined(rows)
-            yield MESSAGES, messages  # first, so that no cut load has conversations without them
-            yield CONVERSATIONS, conversations
-            yield REJECTED, self.rejected.rows()
+            # messages first, so that no cut load has conversations without them
+            yield MESSAGES, private(self._policy, MESSAGES, messages)
+            yield CONVERSATIONS, private(self._policy, CONVERSATIONS, conversations)
+            yield REJECTED, private(self._policy, REJECTED, self.rejected.rows())
             if self._ends(limit, size):
                 return
 

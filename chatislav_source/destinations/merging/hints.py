@@ -137,13 +137,19 @@ def _with_hints_of_user(columns: dict[str, TColumnSchema], resource: DltResource
 
 
 def column_hints(column: Column) -> TColumnSchema:
-    """The hints for a column in any table: name, type, whether it may be null, and description."""
-    return {
+    """The hints for a column in any table: name, type, whether it may be null, and description.
+
+    A personal one also has dlt's annotation for catalogs.
+    """
+    hints: TColumnSchema = {
         "name": column.name,
         "data_type": column.data_type,
         "nullable": not column.key,
         "description": column.description,
     }
+    if column.personal:
+        hints |= {"x-annotation-pii": True}  # type: ignore[misc]
+    return hints
 
 
 def _column_hints(table: Table, column: Column, adapter: Adapter) -> TColumnSchema:

@@ -29,6 +29,7 @@ REJECTED = Table(
             "raw",
             "json",
             "The record as sent; as one text if it cannot be read. Personal data.",
+            personal=True,
         ),
         Column("first_seen_at", "timestamp", "When the record was first found so, UTC."),
         Column("seen_at", "timestamp", "When this version of it was first read, UTC."),

@@ -8,7 +8,7 @@ next package.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -49,9 +49,13 @@ class SeenRecord:
 
 
 class RejectedRecords:
-    """Follows what the table holds during a run; `start` says what it holds at first."""
+    """Follows what the table holds during a run; `start` says what it holds at first.
 
-    def __init__(self) -> None:
+    `sealed` makes the `_version` of a row of that of its record.
+    """
+
+    def __init__(self, sealed: Callable[[str], str] = str) -> None:
+        self._sealed = sealed
         self._stored: dict[int, dict[str, StoredRecord]] = {}
         self._starts: dict[int, dict[str, int | None]] = {}  # also of records that were removed
         self._in_package: set[Key] = set()
@@ -123,7 +127,7 @@ class RejectedRecords:
         stored = self._stored[key[0]].get(key[1])
         if seen is None or stored is None:
             return seen is not None or stored is not None
-        return seen.record.version != stored.version
+        return self._sealed(seen.record.version) != stored.version
 
     def _row(self, key: Key, seen: SeenRecord | None) -> dict[str, Any]:
         bot_id, rejected_id = key
@@ -134,7 +138,8 @@ class RejectedRecords:
         record = seen.record
         first_seen_at = stored.first_seen_at if stored else seen.read_at
         created_at = record.key.get("created_at")
-        self._stored[bot_id][rejected_id] = StoredRecord(record.version, first_seen_at, created_at)
+        version = self._sealed(record.version)
+        self._stored[bot_id][rejected_id] = StoredRecord(version, first_seen_at, created_at)
         return {
             **own,
             **record.key,
@@ -142,7 +147,7 @@ class RejectedRecords:
             "raw": record.raw,
             "first_seen_at": _aware(first_seen_at),
             "seen_at": seen.read_at,
-            VERSION.name: record.version,
+            VERSION.name: version,
         }
 
 

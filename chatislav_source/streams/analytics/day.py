@@ -6,7 +6,7 @@ Facts are from `POST /analytics`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -154,9 +154,10 @@ class Day:
 
 @dataclass(frozen=True)
 class DayReader:
-    """Reads days; `stored` has the versions of the rows in the table."""
+    """Reads days; `stored` has the versions of the rows in the table, made by `sealed`."""
 
     stored: StoredDays
+    sealed: Callable[[str], str] = str
 
     def read(self, request: DayRequest, client: ChatislavClient) -> Day:
         """Fetch the day's totals.
@@ -173,7 +174,7 @@ class DayReader:
             return Day(None, 0, size, tries, read_at, response.value)
         value, needs_sanitizing = response.value
         value, replaced = sanitized(value) if needs_sanitizing else (value, 0)
-        version = version_of({"answer": value, "is_final": request.is_final}, UTC)
+        version = self.sealed(version_of({"answer": value, "is_final": request.is_final}, UTC))
         own = {
             "bot_id": request.bot_id,
             **request.key,

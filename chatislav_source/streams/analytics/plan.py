@@ -11,6 +11,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from chatislav_source.config import ZONE_MARGIN_DAYS, SyncConfig
+from chatislav_source.records.private.policy import policy_of
+from chatislav_source.records.schema import ANALYTICS
 from chatislav_source.streams.analytics.day import DayReader, DayRequest, StoredDays, series_of
 from chatislav_source.streams.analytics.partition import AnalyticsPartition
 from chatislav_source.streams.analytics.state import read_days, restored
@@ -66,7 +68,7 @@ def _sync_partition(known: State, config: SyncConfig, stored: StoredDays) -> Ana
     first_day, last_day = first_day_of_analytics(known, stored, config), config.today
     requests = requests_of(known["bot_id"], config, (first_day, last_day), stored.final)
     begun = {**known, "loaded_from": str(first_day)}
-    return AnalyticsPartition(begun, requests, DayReader(stored), last_day)
+    return AnalyticsPartition(begun, requests, _reader(stored, config), last_day)
 
 
 def first_day_of_analytics(known: State, stored: StoredDays, config: SyncConfig) -> date:
@@ -89,7 +91,11 @@ def _backfill_partition(known: State, config: SyncConfig, stored: StoredDays) ->
     begun = {**known, "backfill": backfill}
     days = (config.start_date, config.end_date or config.today)
     requests = requests_of(known["bot_id"], config, days, read_days(backfill))
-    return AnalyticsPartition(begun, requests, DayReader(stored), days[1], is_backfill=True)
+    return AnalyticsPartition(begun, requests, _reader(stored, config), days[1], is_backfill=True)
+
+
+def _reader(stored: StoredDays, config: SyncConfig) -> DayReader:
+    return DayReader(stored, policy_of(config.privacy).sealing(ANALYTICS))
 
 
 def is_final(day: date, today: date, lookback_days: int) -> bool:

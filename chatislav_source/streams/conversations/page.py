@@ -5,7 +5,7 @@ Facts are from `POST /conversations`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, tzinfo
 
@@ -98,7 +98,8 @@ class PageReader:
     """Reads pages of one bot.
 
     Windows that begin on `newest_from` or later show which conversations changed since
-    `started_at`. `known` are the versions of rejected records that the table holds.
+    `started_at`. `known` are the versions of rejected records that the table holds; `sealed` makes
+    them of those that were read.
     """
 
     bot_id: int
@@ -106,6 +107,7 @@ class PageReader:
     started_at: datetime
     newest_from: date
     known: frozenset[str] = frozenset()
+    sealed: Callable[[str], str] = str
 
     def read(self, request: PageRequest, client: ChatislavClient) -> Page:
         """The page, fetched and parsed.
@@ -133,7 +135,7 @@ class PageReader:
 
     def _unknown(self, response: ApiResponse[ParsedPage]) -> set[str]:
         """The versions of rejected records in a response that the table does not hold."""
-        return {each.version for each in response.value.rejected} - self.known
+        return {self.sealed(each.version) for each in response.value.rejected} - self.known
 
     def _response(self, request: PageRequest, client: ChatislavClient) -> ApiResponse[ParsedPage]:
         can_shrink = request.limit > MIN_PAGE_SIZE

@@ -7,6 +7,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from chatislav_source.config import ZONE_MARGIN_DAYS, SyncConfig
+from chatislav_source.records.private.policy import policy_of
+from chatislav_source.records.rejected.table import REJECTED
 from chatislav_source.streams.conversations import state, window_sizer
 from chatislav_source.streams.conversations.page import PageReader
 from chatislav_source.streams.conversations.partition import ConversationsPartition
@@ -49,6 +51,7 @@ def conversations_partition(
         utc_instant(progress["started_at"]),
         DateWindow.parse(progress["tail"]).first_day,
         rejected,
+        policy_of(config.privacy).sealing(REJECTED),
     )
     return ConversationsPartition(known, slot, config.max_concurrency, reader)
 

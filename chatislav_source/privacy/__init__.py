@@ -1,0 +1,1 @@
+"""Privacy: what is hashed, masked, scrubbed or dropped before a row is written."""

@@ -1,0 +1,1 @@
+"""The privacy settings applied to rows, before anything is written."""
