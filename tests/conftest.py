@@ -47,8 +47,8 @@ def _own_dlt_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def world() -> World:
-    """Three bots with 40 conversations each, over the 60 days that end today."""
-    return World.generate(bot_ids=BOT_IDS, conversations=40, days=60, last_day=TODAY, seed=7)
+    """Three bots with 40 conversations each, over the 20 days that end today."""
+    return World.generate(bot_ids=BOT_IDS, conversations=40, days=20, last_day=TODAY, seed=7)
 
 
 @pytest.fixture
