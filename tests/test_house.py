@@ -42,6 +42,7 @@ ALONE_IN: dict[str, set[str]] = {
     "tenacity": {"api"},
     "msgspec": {"records"},
     "phonenumbers": {"privacy"},
+    "stdnum": {"privacy"},
     "threading": {"api", "destinations", "extract", "runner", "cli"},
     "dlt": {"source", "proof", "runner", "destinations", "cli", "views"},
 }

@@ -289,7 +289,9 @@ def test_tables_and_columns_have_descriptions_and_keys_in_the_schema(
         landed = tables[table.name]
         assert landed["description"] == table.description
         for column in table.columns:
-            assert landed["columns"][column.name]["description"] == column.description
+            hints = dict(landed["columns"][column.name])
+            assert hints["description"] == column.description
+            assert hints.get("x-annotation-pii", False) == column.personal
     assert tables["analytics"]["columns"]["timezone"]["primary_key"]
     assert tables[MESSAGES.name]["references"][0]["referenced_table"] == CONVERSATIONS.name
 

@@ -23,6 +23,7 @@ HASH = re.compile(rf"h[0-9a-f]{{{KEY_ID_DIGITS}}}_[0-9a-f]{{{HASH_DIGITS}}}")
 """A keyed hash, as tables hold it."""
 
 REGION = "RS"  # of phone numbers that are written without a country
+SERBIAN = re.compile(r"\+381[1-9][0-9]{7,8}")  # in E.164 already, if it is a number at all
 SEPARATORS = re.compile(r"[\s()/.\-]+")  # in phone numbers
 WITHOUT_PLUS = re.compile(r"[1-9]\d{9,14}")
 EMAIL = re.compile(r"[^\s@]{1,64}@[^\s@]{1,255}")
@@ -102,6 +103,8 @@ def normalised(kind: Kind, text: str) -> str:
     separators around and in it. Session ids and other texts stay as they are.
     """
     if kind == "phone":
+        if SERBIAN.fullmatch(text):
+            return text  # most are, and their check would take longer than the hash
         return e164(text) or SEPARATORS.sub("", text)
     if kind == "email":
         return text.strip().lower()

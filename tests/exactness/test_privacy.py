@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from chatislav_source import ConfigurationError
+from chatislav_source import ConfigurationError, chatislav
 from chatislav_source.cli.status import statuses
 from chatislav_source.records.rejected.table import REJECTED
 from chatislav_source.records.schema import CONVERSATIONS, MESSAGES
@@ -63,8 +63,10 @@ def test_pseudonymous_rows_have_hashes_and_scrubbed_texts_and_no_form(made: Benc
     assert {row["content"] for row in rows_of(made, table=MESSAGES)} == {SCRUBBED}
 
 
-def test_minimal_rows_have_no_texts(made: Bench) -> None:
-    made.sync(privacy={**PSEUDONYMOUS, "profile": "minimal"})
+def test_minimal_rows_of_a_plain_run_have_no_texts(made: Bench) -> None:
+    made.api.configure(bad_records={})
+    minimal = {**PSEUDONYMOUS, "profile": "minimal"}
+    made.pipeline().run(chatislav(**made.arguments(privacy=minimal)))
 
     texts = ("feedback_comment", "summary", "user_form", "extra")
     assert {row[name] for row in rows_of(made) for name in texts} == {None}

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chatislav_source.errors import ConfigurationError
 from chatislav_source.privacy.hashing import (
     HASH,
+    SERBIAN,
     Key,
     Kind,
+    e164,
     key_of,
     keyed_hash,
     keys_of,
@@ -52,6 +56,12 @@ def test_every_spelling_of_a_value_is_normalised_to_one(
     kind: Kind, spellings: list[str], expected: str
 ) -> None:
     assert {normalised(kind, text) for text in spellings} == {expected}
+
+
+@given(st.from_regex(SERBIAN, fullmatch=True))
+def test_a_serbian_number_in_e164_is_its_own_spelling(text: str) -> None:
+    assert e164(text) in (text, None)
+    assert normalised("phone", text) == text
 
 
 def test_a_hash_names_its_key_and_is_the_known_hmac() -> None:

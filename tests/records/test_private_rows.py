@@ -12,6 +12,7 @@ from chatislav_source.privacy.hashing import Key, keyed_hash
 from chatislav_source.privacy.settings import PrivacySettings, checked_settings
 from chatislav_source.records.private.policy import policy_of
 from chatislav_source.records.private.rows import private
+from chatislav_source.records.rejected.page_text import MAX_NESTING
 from chatislav_source.records.schema import CONVERSATIONS, MESSAGES, Table
 
 SECRET = "a made-up secret of 32 bytes, ok"
@@ -101,6 +102,17 @@ def test_numbers_beyond_64_bits_keep_their_digits_where_they_are_kept() -> None:
     settings = settings_of(**{"user_form.name": "drop"})
 
     assert applied(settings, "user_form", {"n": 10**30, "name": "Ana"}) == {"n": 10**30}
+
+
+@pytest.mark.parametrize("opening", [{"a": None}, [None]])
+def test_json_of_the_greatest_depth_is_handled(opening: Any) -> None:
+    value: Any = PHONE
+    for _ in range(MAX_NESTING - 1):
+        value = [value] if isinstance(opening, list) else {"a": value}
+
+    left = applied(settings_of(user_form="scrub"), "user_form", value)
+
+    assert "[phone]" in json.dumps(left)
 
 
 def test_columns_that_are_no_texts_can_be_dropped() -> None:
