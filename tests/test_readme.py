@@ -240,7 +240,7 @@ def test_the_sandbox_settings_that_it_names_exist() -> None:
     assert set(named) <= set(Settings().as_dict())
 
 
-@pytest.mark.parametrize("table", (*ALL_TABLES, FORGOTTEN), ids=lambda table: table.name)
+@pytest.mark.parametrize("table", [*ALL_TABLES, FORGOTTEN], ids=lambda table: table.name)
 def test_it_has_every_table_and_column_with_type_and_meaning(table: Any) -> None:
     text = PAGES["docs/tables.md"].split(f"## `{table.name}`\n\n{table.description}\n")[1]
 

@@ -159,15 +159,14 @@ class ConversationTables:
     def _changed(self, pages: list[ConversationsPage], is_whole_run: bool) -> list[RecordBatch]:
         """The rows of `pages` that must be written."""
         read = [page for page in pages if page.item is not None and self._is_written(page)]
-        made = record_batches([page.records for page in dedup.items_of(read)])
-        batches = [
-            self.left_out.kept(page.bot_id, batch) for page, batch in zip(read, made, strict=True)
-        ]
+        batches = record_batches([page.records for page in dedup.items_of(read)])
         for page, batch in zip(read, batches, strict=True):
             self.rejected.note_good(page.bot_id, batch)
             if page.item is not None:
-                self.rejected.note_rejected(page.bot_id, batch.rejected, page.item.read_at)
-        rows = changed_rows(self._filters, read, batches, is_whole_run)
+                rejected = self.left_out.kept_rejected(page.bot_id, batch.rejected)
+                self.rejected.note_rejected(page.bot_id, rejected, page.item.read_at)
+        changed = changed_rows(self._filters, read, batches, is_whole_run)
+        rows = [self.left_out.kept(each) for each in changed]
         self._count(rows)
         return rows
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import compress
 
@@ -32,19 +31,27 @@ class LeftOut:
         self.new: dict[tuple[str, int], Forgotten] = {}
         self._erased = erased
 
-    def kept(self, bot_id: int, batch: RecordBatch) -> RecordBatch:
-        """The rows and rejected records of `batch` that are of nobody erased."""
-        if self._erased is None:
-            return batch
+    def kept_rejected(
+        self, bot_id: int, records: Sequence[RejectedRecord]
+    ) -> Sequence[RejectedRecord]:
+        """The records of `records`, all of `bot_id`, that are of nobody erased."""
         erased = self._erased
-        rejected = [each for each in batch.rejected if not is_rejected(erased, bot_id, each)]
+        if erased is None:
+            return records
+        return [each for each in records if not is_rejected(erased, bot_id, each)]
+
+    def kept(self, batch: RecordBatch) -> RecordBatch:
+        """The rows of `batch` that are of nobody erased."""
+        erased = self._erased
+        if erased is None or not batch.session_ids:
+            return batch
+        bot_id = batch.bot_id
         sessions = [erased.has_session(bot_id, each) for each in batch.session_ids]
         persons = list(_persons(erased, batch)) if erased.kinds else [False] * len(sessions)
         is_left_out = [any(each) for each in zip(sessions, persons, strict=True)]
         for row in compress(range(len(is_left_out)), is_left_out):
             self._note(erased, bot_id, batch, row)
-        kept = kept_rows(batch, [not each for each in is_left_out]) if any(is_left_out) else batch
-        return replace(kept, rejected=rejected)
+        return kept_rows(batch, [not each for each in is_left_out]) if any(is_left_out) else batch
 
     def _note(self, erased: Erased, bot_id: int, batch: RecordBatch, row: int) -> None:
         """Note a conversation, which `verify` then does not miss."""
