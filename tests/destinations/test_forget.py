@@ -18,6 +18,7 @@ from tests.conftest import TODAY, days_ago
 from tests.default_suite import mostly_slow
 
 from . import warehouses
+from .conftest import WAREHOUSES
 from .warehouses import Warehouse
 
 KEY = "a key of the tests, with 32 bytes or more"
@@ -61,6 +62,11 @@ def forgotten(warehouse: Warehouse, pipeline: Any) -> list[dict[str, Any]]:
     return warehouse.execute(pipeline, f"SELECT * FROM {name}")
 
 
+@pytest.mark.parametrize(
+    "warehouse",
+    mostly_slow([*WAREHOUSES, "sqlite", "ducklake"], "duckdb", "postgres"),
+    indirect=True,
+)
 def test_an_erased_person_is_in_no_table_and_no_later_run_loads_them(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:

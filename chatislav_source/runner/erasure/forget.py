@@ -163,20 +163,19 @@ def delete(pipeline: dlt.Pipeline, rows: Sequence[Rows]) -> None:
         LoadFailedError: the destination refused it.
     """
     with asking(pipeline) as client:
+        named = [(search.qualified(client, each.dataset, each.table), each) for each in rows]
         has_transactions = (
             client.capabilities.supports_ddl_transactions
         )  # BigQuery: in sessions only
         with client.begin_transaction() if has_transactions else nullcontext():
-            for each in rows:
-                delete_rows(client, each)
+            for name, each in named:
+                delete_rows(client, name, each)
         if pipeline.destination.destination_type.endswith(".duckdb"):
             client.execute_sql("CHECKPOINT")  # until then the file and its log have the rows
 
 
-def delete_rows(client: SqlClient, rows: Rows) -> None:
-    """Delete the rows of one table and bot."""
-    with client.with_alternative_dataset_name(rows.dataset):
-        name = client.make_qualified_table_name(rows.table)
+def delete_rows(client: SqlClient, name: str, rows: Rows) -> None:
+    """Delete the rows of one bot from a table with this qualified name."""
     column = search.KEY_COLUMNS[rows.table]
     client.execute_sql(
         f"DELETE FROM {name} WHERE bot_id = %s AND {column} IN ({search.marks(rows.keys)})",  # noqa: S608 - no input

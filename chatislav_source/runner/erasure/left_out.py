@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import compress
 
 import pyarrow.compute as pc
@@ -59,7 +59,7 @@ class LeftOut:
         if (SESSION, bot_id, value_hash) in erased.hashes:
             return
         times = [each for each in (batch.created[row], batch.active[row]) if each is not None]
-        days = [day_of(EPOCH + timedelta(microseconds=each)) for each in times]
+        days = [(EPOCH + timedelta(microseconds=each)).date() for each in times]
         is_of_row = pc.and_(pc.equal(batch.parents, row), pc.is_null(batch.messages[DELETED]))
         new = Forgotten(
             value_hash,
@@ -72,11 +72,6 @@ class LeftOut:
             messages=int(pc.sum(is_of_row).as_py() or 0),
         )
         self.new[new.key] = new
-
-
-def day_of(moment: datetime) -> date:
-    """The day of an instant in UTC; one without a zone is in UTC."""
-    return moment.astimezone(UTC).date() if moment.tzinfo else moment.date()
 
 
 def _persons(erased: Erased, batch: RecordBatch) -> Iterator[bool]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC
+from datetime import date
 from typing import Any
 
 import dlt
@@ -17,6 +17,7 @@ from chatislav_source.runner.erasure.table import (
     FORGOTTEN,
     Forgotten,
     forgotten_source,
+    instant_of,
     with_stored,
 )
 from chatislav_source.runner.load_package import load
@@ -34,8 +35,10 @@ def record(
         LoadFailedError: the destination refused it.
     """
     known = {row.key: row for row in stored(pipeline)}
-    merged = [with_stored(row, known.get(row.key)) for row in rows]
-    load(pipeline, forgotten_source(merged, recounted))
+    merged: dict[tuple[str, int], Forgotten] = {}
+    for row in rows:  # two spellings of one value have the same key
+        merged[row.key] = with_stored(row, merged.get(row.key) or known.get(row.key))
+    load(pipeline, forgotten_source(merged.values(), recounted))
 
 
 def stored(pipeline: dlt.Pipeline) -> list[Forgotten]:
@@ -56,8 +59,10 @@ def stored(pipeline: dlt.Pipeline) -> list[Forgotten]:
 def _typed(row: dict[str, Any]) -> Forgotten:
     for name in ("bot_id", "conversations", "messages", "rejected"):
         row[name] = int(row[name])
-    moment = row["forgotten_at"]
-    row["forgotten_at"] = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    for name in ("first_day", "last_day"):
+        if isinstance(row[name], str):  # SQLite has no dates
+            row[name] = date.fromisoformat(row[name])
+    row["forgotten_at"] = instant_of(row["forgotten_at"])
     return Forgotten(**row)
 
 

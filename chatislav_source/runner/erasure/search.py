@@ -14,7 +14,8 @@ from chatislav_source.privacy.erasure import Erased
 from chatislav_source.records.rejected.table import REJECTED
 from chatislav_source.records.schema import CONVERSATIONS, MESSAGES
 from chatislav_source.runner.checkpoint import NO_TABLE
-from chatislav_source.runner.erasure.left_out import COLUMN_OF, DOCUMENTS, day_of, is_person, is_raw
+from chatislav_source.runner.erasure.left_out import COLUMN_OF, DOCUMENTS, is_person, is_raw
+from chatislav_source.runner.erasure.table import instant_of
 
 Session = tuple[int, str]
 """Bot and session id."""
@@ -97,7 +98,8 @@ def find(client: SqlClient, dataset: str, erased: Erased) -> Found:
         documents = list(rest[len(COLUMN_OF) :])
         is_one = erased.has_session(int(bot_id), session_id)
         if is_one or (erased.kinds and is_person(erased, contact, documents)):
-            days = [day_of(each) for each in (created_at, last_activity) if each is not None]
+            times = [instant_of(each) for each in (created_at, last_activity) if each is not None]
+            days = [each.date() for each in times]
             session = (int(bot_id), session_id)
             found.sessions[session] = (min(days, default=None), max(days, default=None))
     query = _query(client, dataset, REJECTED.name, "bot_id, rejected_id, session_id, raw")
@@ -142,6 +144,12 @@ def marks(keys: Sequence[str]) -> str:
     return ", ".join(["%s"] * len(keys))
 
 
+def qualified(client: SqlClient, dataset: str, table: str) -> str:
+    """The name of a table of a dataset in a statement."""
+    with client.with_alternative_dataset_name(dataset):
+        return client.make_qualified_table_name(table)
+
+
 def _query(
     client: SqlClient,
     dataset: str,
@@ -151,8 +159,7 @@ def _query(
     *values: Any,
 ) -> Iterator[Sequence[Any]] | None:
     """The rows of a table of a dataset; None if there is no such table."""
-    with client.with_alternative_dataset_name(dataset):
-        name = client.make_qualified_table_name(table)
+    name = qualified(client, dataset, table)
     sql = f"SELECT {columns} FROM {name} WHERE {condition}"  # noqa: S608 - values are parameters
     rows = _fetched(client, sql, values)
     try:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import dlt
+from dlt.common.schema.typing import TWriteDispositionConfig
 from dlt.extract import DltSource
 
 from chatislav_source.destinations.defaults import SCHEMA as OF_SYNCS
@@ -17,6 +18,13 @@ from chatislav_source.records.schema import CONVERSATIONS, Column, Table
 
 SCHEMA = "chatislav_privacy"
 """A schema of its own: the table must outlive a reload of the source, which drops its tables."""
+
+MERGE: TWriteDispositionConfig = {
+    "disposition": "merge",
+    "strategy": "delete-insert",
+    "deduplicated": True,
+}
+"""As each key is there once; dlt's statement that looks for doubles brings a warning on SQLite."""
 
 FORGOTTEN = Table(
     "forgotten",
@@ -60,6 +68,12 @@ class Forgotten:
         return self.kind == SESSION and self.bot_id != EVERY_BOT
 
 
+def instant_of(value: datetime | str) -> datetime:
+    """A stored instant in UTC; some clients leave the zone out, and that of SQLite gives text."""
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 COLUMNS = tuple(column.name for column in FORGOTTEN.columns)
 
 
@@ -96,7 +110,7 @@ def forgotten_source(rows: Iterable[Forgotten], recounted: Sequence[int] = ()) -
         return dlt.resource(
             forgotten,
             name=FORGOTTEN.name,
-            write_disposition="merge",
+            write_disposition=MERGE,
             primary_key=FORGOTTEN.keys,
             columns=[column_hints(column) for column in FORGOTTEN.columns],
         )
