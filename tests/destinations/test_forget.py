@@ -139,6 +139,29 @@ def test_a_plain_run_of_dlt_leaves_erased_persons_out(tmp_path: Path, refresh: A
         }
 
 
+def test_a_package_from_before_an_erasure_is_not_loaded_after_it(tmp_path: Path) -> None:
+    """On another machine, where a plain run was killed before its load."""
+    warehouse = warehouses.duckdb(tmp_path / "warehouse.duckdb")
+    world, hers = a_world((101,))
+    with Sandbox(world) as api:
+        given = given_for(api, (101,))
+        warehouse.pipeline(tmp_path / "here", "chatislav").run(chatislav(**given))
+        killed = warehouse.pipeline(tmp_path / "there", "chatislav")
+        killed.sync_destination()
+        world.add_message(*hers["phone"], "Ana writes again")
+        killed.extract(chatislav(**given))
+        killed.normalize()
+        forget(warehouse.pipeline(tmp_path / "here", "chatislav"), KEYS, [PHONE])
+
+        pipeline = warehouse.pipeline(tmp_path / "there", "chatislav")
+        assert pipeline.has_pending_data
+        pipeline.run(chatislav(**given))
+
+        assert len(sessions(warehouse, pipeline, "conversations")) == 4
+        for table in TABLES:
+            assert hers["phone"] not in sessions(warehouse, pipeline, table)
+
+
 @pytest.mark.parametrize("statements", mostly_slow([0, 1, 2], 1))
 def test_a_killed_erasure_lets_nobody_back_and_is_ended_by_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, statements: int
