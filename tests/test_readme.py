@@ -25,6 +25,7 @@ from chatislav_source.cli.commands import cli
 from chatislav_source.config import ANALYTICS_CHANNELS, Arguments
 from chatislav_source.records.rejected.table import ALL_TABLES
 from chatislav_source.records.schema import TABLES
+from chatislav_source.runner.erasure.table import FORGOTTEN
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, Settings, World
 
 ROOT = Path(__file__).parents[1]
@@ -239,7 +240,7 @@ def test_the_sandbox_settings_that_it_names_exist() -> None:
     assert set(named) <= set(Settings().as_dict())
 
 
-@pytest.mark.parametrize("table", ALL_TABLES, ids=lambda table: table.name)
+@pytest.mark.parametrize("table", [*ALL_TABLES, FORGOTTEN], ids=lambda table: table.name)
 def test_it_has_every_table_and_column_with_type_and_meaning(table: Any) -> None:
     text = PAGES["docs/tables.md"].split(f"## `{table.name}`\n\n{table.description}\n")[1]
 

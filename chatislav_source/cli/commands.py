@@ -36,6 +36,7 @@ from chatislav_source.cli.options import (
 )
 from chatislav_source.cli.proof.verify import verified, verify, verify_option
 from chatislav_source.cli.terminal.encoding import print_json
+from chatislav_source.cli.upkeep.forget import forget
 from chatislav_source.cli.upkeep.reset import reset
 from chatislav_source.config import MAX_BOT_ID
 
@@ -278,10 +279,7 @@ def sandbox(port: int, switches: tuple[str, ...], **generated: Any) -> None:
 @click.option("--start-date", callback=as_day, help="First day of the first load.")
 @debug_option
 def init(bot_ids: tuple[int, ...], start_date: date | None, debug: bool) -> None:
-    """Write .dlt/config.toml and .dlt/secrets.toml, and check the access.
-
-    Asks for what is missing; what the files have already is kept.
-    """
+    """Ask for what .dlt/config.toml and .dlt/secrets.toml lack, write it, and check the access."""
     from chatislav_source.cli import console
     from chatislav_source.cli.init import run_init
 
@@ -291,7 +289,7 @@ def init(bot_ids: tuple[int, ...], start_date: date | None, debug: bool) -> None
         check.invoke(context)
 
 
-for command in (reset, models, export, verify):
+for command in (forget, reset, models, export, verify):
     cli.add_command(command)
 
 

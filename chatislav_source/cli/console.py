@@ -216,6 +216,13 @@ def done(text: str) -> None:
     _line(f"[green]✓[/] {escape(text)}")
 
 
+def beyond_reach(texts: Sequence[str]) -> None:
+    """Print what an erasure could not reach."""
+    _line("Beyond the reach of this command:")
+    for text in texts:
+        _line(escape(f"• {text}"))
+
+
 def check_results(results: Sequence[CheckResult]) -> None:
     """Print one line per check."""
     for result in results:

@@ -34,6 +34,9 @@ COUNTS = (
 )
 """What is counted in each bucket of the tables, in the order of the query's columns."""
 
+OF_MESSAGES = ("messages", "user_messages", "assistant_messages")
+"""Those that count messages; the others count conversations."""
+
 
 @dataclass(frozen=True)
 class Candidate:

@@ -99,6 +99,8 @@ def evidence(
 ) -> list[Evidence]:
     """The final days that may prove a definition of `metric`: those with enough conversations.
 
+    Not those of which conversations were erased.
+
     `zones` are those in which a day may be counted. Days of all channels if they are loaded, else
     each day of one channel.
     """
@@ -106,7 +108,7 @@ def evidence(
     found = []
     for day in totals:
         total, value = day.value([TOTAL]), day.value(metric.columns)
-        if ALL in channels and day.channel != ALL:
+        if (ALL in channels and day.channel != ALL) or counts.has_erased(day.day):
             continue
         if day.is_final and value is not None and total is not None and total >= MIN_CONVERSATIONS:
             counted = {
@@ -150,6 +152,7 @@ def compared(
             verdict = found[metric.name]
             api_value = day.value(metric.columns)
             counted = float(counts.counted(verdict.chosen, day.day, day.channel))
+            with_erased = counted + counts.most_erased(verdict.chosen, day.day)
             rows.append(
                 Comparison(
                     bot_id,
@@ -161,7 +164,7 @@ def compared(
                     counted,
                     None if api_value is None else counted - api_value,
                     verdict.chosen.words,
-                    _status(api_value, counted, day.is_final, verdict),
+                    _status(api_value, counted, with_erased, day.is_final, verdict),
                     now,
                     now,
                 )
@@ -170,12 +173,14 @@ def compared(
     return rows
 
 
-def _status(api_value: float | None, counted: float, is_final: bool, verdict: Verdict) -> Status:
+def _status(
+    api_value: float | None, counted: float, with_erased: float, is_final: bool, verdict: Verdict
+) -> Status:
     if not is_final:
         return "settling"
     if api_value is None or not verdict.is_proven:
         return "unproven"
-    if counted == api_value:
+    if counted <= api_value <= with_erased:
         return "equal"
     return "missing" if counted < api_value else "extra"
 

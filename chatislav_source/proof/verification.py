@@ -11,7 +11,7 @@ import dlt
 
 from chatislav_source.config import today_in
 from chatislav_source.proof import bounds, tables
-from chatislav_source.proof.counts import Bucket, DayCounts
+from chatislav_source.proof.counts import Bucket, DayCounts, ErasedConversation
 from chatislav_source.proof.reconciliation import (
     Comparison,
     DayTotals,
@@ -44,6 +44,7 @@ class Held:
 
     totals: Mapping[int, Sequence[DayTotals]]
     buckets: Sequence[Bucket]
+    erased: Sequence[ErasedConversation]
     definitions: Sequence[dict[str, Any]]
     stored: Mapping[Key, Comparison]
 
@@ -118,10 +119,11 @@ def _held(pipeline: dlt.Pipeline, now: datetime, days: int, bot_ids: Sequence[in
         if totals:
             earliest = min(day.day for rows in totals.values() for day in rows)
             buckets = warehouse.counted(*bounds_of(earliest, now.date()), sorted(totals))
+        erased = warehouse.erased() if totals else []
         definitions, stored = warehouse.definitions(), warehouse.stored(first_day)
     if definitions is None or stored is None:
         forget_tables(pipeline, tables.SCHEMA)  # if there are none yet, there is nothing to forget
-    return Held(totals, buckets, definitions or [], {row.key: row for row in stored or []})
+    return Held(totals, buckets, erased, definitions or [], {row.key: row for row in stored or []})
 
 
 def _verified(
@@ -136,7 +138,11 @@ def _verified(
     timezone = zone_of_rows([(day.day, day.timezone) for day in all_totals])
     totals = [day for day in all_totals if day.timezone == timezone]
     zones = list(dict.fromkeys(["UTC", timezone]))
-    counts = DayCounts([each for each in held.buckets if each.bot_id == bot_id], zones)
+    counts = DayCounts(
+        [each for each in held.buckets if each.bot_id == bot_id],
+        zones,
+        [each for each in held.erased if each.bot_id == bot_id],
+    )
     known = {
         row["metric"]: row["definition"]
         for row in held.definitions

@@ -15,7 +15,7 @@ from chatislav_source.destinations.merging.rows_in_force import names_in_queries
 from chatislav_source.destinations.merging.strategies import can_delete
 from chatislav_source.errors import ConfigurationError
 from chatislav_source.proof.bounds import CONTACTS, CREDIT_PARTS, CREDITS
-from chatislav_source.proof.counts import Bucket
+from chatislav_source.proof.counts import Bucket, ErasedConversation
 from chatislav_source.proof.definitions import METRICS
 from chatislav_source.proof.reconciliation import Comparison, DayTotals
 from chatislav_source.runner.checkpoint import NO_TABLE
@@ -93,6 +93,10 @@ WHERE date >= %s {bots} ORDER BY bot_id, date, channel
 """
 KNOWN = "SELECT {columns} FROM {definitions}"
 STORED = "SELECT {columns} FROM {reconciliation} WHERE date >= %s"
+ERASED = """
+SELECT bot_id, first_day, last_day, messages FROM {forgotten}
+WHERE bot_id > 0 AND conversations > 0 AND first_day IS NOT NULL
+"""
 OLD = """
 SELECT session_id FROM {conversations}
 WHERE bot_id = %s AND {column} >= %s AND {column} < %s AND synced_at < %s ORDER BY session_id
@@ -154,6 +158,13 @@ class Warehouse:
             Bucket(int(bot_id), basis, int(quarter), channel, tuple(int(v or 0) for v in values))
             for basis, bot_id, quarter, channel, *values in rows or ()
             if quarter is not None
+        ]
+
+    def erased(self) -> list[ErasedConversation]:
+        """The conversations that were erased, or left out; none if there is no such table."""
+        return [
+            ErasedConversation(int(bot_id), first_day, last_day, int(messages))
+            for bot_id, first_day, last_day, messages in self._rows(ERASED, []) or ()
         ]
 
     def definitions(self) -> list[dict[str, Any]] | None:

@@ -13,6 +13,7 @@ from chatislav_source.config import SyncConfig
 from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.extract.page_groups import OnPage, PageGroups
 from chatislav_source.extract.worker_pool import WorkerPool
+from chatislav_source.privacy.erasure import Erased
 from chatislav_source.records.columns import microseconds
 from chatislav_source.records.convert import record_batches
 from chatislav_source.records.private.policy import policy_of
@@ -24,6 +25,7 @@ from chatislav_source.runner import dedup
 from chatislav_source.runner.change_filter import ChangeFilter, changed_rows
 from chatislav_source.runner.checkpoint import newest_states, remember
 from chatislav_source.runner.dedup import ConversationsPage, PackageKeys
+from chatislav_source.runner.erasure.left_out import LeftOut
 from chatislav_source.runner.rejected.records import RejectedRecords
 from chatislav_source.runner.report import Reports
 from chatislav_source.runner.stored_tables import StoredTables
@@ -40,7 +42,7 @@ STREAM = CONVERSATIONS.name
 class ConversationTables:
     """Builds the Arrow tables of conversations and messages, and the state that describes them.
 
-    `rejected` has the records that cannot be loaded.
+    `rejected` has the records that cannot be loaded, `left_out` the conversations that were erased.
     """
 
     _groups: PageGroups[PageRequest, Page]
@@ -51,16 +53,18 @@ class ConversationTables:
         self._stored = stored
         self._reports = reports
         self._filters: dict[int, ChangeFilter] = {}
-        self._held_back: list[ConversationsPage] = []
-        self._final: list[ConversationsPage] = []  # with final states, for the next package
+        self._waiting: list[ConversationsPage] = []  # for the next package
         self._resumed: set[int] = set()
         self._settled_written: set[int] = set()  # bots of which rows of settled days were written
         self._may_replace = config.is_backfill
         self._policy = policy_of(config.privacy)
         self.rejected = RejectedRecords(self._policy.sealing(REJECTED))
+        self.left_out = LeftOut(None)
 
     def plan(self, stored: dict[int, State | None]) -> None:
         """Decide what to read: the windows that the bots' stored states have left."""
+        keys = self._config.privacy.keys
+        self.left_out = LeftOut(Erased.stored(keys, self._stored.forgotten()))
         for bot_id, state in stored.items():
             rejected = self._stored.rejected(bot_id)
             self.rejected.start(bot_id, rejected)
@@ -105,7 +109,7 @@ class ConversationTables:
     @property
     def is_over(self) -> bool:
         """Whether all rows were fetched and handed out."""
-        is_handed_out = not self._held_back and not self._final and self.rejected.is_empty
+        is_handed_out = not self._waiting and self.rejected.is_empty
         return is_handed_out and self._groups.is_over
 
     @property
@@ -128,13 +132,12 @@ class ConversationTables:
         self.rejected.begin_package()
         keys = PackageKeys(self._filters)
         written: set[int] = set()
-        pages = [*self._final, *self._held_back]
-        self._final, self._held_back = [], []
+        pages, self._waiting = self._waiting, []
         size = 0
         while True:
             pages = pages or self._groups.take(limit, size)
             if limit is not None and not keys.takes(pages):
-                self._held_back = pages  # they repeat a key, so they belong to the next package
+                self._waiting += pages  # they repeat a key, so they belong to the next package
                 return
             size += sum(page.size for page in pages)
             rows = self._changed(pages, is_whole_run=limit is None)
@@ -160,8 +163,10 @@ class ConversationTables:
         for page, batch in zip(read, batches, strict=True):
             self.rejected.note_good(page.bot_id, batch)
             if page.item is not None:
-                self.rejected.note_rejected(page.bot_id, batch.rejected, page.item.read_at)
-        rows = changed_rows(self._filters, read, batches, is_whole_run)
+                rejected = self.left_out.kept_rejected(page.bot_id, batch.rejected)
+                self.rejected.note_rejected(page.bot_id, rejected, page.item.read_at)
+        changed = changed_rows(self._filters, read, batches, is_whole_run)
+        rows = [self.left_out.kept(each) for each in changed]
         self._count(rows)
         return rows
 
@@ -185,7 +190,7 @@ class ConversationTables:
         A final state says how many rows the tables hold, so it waits until they are loaded.
         """
         waiting = [] if is_whole_run else [page for page in pages if self._waits(page, written)]
-        self._final += waiting
+        self._waiting += waiting
         checkpoints = newest_states([page for page in pages if page not in waiting])
         for bot_id, checkpoint in checkpoints.items():
             noted = self._filters[bot_id].noted_in(checkpoint)

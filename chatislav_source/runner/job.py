@@ -38,6 +38,7 @@ from chatislav_source.runner.checkpoint import (
     keep_to_destination,
     prune_states,
 )
+from chatislav_source.runner.erasure.record import record
 from chatislav_source.runner.load_package import load
 from chatislav_source.runner.report import Reports, SyncReport
 from chatislav_source.runner.resources import STREAMS, Customize, package_source
@@ -86,6 +87,7 @@ def run_job(
         states = pipeline.state["_state_version"]
         source_of = partial(package_source, streams=streams, customize=customize)
         resumed = _load_packages(pipeline, run, report, source_of)
+        left_out = run.left_out
         stored = StoredTables(pipeline)
         if has_other_writers(pipeline) and report.total("rows"):
             may_lack_messages = customize is not None
@@ -96,6 +98,9 @@ def run_job(
             again = replace(config, bot_ids=tuple(resumed), now=datetime.now(UTC))
             with Run(again, on_progress, reports, stored) as second:
                 _load_packages(pipeline, second, report, source_of)
+                left_out |= second.left_out
+        if left_out:
+            record(pipeline, left_out.values())
         prune_states(pipeline, states)
         create_missing_indexes(pipeline)
     report.seconds = time.monotonic() - began

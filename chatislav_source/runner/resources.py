@@ -30,6 +30,7 @@ from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.records.rejected.table import REJECTED
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, DELETED, MESSAGES, Table
 from chatislav_source.runner.checkpoint import first_days
+from chatislav_source.runner.erasure.pending import install_pending_hook
 from chatislav_source.runner.redaction import install_log_filters
 from chatislav_source.runner.run import Run
 
@@ -161,6 +162,7 @@ def resources(scope: RunScope) -> Sequence[DltResource]:
     """The resources `conversations` and `analytics`, with rows of the run that `scope` opens."""
     install_log_filters()
     install_load_hook()
+    install_pending_hook()
     defaults = own_defaults()
 
     def rows_of(name: str, outlet: Outlet) -> Iterator[Any]:

@@ -25,6 +25,7 @@ from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, Table
 from chatislav_source.runner.analytics_tables import AnalyticsTables
 from chatislav_source.runner.checkpoint import is_first_load, stored_states
 from chatislav_source.runner.conversation_tables import ConversationTables
+from chatislav_source.runner.erasure.table import Forgotten
 from chatislav_source.runner.report import Reports, ResourceReport, default_start_note
 from chatislav_source.runner.stored_tables import StoredTables
 from chatislav_source.streams.analytics import state as of_analytics
@@ -174,6 +175,12 @@ class Run:
         tables = self.tables.get(CONVERSATIONS.name)
         return tables.interrupted_before if isinstance(tables, ConversationTables) else []
 
+    @property
+    def left_out(self) -> dict[tuple[str, int], Forgotten]:
+        """By key, the conversations of erased persons that the table `forgotten` does not have."""
+        tables = self.tables.get(CONVERSATIONS.name)
+        return tables.left_out.new if isinstance(tables, ConversationTables) else {}
+
     def finish(self) -> BaseException | None:
         """Complete the reports; returns the error that ended the whole run, or None."""
         fatal = self.pool.fatal or self._access.explain_refusals(self.partitions)
@@ -215,14 +222,15 @@ class Run:
 def stored_tables() -> StoredTables:
     """What the tables hold into which the package that is being extracted will be loaded.
 
-    Nothing where a caller only iterates, or if the load drops or empties the tables before.
+    Nothing where a caller only iterates; if the load drops or empties the tables before, only what
+    was erased.
     """
     try:
         state = dlt.current.load_package_state()["state"]
     except CurrentLoadPackageStateNotAvailable:
         return StoredTables(None)
     is_refreshed = state.get("dropped_tables") or state.get("truncated_tables")
-    return StoredTables(None if is_refreshed else cast(dlt.Pipeline | None, current_pipeline()))
+    return StoredTables(cast(dlt.Pipeline | None, current_pipeline()), bool(is_refreshed))
 
 
 def _may_have_doubles(state: State | None) -> bool:

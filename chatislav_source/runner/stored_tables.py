@@ -66,6 +66,7 @@ REJECTED_RECORDS = """
 SELECT rejected_id, MAX(_version), MIN(first_seen_at), MIN(created_at) FROM {rejected}
 WHERE bot_id = %s GROUP BY rejected_id
 """
+FORGOTTEN_HASHES = "SELECT kind, bot_id, value_hash FROM {forgotten}"
 SETTLED = """
 SELECT COUNT(*), MAX(_dlt_load_id), 0 FROM {conversations} WHERE bot_id = %s AND created_at < %s
 UNION ALL
@@ -88,11 +89,15 @@ STORED_TWICE = (
 
 
 class StoredTables:
-    """Reads what the destination of a pipeline holds; nothing if there is no pipeline."""
+    """Reads what the destination of a pipeline holds; nothing if there is no pipeline.
 
-    def __init__(self, pipeline: dlt.Pipeline | None) -> None:
+    If a load empties or drops the tables before (`is_refreshed`), only what was erased is read.
+    """
+
+    def __init__(self, pipeline: dlt.Pipeline | None, is_refreshed: bool = False) -> None:
         self.warnings: list[str] = []
-        self._pipeline = pipeline
+        self._destination_of = pipeline
+        self._pipeline = None if is_refreshed else pipeline
         self._doubled: set[int] = set()  # bots of which rows were removed
         self._kept_open: ExitStack | None = None
         self._connection: Connection | None = None  # the one that is kept open
@@ -135,6 +140,20 @@ class StoredTables:
                 self._rows(REJECTED_RECORDS, [bot_id]) or ()
             )
         }
+
+    def forgotten(self) -> list[tuple[str, int, str]]:
+        """Kind, bot and hash of all that was erased; mostly, there is no such table."""
+        pipeline = self._destination_of
+        if pipeline is None or not can_delete(pipeline):
+            return []  # files, of which nothing can be erased
+        try:
+            found = self._query(pipeline, FORGOTTEN_HASHES, [], {})
+        except NO_TABLE:
+            self._disconnect()
+            return []
+        except (DatabaseException, DestinationConnectionError) as error:
+            raise failed_query(error) from None
+        return [(kind, int(bot_id), value_hash) for kind, bot_id, value_hash in found]
 
     def settled(self, bot_id: int, before: date) -> State | None:
         """What the tables hold of the days before one, as `streams.conversations.state` has it.

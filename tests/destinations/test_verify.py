@@ -9,13 +9,17 @@ from typing import Any
 import dlt
 
 from chatislav_source import sync
+from chatislav_source.privacy.erasure import Identity
+from chatislav_source.privacy.hashing import Key, Keys
 from chatislav_source.proof.definitions import METRICS, TOTAL
 from chatislav_source.proof.healing import heal
 from chatislav_source.proof.verification import verify_tables
+from chatislav_source.runner.erasure.forget import forget
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 from chatislav_source.source import sync_config
 from tests.conftest import TODAY, days_ago
 
+from . import warehouses
 from .warehouses import Warehouse
 
 BOT = 101
@@ -84,3 +88,44 @@ def values(warehouse: Warehouse, pipeline: dlt.Pipeline, table: str, column: str
     """The values of a column."""
     name = warehouse.qualified(pipeline, table)
     return [row[column] for row in warehouse.execute(pipeline, f"SELECT {column} FROM {name}")]
+
+
+def test_an_erased_conversation_is_not_missed(tmp_path: Path) -> None:
+    warehouse = warehouses.duckdb(tmp_path / "warehouse.duckdb")
+    world = World.generate((BOT,), conversations=DAYS * 25, days=DAYS, last_day=TODAY, messages=3)
+    keys = Keys(Key(b"k" * 32))
+    with Sandbox(world) as api:
+        api.configure(analytics_date="activity", analytics_messages="sent")
+        arguments: dict[str, Any] = {
+            "bot_ids": [BOT],
+            "api_key": SANDBOX_KEY,
+            "base_url": api.base_url,
+            "start_date": days_ago(DAYS + 1),
+            "timezone": ZONE,
+            "analytics_lookback_days": 1,
+            "privacy": {"key": "k" * 32},
+        }
+        sync(warehouse.pipeline(tmp_path, "chatislav"), **arguments)
+        at_first = verify_tables(warehouse.pipeline(tmp_path, "chatislav"), datetime.now(UTC), DAYS)
+        erased = chosen(world)
+
+        forget(warehouse.pipeline(tmp_path, "chatislav"), keys, [Identity("session_id", erased)])
+        pipeline = warehouse.pipeline(tmp_path, "chatislav")
+        after = verify_tables(pipeline, datetime.now(UTC), DAYS)
+        name = warehouse.qualified(pipeline, "conversations")
+        warehouse.execute(
+            pipeline, f"DELETE FROM {name} WHERE session_id = '{another(world, erased)}'"
+        )
+        damaged = verify_tables(pipeline, datetime.now(UTC), DAYS)
+
+    proven = {verdict.is_proven for verdict in at_first.bots[0].verdicts.values()}
+    assert (at_first.is_true, proven) == (True, {True})
+    assert (after.is_true, after.bots[0].verdicts[TOTAL].is_proven) == (True, True)
+    assert [row.difference for row in after.bots[0].rows if row.metric == TOTAL].count(-1) == 1
+    assert not damaged.is_true
+
+
+def another(world: World, session_id: str) -> str:
+    """Another conversation of the same day."""
+    rows = {str(row["sessionId"]): row["lastActivity"].date() for row in world.conversations(BOT)}
+    return next(each for each in rows if each != session_id and rows[each] == rows[session_id])

@@ -45,7 +45,7 @@ def test_held_back_conversations_do_not_wait_for_analytics(api: Sandbox) -> None
         assert isinstance(conversations, ConversationTables)
         (conversations_queue,) = run.pool._queues
         while (page := run.pool.take(conversations_queue)) is not None:
-            conversations._held_back.append(page)
+            conversations._waiting.append(page)
         tables = list(run.package("analytics", {}, LoadLimit.starting(time.monotonic())))
 
     assert run.pool.is_over(conversations_queue)

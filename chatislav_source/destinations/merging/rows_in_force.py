@@ -73,7 +73,11 @@ OWN_TABLES = {
 
 
 def names_in_queries(pipeline: dlt.Pipeline, client: SqlClient) -> dict[str, str]:
-    """By the name in a query's text, the SQL for the rows of each table, and dlt's loads."""
+    """By the name in a query's text, the SQL for the rows of each table, and dlt's loads.
+
+    `forgotten` is no table of the source's schema, but is found by its name.
+    """
     stored = _stored_tables(pipeline)
     names = {name: _in_force(pipeline, client, table, stored) for name, table in OWN_TABLES.items()}
-    return names | {"loads": client.make_qualified_table_name("_dlt_loads")}
+    own = {"loads": "_dlt_loads", "forgotten": "forgotten"}
+    return names | {name: client.make_qualified_table_name(table) for name, table in own.items()}

@@ -1,0 +1,80 @@
+"""Reads and writes the rows of the table `forgotten`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+
+import dlt
+from dlt.destinations.exceptions import DatabaseException, DestinationConnectionError
+
+from chatislav_source.destinations.adapter import SqlClient
+from chatislav_source.runner.checkpoint import NO_TABLE
+from chatislav_source.runner.erasure.table import (
+    COLUMNS,
+    FORGOTTEN,
+    Forgotten,
+    forgotten_source,
+    instant_of,
+    with_stored,
+)
+from chatislav_source.runner.load_package import load
+from chatislav_source.runner.redaction import failed_query
+
+
+def record(
+    pipeline: dlt.Pipeline, rows: Iterable[Forgotten], recounted: Sequence[int] = ()
+) -> None:
+    """Write rows of the table `forgotten`, over what it has of them.
+
+    The next sync of the `recounted` bots counts their rows anew.
+
+    Raises:
+        LoadFailedError: the destination refused it.
+    """
+    known = {row.key: row for row in stored(pipeline)}
+    merged: dict[tuple[str, int], Forgotten] = {}
+    for row in rows:  # two spellings of one value have the same key
+        merged[row.key] = with_stored(row, merged.get(row.key) or known.get(row.key))
+    load(pipeline, forgotten_source(merged.values(), recounted))
+
+
+def stored(pipeline: dlt.Pipeline) -> list[Forgotten]:
+    """The rows of the table `forgotten`; none if there is no such table.
+
+    Raises:
+        LoadFailedError: the destination could not be asked.
+    """
+    with asking(pipeline) as client:
+        name = client.make_qualified_table_name(FORGOTTEN.name)
+        try:
+            rows = client.execute_sql(f"SELECT {', '.join(COLUMNS)} FROM {name}")  # noqa: S608 - a table's name
+        except NO_TABLE:
+            return []
+    return [_typed(dict(zip(COLUMNS, row, strict=True))) for row in rows or ()]
+
+
+def _typed(row: dict[str, Any]) -> Forgotten:
+    for name in ("bot_id", "conversations", "messages", "rejected"):
+        row[name] = int(row[name])
+    for name in ("first_day", "last_day"):
+        if isinstance(row[name], str):  # SQLite has no dates
+            row[name] = date.fromisoformat(row[name])
+    row["forgotten_at"] = instant_of(row["forgotten_at"])
+    return Forgotten(**row)
+
+
+@contextmanager
+def asking(pipeline: dlt.Pipeline) -> Iterator[SqlClient]:
+    """A connection to the destination, whose errors quote no row.
+
+    Raises:
+        LoadFailedError: a statement failed.
+    """
+    try:
+        with pipeline.sql_client() as client:
+            yield client
+    except (DatabaseException, DestinationConnectionError) as error:
+        raise failed_query(error) from None
