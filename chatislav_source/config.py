@@ -38,9 +38,8 @@ class Arguments(TypedDict, total=False):
     `DEFAULTS`. `start_date` and `end_date` are whole days, both included; an `end_date` makes the
     sync a backfill. `timezone` is the zone of the analytics day, `api_timezone` that of timestamps
     without an offset; both are IANA names. `timezone` None: the zone that a bot is loaded in, at
-    first UTC. `lookback_days` None: 2 if the API filters on activity,
-    else 30. `max_concurrency` limits the requests in flight, `requests_per_second` their rate.
-    `privacy` None keeps every value.
+    first UTC. `lookback_days` None: 2 if the API filters on activity, else 30. `max_concurrency`
+    limits the requests in flight, `requests_per_second` their rate. `privacy` None keeps all.
     """
 
     bot_ids: list[int] | None
@@ -276,12 +275,10 @@ def _days(name: str, value: Any) -> int:
     return _whole(name, value, 0, MAX_LOOKBACK_DAYS)
 
 
-def _whole(name: str, value: Any, minimum: int, maximum: int) -> int:
+def _whole(name: str, value: Any, low: int, high: int) -> int:
     is_whole = isinstance(value, int) and not isinstance(value, bool)
-    if not is_whole or not minimum <= value <= maximum:
-        raise ConfigurationError(
-            f"{name} is {value!r}; it must be a whole number from {minimum} to {maximum}."
-        )
+    if not is_whole or not low <= value <= high:
+        raise ConfigurationError(f"{name} is {value!r}; give a whole number from {low} to {high}.")
     return int(value)
 
 
@@ -294,7 +291,7 @@ def _rate(value: Any) -> float | None:
 
 
 def _names(name: str, given: Any, known: tuple[str, ...], at_least: int = 0) -> tuple[str, ...]:
-    value = given[name] or ()
+    value = () if given[name] is None else given[name]
     names = tuple(value) if isinstance(value, list | tuple) else (value,)
     unknown = [each for each in names if each not in known]
     if unknown or len(names) < at_least:

@@ -9,9 +9,9 @@ from chatislav_source.errors import ConfigurationError
 from chatislav_source.privacy.actions import Action, strictest
 from chatislav_source.privacy.hashing import Key, Kind
 from chatislav_source.privacy.settings import SECTION, PrivacySettings
+from chatislav_source.records.periods.table import ANALYTICS_PERIODS
 from chatislav_source.records.private.json_rule import JsonRule
 from chatislav_source.records.private.text_rule import TextRule
-from chatislav_source.records.periods.table import ANALYTICS_PERIODS
 from chatislav_source.records.rejected.table import REJECTED
 from chatislav_source.records.schema import (
     ANALYTICS,
