@@ -15,6 +15,7 @@ ANALYTICS_CHANNELS = (
     *("all", "widget", "whatsapp", "facebook", "instagram"),
     *("viber", "telegram", "outlook", "zendesk"),
 )
+ANALYTICS_PERIODS = ("week", "month", "quarter", "last_7_days", "last_28_days")
 DEFAULT_HISTORY_DAYS = 90  # days before today, if no start_date is given
 LOOKBACK_DAYS = 30  # days; a conversation may be changed this long after it was created
 LOOKBACK_DAYS_BY_ACTIVITY = 2  # days; enough once from/to are proven to filter on activity
@@ -37,9 +38,8 @@ class Arguments(TypedDict, total=False):
     `DEFAULTS`. `start_date` and `end_date` are whole days, both included; an `end_date` makes the
     sync a backfill. `timezone` is the zone of the analytics day, `api_timezone` that of timestamps
     without an offset; both are IANA names. `timezone` None: the zone that a bot is loaded in, at
-    first UTC. `lookback_days` None: 2 if the API filters on activity,
-    else 30. `max_concurrency` limits the requests in flight, `requests_per_second` their rate.
-    `privacy` None keeps every value.
+    first UTC. `lookback_days` None: 2 if the API filters on activity, else 30. `max_concurrency`
+    limits the requests in flight, `requests_per_second` their rate. `privacy` None keeps all.
     """
 
     bot_ids: list[int] | None
@@ -53,6 +53,7 @@ class Arguments(TypedDict, total=False):
     lookback_days: int | None
     analytics_lookback_days: int | None
     analytics_channels: list[str] | None
+    analytics_periods: list[str] | None
     max_concurrency: int | None
     requests_per_second: float | None
     privacy: PrivacyArguments | None
@@ -66,6 +67,7 @@ DEFAULTS: Arguments = {
     "api_timezone": "UTC",
     "analytics_lookback_days": 7,  # the totals of a day change for some days after it
     "analytics_channels": ["all"],
+    "analytics_periods": [],
     "max_concurrency": DEFAULT_CONCURRENCY,
 }
 """Values of arguments that are not given; the default of any other argument is None."""
@@ -90,6 +92,7 @@ class SyncConfig:
     lookback_days: int | None
     analytics_lookback_days: int
     analytics_channels: tuple[str, ...]
+    analytics_periods: tuple[str, ...]
     max_concurrency: int
     requests_per_second: float | None
     now: datetime
@@ -132,7 +135,8 @@ def checked(*, now: datetime, **arguments: Unpack[Arguments]) -> SyncConfig:
         api_zone=zone_of("api_timezone", given["api_timezone"]),
         lookback_days=None if lookback_days is None else _days("lookback_days", lookback_days),
         analytics_lookback_days=_days("analytics_lookback_days", given["analytics_lookback_days"]),
-        analytics_channels=_channels(given["analytics_channels"]),
+        analytics_channels=_names("analytics_channels", given, ANALYTICS_CHANNELS, at_least=1),
+        analytics_periods=_names("analytics_periods", given, ANALYTICS_PERIODS),
         max_concurrency=_whole("max_concurrency", given["max_concurrency"], 1, MAX_CONCURRENCY),
         requests_per_second=_rate(given.get("requests_per_second")),
         now=now.astimezone(UTC),
@@ -271,12 +275,10 @@ def _days(name: str, value: Any) -> int:
     return _whole(name, value, 0, MAX_LOOKBACK_DAYS)
 
 
-def _whole(name: str, value: Any, minimum: int, maximum: int) -> int:
+def _whole(name: str, value: Any, low: int, high: int) -> int:
     is_whole = isinstance(value, int) and not isinstance(value, bool)
-    if not is_whole or not minimum <= value <= maximum:
-        raise ConfigurationError(
-            f"{name} is {value!r}; it must be a whole number from {minimum} to {maximum}."
-        )
+    if not is_whole or not low <= value <= high:
+        raise ConfigurationError(f"{name} is {value!r}; give a whole number from {low} to {high}.")
     return int(value)
 
 
@@ -288,12 +290,11 @@ def _rate(value: Any) -> float | None:
     return float(value)
 
 
-def _channels(value: Any) -> tuple[str, ...]:
-    names = tuple(value or ()) if isinstance(value, list | tuple | None) else (value,)
-    unknown = [name for name in names if name not in ANALYTICS_CHANNELS]
-    if unknown or not names:
-        raise ConfigurationError(
-            f"analytics_channels has {unknown or 'nothing'}; "
-            f"choose from {', '.join(ANALYTICS_CHANNELS)}."
-        )
+def _names(name: str, given: Any, known: tuple[str, ...], at_least: int = 0) -> tuple[str, ...]:
+    value = () if given[name] is None else given[name]
+    names = tuple(value) if isinstance(value, list | tuple) else (value,)
+    unknown = [each for each in names if each not in known]
+    if unknown or len(names) < at_least:
+        found = unknown or "nothing"
+        raise ConfigurationError(f"{name} has {found}; choose from {', '.join(known)}.")
     return tuple(dict.fromkeys(names))

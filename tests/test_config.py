@@ -93,6 +93,8 @@ def test_defaults_are_those_of_the_contract() -> None:
         pytest.param("analytics_channels", [], "widget", id="no channel"),
         pytest.param("analytics_channels", [["all"]], "widget", id="channel as list"),
         pytest.param("analytics_channels", 5, "widget", id="channel as number"),
+        pytest.param("analytics_periods", ["year"], "quarter", id="unknown period"),
+        pytest.param("analytics_periods", False, "quarter", id="periods as flag"),
         pytest.param("max_concurrency", 0, "from 1", id="concurrency zero"),
         pytest.param("max_concurrency", 1000, "to 64", id="concurrency too large"),
         pytest.param("max_concurrency", "8", "from 1", id="concurrency as text"),

@@ -156,9 +156,10 @@ def _cells(conversations: ResourceReport, analytics: ResourceReport) -> list[str
 
 def _last_line(report: SyncReport) -> str:
     totals = {name: report.total(name) for name in ("rows", "messages", "requests", "retries")}
+    rows = totals["rows"] + report.total("periods")
     retries = f", {totals['retries']:,} of them repeated" if totals["retries"] else ""
     counts = (
-        f"{totals['rows']:,} rows and {totals['messages']:,} messages written in "
+        f"{rows:,} rows and {totals['messages']:,} messages written in "
         f"{report.seconds:.1f} s, with {totals['requests']:,} requests{retries}."
     )
     if report.complete:

@@ -11,6 +11,7 @@ from chatislav_source.destinations.dlt_internals import (
     TABLE_DESCRIPTION_HINT,
 )
 from chatislav_source.destinations.pipe.jsonl import JSON_LINES
+from chatislav_source.records.periods.table import ANALYTICS_PERIODS
 from chatislav_source.records.rejected.table import REJECTED
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Column, Table
 
@@ -20,11 +21,13 @@ PARTITIONED_BY = {
     CONVERSATIONS.name: "created_at",
     MESSAGES.name: "created_at",
     ANALYTICS.name: "date",
+    ANALYTICS_PERIODS.name: "start_date",
 }
 CLUSTERED_BY = {
     CONVERSATIONS.name: ["bot_id", "session_id"],
     MESSAGES.name: ["bot_id", "session_id"],
     ANALYTICS.name: ["bot_id", "channel"],
+    ANALYTICS_PERIODS.name: ["bot_id", "period", "channel"],
     REJECTED.name: ["bot_id", "rejected_id"],
 }
 

@@ -22,6 +22,7 @@ from chatislav_source.destinations.concurrency.advisory_locks import AdvisoryLoc
 from chatislav_source.destinations.ddl import comments
 from chatislav_source.destinations.dlt_internals import copy_row_groups
 from chatislav_source.destinations.pipe.parquet import PARQUET
+from chatislav_source.records.periods.table import ANALYTICS_PERIODS
 from chatislav_source.records.rejected.table import ALL_TABLES, REJECTED
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Table
 
@@ -57,6 +58,11 @@ INDEXES = {
     },
     ANALYTICS.name: {
         "analytics__by_key": "UNIQUE INDEX {index} ON {table} (bot_id, date, channel, timezone)"
+    },
+    ANALYTICS_PERIODS.name: {
+        "analytics_periods__by_key": (
+            "UNIQUE INDEX {index} ON {table} (bot_id, period, start_date, channel, timezone)"
+        )
     },
     REJECTED.name: {"rejected__by_key": "UNIQUE INDEX {index} ON {table} (bot_id, rejected_id)"},
 }

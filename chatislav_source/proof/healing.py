@@ -108,6 +108,7 @@ class Healer:
             end_date=window.last_day,
             timezone=bot.timezone,
             analytics_channels=tuple(channels),
+            analytics_periods=(),  # the budget is for days
             now=datetime.now(UTC),
         )
         stored = NothingIsCurrent(self.pipeline)

@@ -41,7 +41,7 @@ SCHEMA = "chatislav_v1"
 
 @dataclass(frozen=True)
 class DayTotals:
-    """The values of one row of `analytics`; `own` has the columns that the response lacks."""
+    """The values of one row of a day or period; `own` has the columns that the response lacks."""
 
     response: Row = field(repr=False)
     own: Row
@@ -190,14 +190,14 @@ def _with_unrepresentable(extra: Row | None, path: JsonPath, value: Any) -> Row:
     return result
 
 
-def analytics_rows(days: Sequence[DayTotals]) -> pa.Table:
-    """One row of `analytics` for each day."""
+def analytics_rows(days: Sequence[DayTotals], table: Table = ANALYTICS) -> pa.Table:
+    """One row of `analytics`, or of a table with more keys, for each day or period."""
     if not days:
-        return ANALYTICS.arrow_schema.empty_table()
+        return table.arrow_schema.empty_table()
     responses = [day.response for day in days]
     own: dict[str, Sequence[Any]] = {name: [day.own[name] for day in days] for name in days[0].own}
     own["synced_at"] = [day.read_at for day in days]
-    return _table(ANALYTICS, responses, own, [_analytics_extra(each) for each in responses], UTC)
+    return _table(table, responses, own, [_analytics_extra(each) for each in responses], UTC)
 
 
 def _analytics_extra(response: Row) -> Row | None:

@@ -12,6 +12,7 @@ from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.extract.page_groups import OnPage, PageGroups
 from chatislav_source.extract.stream_queue import ExtractedPage
 from chatislav_source.extract.worker_pool import WorkerPool
+from chatislav_source.records.periods.table import ANALYTICS_PERIODS
 from chatislav_source.records.private.policy import policy_of
 from chatislav_source.records.private.rows import private
 from chatislav_source.records.rejected.identity import id_of_day
@@ -29,6 +30,8 @@ from chatislav_source.streams.state import State
 
 STREAM = ANALYTICS.name
 
+Pages = list[ExtractedPage[DayRequest, Day]]
+
 
 class AnalyticsTables:
     """Builds the Arrow tables of analytics, and the state that lists their days."""
@@ -44,7 +47,7 @@ class AnalyticsTables:
         self.rejected = RejectedRecords(self._policy.sealing(REJECTED))
 
     def plan(self, states: dict[int, State | None]) -> None:
-        """Decide what to read: the days that the table lacks."""
+        """Decide what to read: the days and periods that the tables lack."""
         for bot_id, state in states.items():
             days = self._stored.days(bot_id)
             self.rejected.start(bot_id, self._stored.rejected(bot_id))
@@ -68,7 +71,7 @@ class AnalyticsTables:
 
     @property
     def unchanged(self) -> dict[int, int]:
-        """Empty: `_rows` has counted these rows already."""
+        """Empty: `_count` has counted these rows already."""
         return {}
 
     def package(
@@ -78,23 +81,22 @@ class AnalyticsTables:
         self.rejected.begin_package()
         while True:
             pages = self._groups.take(limit)
-            yield ANALYTICS, private(self._policy, ANALYTICS, self._rows(resource_state, pages))
+            self._note(resource_state, pages)
+            yield ANALYTICS, private(self._policy, ANALYTICS, _rows(ANALYTICS, pages))
+            if self._config.analytics_periods:
+                periods = _rows(ANALYTICS_PERIODS, pages)
+                yield ANALYTICS_PERIODS, private(self._policy, ANALYTICS_PERIODS, periods)
             yield REJECTED, private(self._policy, REJECTED, self.rejected.rows())
             if limit is not None or self.is_over:
                 return
 
-    def _rows(
-        self, resource_state: dict[str, Any], pages: list[ExtractedPage[DayRequest, Day]]
-    ) -> pa.Table:
-        """The rows of `pages` that must be written, after storing their checkpoints."""
+    def _note(self, resource_state: dict[str, Any], pages: Pages) -> None:
+        """Store the checkpoints of `pages`, and count what they have."""
         states = newest_states(pages)
         remember(resource_state, states)
         for page in pages:
             if page.item is not None:
                 self._count(page.bot_id, page.request, page.item)
-        # in one call, as a column takes as long for one row as for a hundred
-        days = [page.item.totals for page in pages if page.item is not None]
-        return analytics_rows([totals for totals in days if totals])
 
     def _count(self, bot_id: int, request: DayRequest, day: Day) -> None:
         """Count a day, and note whether it can be loaded."""
@@ -103,5 +105,15 @@ class AnalyticsTables:
             return
         self.rejected.note_repaired(bot_id, id_of_day(request.key))
         report = self._reports[STREAM, bot_id]
-        report.rows += day.totals is not None
+        if request.table is ANALYTICS:
+            report.rows += day.totals is not None
+        else:
+            report.periods += day.totals is not None
         report.unchanged += day.totals is None
+
+
+def _rows(table: Table, pages: Pages) -> pa.Table:
+    """The rows of a table in `pages` that must be written."""
+    # in one call, as a column takes as long for one row as for a hundred
+    found = [page.item.totals for page in pages if page.item and page.request.table is table]
+    return analytics_rows([totals for totals in found if totals], table)

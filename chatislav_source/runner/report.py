@@ -15,9 +15,9 @@ from chatislav_source.streams.date_window import utc_text
 class ResourceReport:
     """The report of one bot and one resource.
 
-    `rows` counts rows written to the resource's table, `messages` to its child table, `unchanged`
-    rows that the tables already hold, `rejected` records of the API that could not be loaded;
-    `requests` counts every try, `retries` those after the first.
+    `rows` counts rows written to the resource's table, `messages` to its child table, `periods` to
+    `analytics_periods`, `unchanged` rows that the tables already hold, `rejected` records of the
+    API that could not be loaded; `requests` counts every try, `retries` those after the first.
     `first_day` and `last_day` are the range to read, both included (`last_day` None: until now).
     """
 
@@ -27,6 +27,7 @@ class ResourceReport:
     last_day: str | None = None
     rows: int = 0
     messages: int = 0
+    periods: int = 0
     unchanged: int = 0
     rejected: int = 0
     pages: int = 0

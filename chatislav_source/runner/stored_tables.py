@@ -26,6 +26,7 @@ from chatislav_source.destinations.ddl import own_tables
 from chatislav_source.destinations.duckdb import is_out_of_memory, raise_memory_limit
 from chatislav_source.destinations.merging.rows_in_force import names_in_queries
 from chatislav_source.destinations.merging.strategies import can_delete
+from chatislav_source.records.periods.table import ANALYTICS_PERIODS
 from chatislav_source.records.rejected.table import REJECTED
 from chatislav_source.records.schema import Table
 from chatislav_source.runner.checkpoint import NO_TABLE, forget_tables
@@ -61,6 +62,13 @@ WITH completed AS (SELECT DISTINCT load_id FROM {loads} WHERE status = 0)
 SELECT date, channel, timezone, MAX(CASE WHEN is_final THEN 1 ELSE 0 END), MAX(_version)
 FROM {analytics} LEFT JOIN completed ON load_id = _dlt_load_id WHERE bot_id = %s
 GROUP BY date, channel, timezone HAVING COUNT(*) = 1 AND COUNT(load_id) = 1
+"""
+PERIODS = """
+WITH completed AS (SELECT DISTINCT load_id FROM {loads} WHERE status = 0)
+SELECT period, start_date, channel, timezone, MAX(CASE WHEN is_final THEN 1 ELSE 0 END),
+  MAX(_version)
+FROM {periods} LEFT JOIN completed ON load_id = _dlt_load_id WHERE bot_id = %s
+GROUP BY period, start_date, channel, timezone HAVING COUNT(*) = 1 AND COUNT(load_id) = 1
 """
 REJECTED_RECORDS = """
 SELECT rejected_id, MAX(_version), MIN(first_seen_at), MIN(created_at) FROM {rejected}
@@ -124,10 +132,18 @@ class StoredTables:
         return {hash(session_id): int(version, 16) for session_id, version in found}
 
     def days(self, bot_id: int) -> StoredDays:
-        """The days of analytics of `bot_id`."""
-        return StoredDays.of(
+        """The days and periods of analytics of `bot_id`; no query before the first period."""
+        days = StoredDays.of(
             (_day(day), channel, zone, bool(is_final), version)
             for day, channel, zone, is_final, version in self._rows(DAYS, [bot_id]) or ()
+        )
+        if self._pipeline is None or not has_table(self._pipeline, ANALYTICS_PERIODS):
+            return days
+        return days.with_periods(
+            (period, _day(day), channel, zone, bool(is_final), version)
+            for period, day, channel, zone, is_final, version in (
+                self._rows(PERIODS, [bot_id]) or ()
+            )
         )
 
     def rejected(self, bot_id: int) -> dict[str, StoredRecord]:

@@ -10,10 +10,11 @@ import pytest
 
 from chatislav_source.privacy.hashing import Key, keyed_hash
 from chatislav_source.privacy.settings import PrivacySettings, checked_settings
+from chatislav_source.records.periods.table import ANALYTICS_PERIODS
 from chatislav_source.records.private.policy import policy_of
 from chatislav_source.records.private.rows import private
 from chatislav_source.records.rejected.page_text import MAX_NESTING
-from chatislav_source.records.schema import CONVERSATIONS, MESSAGES, Table
+from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Table
 
 SECRET = "a made-up secret of 32 bytes, ok"
 PHONE = "060 1234567"
@@ -132,3 +133,11 @@ def test_null_stays_null_and_equal_values_stay_equal() -> None:
     left = private(policy_of(settings), CONVERSATIONS, rows)["contact__ip_address"].to_pylist()
 
     assert left == [hashed("203.0.113.7"), None, hashed("203.0.113.7")]
+
+
+def test_totals_of_periods_have_the_rules_of_those_of_days() -> None:
+    policy = policy_of(settings_of(voice="drop", agent_id="hash"))
+
+    assert {*policy.of(ANALYTICS)} == {"voice", "agent_id", "extra"}
+    assert policy.of(ANALYTICS_PERIODS) == policy.of(ANALYTICS)
+    assert policy.sealing(ANALYTICS_PERIODS) == policy.sealing(ANALYTICS)

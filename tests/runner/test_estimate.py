@@ -16,6 +16,7 @@ from chatislav_source import UnexpectedResponseError, sync
 from chatislav_source.api.client import ChatislavClient
 from chatislav_source.api.rate_limiter import RateLimiter
 from chatislav_source.runner.resources import STREAMS
+from chatislav_source.runner.stored_tables import StoredTables
 from chatislav_source.runner.upkeep.estimate import MOST_REQUESTS, Estimate, Known, estimate
 from chatislav_source.runner.upkeep.rehearsal import made_up, parts_of, totals_in
 from chatislav_source.sandbox import SANDBOX_KEY, Answer, Sandbox, World
@@ -99,6 +100,26 @@ def test_analytics_alone_are_timed_with_one_request(api: Sandbox) -> None:
 
     assert (found.asked, found.requests) == (1, 3 * 61 + 1)
     assert found.minutes >= 3 * 61 * 0.1 / 60
+
+
+def test_periods_are_estimated_with_those_that_are_final_left_out(
+    new_pipeline: Callable[..., dlt.Pipeline],
+) -> None:
+    world = World.generate((101,), conversations=20, days=40, last_day=TODAY)
+    given: dict[str, Any] = {"start_date": days_ago(40), "resources": ["analytics"]}
+    given["analytics_periods"] = ["week", "last_28_days"]
+    with Sandbox(world) as api:
+        first = estimated(api, **given)
+        pipeline = new_pipeline()
+        report = sync(pipeline, **arguments(api, **given), resources=["analytics"])
+        later = estimated(api, Known(days={101: StoredTables(pipeline).days(101)}), **given)
+        again = sync(pipeline, **arguments(api, **given), resources=["analytics"])
+
+    assert first.bots[0].analytics_periods == report.total("periods")
+    assert first.requests == report.total("requests")
+    assert later.requests == again.total("requests")
+    assert later.bots[0].analytics_days == 8
+    assert 8 < later.bots[0].analytics_periods < 12
 
 
 def test_many_bots_are_estimated_by_some_of_them() -> None:

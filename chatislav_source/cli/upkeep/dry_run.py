@@ -44,7 +44,8 @@ def known_of(target: PipelineConfig, config: SyncConfig) -> Known:
 
 def show(title: str, found: Estimate) -> None:
     """Print one row per bot, and the totals."""
-    names = ["bot", "from", "to", "conversations", "messages", "analytics days", "requests"]
+    names = ["bot", "from", "to", "conversations", "messages", "analytics days"]
+    names += ["analytics periods", "requests"]
     rows = [
         [
             bot.bot_id,
@@ -53,6 +54,7 @@ def show(title: str, found: Estimate) -> None:
             bot.conversations,
             bot.messages,
             bot.analytics_days,
+            bot.analytics_periods,
             bot.requests,
         ]
         for bot in found.bots

@@ -12,6 +12,7 @@ from dlt.extract import DltResource
 from chatislav_source.destinations.adapter import Adapter
 from chatislav_source.destinations.merging.strategies import Strategy
 from chatislav_source.errors import ConfigurationError
+from chatislav_source.records.periods.table import ANALYTICS_PERIODS
 from chatislav_source.records.rejected.table import ALL_TABLES, REJECTED
 from chatislav_source.records.schema import (
     CONVERSATIONS,
@@ -104,7 +105,7 @@ def hints_of(
     columns = {c.name: _column_hints(table, c, adapter) for c in table.columns}
     if is_child:
         _set_keys(columns, strategy)
-    if is_child or table is REJECTED:
+    if is_child or table in (ANALYTICS_PERIODS, REJECTED):
         # dlt starts from the hints of the resource, whose columns are those of its own table
         resource.apply_hints(table_name=table.name, columns={}, create_table_variant=True)
     else:

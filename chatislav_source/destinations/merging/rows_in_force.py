@@ -13,6 +13,7 @@ import dlt
 
 from chatislav_source.destinations.adapter import SqlClient
 from chatislav_source.destinations.merging.strategies import strategy_for
+from chatislav_source.records.periods.table import ANALYTICS_PERIODS
 from chatislav_source.records.rejected.table import REJECTED
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Table
 
@@ -68,6 +69,7 @@ OWN_TABLES = {
     "conversations": CONVERSATIONS,
     "messages": MESSAGES,
     "analytics": ANALYTICS,
+    "periods": ANALYTICS_PERIODS,
     "rejected": REJECTED,
 }
 

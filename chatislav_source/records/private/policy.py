@@ -9,6 +9,7 @@ from chatislav_source.errors import ConfigurationError
 from chatislav_source.privacy.actions import Action, strictest
 from chatislav_source.privacy.hashing import Key, Kind
 from chatislav_source.privacy.settings import SECTION, PrivacySettings
+from chatislav_source.records.periods.table import ANALYTICS_PERIODS
 from chatislav_source.records.private.json_rule import JsonRule
 from chatislav_source.records.private.text_rule import TextRule
 from chatislav_source.records.rejected.table import REJECTED
@@ -63,7 +64,8 @@ def policy_of(settings: PrivacySettings) -> Policy:
     for name, action in given.items():
         _check(name, action)
     actions, key = settings.actions, settings.keys.key if settings.keys else None
-    rules = {table.name: _rules(table, actions, key) for table in (*OF_PEOPLE, ANALYTICS)}
+    of_totals = (ANALYTICS, ANALYTICS_PERIODS)  # with the same columns, apart from keys
+    rules = {table.name: _rules(table, actions, key) for table in (*OF_PEOPLE, *of_totals)}
     whole = _strictest_of_people(actions)
     if EXTRA.name not in given and whole != "keep":
         for table in OF_PEOPLE:

@@ -22,8 +22,9 @@ OF_FIRST_MESSAGE = ("id", "created_at", "role", "content")
 
 
 def id_of_day(day: Row) -> str:
-    """The `rejected_id` of a day, channel and zone of analytics."""
-    return _digest("day", *(str(day[name]) for name in ("date", "channel", "timezone")))
+    """The `rejected_id` of a day or period, channel and zone of analytics."""
+    period = [day["period"]] if "period" in day else []
+    return _digest("day", *(str(day[name]) for name in ("date", "channel", "timezone")), *period)
 
 
 def id_of_session(session_id: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chatislav_source.records.periods.table import ANALYTICS_PERIODS
 from chatislav_source.records.schema import (
     DELETED,
     LOAD_ID,
@@ -21,7 +22,8 @@ REJECTED = Table(
         Column("resource", "text", "conversations or analytics."),
         Column("session_id", "text", "Conversation, if the record tells it."),
         Column("created_at", "timestamp", "Its start, UTC, if the record tells it."),
-        Column("date", "date", "Day of the analytics. Null for conversations."),
+        Column("date", "date", "First day of the analytics. Null for conversations."),
+        Column("period", "text", "Period of the analytics. Null for a day and for conversations."),
         Column("channel", "text", "Channel of the analytics. Null for conversations."),
         Column("timezone", "text", "IANA zone of the analytics. Null for conversations."),
         Column("reason", "text", "Why it could not be loaded."),
@@ -39,4 +41,4 @@ REJECTED = Table(
     ),
 )
 
-ALL_TABLES = (*TABLES, REJECTED)
+ALL_TABLES = (*TABLES, ANALYTICS_PERIODS, REJECTED)

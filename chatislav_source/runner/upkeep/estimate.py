@@ -7,6 +7,7 @@ without the API, on made-up pages with as many conversations as the totals say.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import mean, median
@@ -16,6 +17,7 @@ from chatislav_source.api.client import ANALYTICS_PATH, CONVERSATIONS_PATH, Chat
 from chatislav_source.config import SyncConfig
 from chatislav_source.errors import WrongShapeError
 from chatislav_source.records.json_decoder import decode
+from chatislav_source.records.periods.table import ANALYTICS_PERIODS
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS
 from chatislav_source.runner.upkeep.rehearsal import Totals, pages_of, parts_of, totals_in
 from chatislav_source.streams.analytics.day import DayRequest, StoredDays
@@ -48,6 +50,7 @@ class BotEstimate:
     conversations: int
     messages: int
     analytics_days: int
+    analytics_periods: int
     requests: int
 
 
@@ -151,8 +154,10 @@ def estimate(
         )
         for bot_id in config.bot_ids
     }
-    days = {
-        bot_id: analytics_days(bot_id, config, known) if ANALYTICS.name in streams else 0
+    totals = {
+        bot_id: analytics_requests(bot_id, config, known)
+        if ANALYTICS.name in streams
+        else Counter()
         for bot_id in config.bot_ids
     }
     found = {}
@@ -160,13 +165,14 @@ def estimate(
         found = densities(ask, config, plans)
     else:  # to measure its time
         ask.totals(config.bot_ids[0], DateWindow(config.now.date(), config.now.date()))
-    bots = [_of_bot(plans[bot_id], days[bot_id], found, config) for bot_id in config.bot_ids]
-    pages = sum(bot.requests - bot.analytics_days for bot in bots)
-    rows = sum(bot.conversations + bot.messages + bot.analytics_days for bot in bots)
+    bots = [_of_bot(plans[bot_id], totals[bot_id], found, config) for bot_id in config.bot_ids]
+    of_analytics = sum(each.total() for each in totals.values())
+    pages = sum(bot.requests for bot in bots) - of_analytics
+    rows = sum(bot.conversations + bot.messages for bot in bots) + of_analytics
     of_api = pages * ask.seconds_of(CONVERSATIONS_PATH)
-    of_api += sum(days.values()) * ask.seconds_of(ANALYTICS_PATH)
-    here = sum(days.values()) * DAY_SECONDS + rows * ROW_SECONDS
-    requests = pages + sum(days.values()) + 1  # the first one only checks the key
+    of_api += of_analytics * ask.seconds_of(ANALYTICS_PATH)
+    here = of_analytics * DAY_SECONDS + rows * ROW_SECONDS
+    requests = pages + of_analytics + 1  # the first one only checks the key
     seconds = max(of_api / config.max_concurrency, here)
     if config.requests_per_second:
         seconds = max(seconds, requests / config.requests_per_second)
@@ -174,11 +180,11 @@ def estimate(
     return Estimate(bots, requests, rows, minutes, ask.asked)
 
 
-def analytics_days(bot_id: int, config: SyncConfig, known: Known) -> int:
-    """The requests for analytics."""
+def analytics_requests(bot_id: int, config: SyncConfig, known: Known) -> Counter[str]:
+    """The number of requests for analytics, by table."""
     state = known.state(ANALYTICS.name, bot_id)
     partition = analytics_partition(state, bot_id, config, known.days.get(bot_id, StoredDays()))
-    return sum(1 for _ in iter(partition.next_request, None))
+    return Counter(request.table.name for request in iter(partition.next_request, None) if request)
 
 
 def densities(
@@ -215,12 +221,13 @@ def days_of_plan(plan: ConversationsPartition, config: SyncConfig) -> DateWindow
 
 def _of_bot(
     plan: ConversationsPartition,
-    days: int,
+    totals: Counter[str],
     found: Mapping[int, Mapping[DateWindow, Totals]],
     config: SyncConfig,
 ) -> BotEstimate:
+    days, periods = totals[ANALYTICS.name], totals[ANALYTICS_PERIODS.name]
     if plan.bot_id not in found:
-        return BotEstimate(plan.bot_id, None, None, 0, 0, days, days)
+        return BotEstimate(plan.bot_id, None, None, 0, 0, days, periods, days + periods)
     density, today = found[plan.bot_id], config.now.date()
     window = days_of_plan(plan, config)
     conversations, messages = totals_in(window, density, today)
@@ -233,5 +240,6 @@ def _of_bot(
         round(conversations),
         round(messages),
         days,
-        pages + days,
+        periods,
+        pages + days + periods,
     )

@@ -17,6 +17,7 @@ from chatislav_source.destinations.concurrency.bot_locks import bot_locks
 from chatislav_source.destinations.defaults import SCHEMA, own_defaults
 from chatislav_source.destinations.merging.strategies import can_delete
 from chatislav_source.errors import ConfigurationError
+from chatislav_source.records.periods.table import ANALYTICS_PERIODS
 from chatislav_source.records.rejected.table import REJECTED
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Table
 from chatislav_source.runner.checkpoint import NO_TABLE, keep_to_destination
@@ -26,7 +27,7 @@ from chatislav_source.runner.redaction import failed_query
 
 TABLES_OF: dict[str, tuple[Table, ...]] = {
     CONVERSATIONS.name: (REJECTED, MESSAGES, CONVERSATIONS),
-    ANALYTICS.name: (ANALYTICS,),
+    ANALYTICS.name: (ANALYTICS_PERIODS, ANALYTICS),
 }
 """By stream, its tables, in the order in which their rows are deleted."""
 

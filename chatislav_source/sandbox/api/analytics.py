@@ -38,7 +38,8 @@ def answer(query: AnalyticsQuery, bot: Bot, settings: Settings) -> bytes:
         totals = totals_of(_records(query, bot, settings.analytics_date), bot.is_voice)
         apply_definitions(totals, query, bot, settings)
         bot.keep(key, totals)
-    totals = restated(totals, settings.analytics_restated.get(query.first, 0))
+    more = settings.analytics_restated.items()
+    totals = restated(totals, sum(n for day, n in more if query.first <= day <= query.last))
     envelope = _echo(query, settings)
     number = query.start // DAY
     envelope["analytics"] = analytics_with_extra_fields(totals, settings.extra_fields, number)

@@ -1,5 +1,7 @@
 """One request for the totals of a bot, a day and a channel, and the row of its response.
 
+A request for a period, in `period_request`, has a later last day and another table.
+
 Facts are from `POST /analytics`.
 """
 
@@ -9,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from chatislav_source.api.call import ApiResponse
 from chatislav_source.api.client import ANALYTICS_PATH, ChatislavClient
@@ -19,7 +21,7 @@ from chatislav_source.records.rejected.page_text import MAX_NESTING, is_too_deep
 from chatislav_source.records.rejected.record import RejectedRecord
 from chatislav_source.records.rejected.sorting import rejected_day
 from chatislav_source.records.sanitize import sanitized
-from chatislav_source.records.schema import VERSION
+from chatislav_source.records.schema import ANALYTICS, VERSION, Table
 from chatislav_source.records.tolerant_rows import DayTotals, version_of
 from chatislav_source.streams.date_window import DateWindow, merged
 
@@ -36,10 +38,15 @@ def series_of(timezone: str, channel: str) -> str:
 
 @dataclass(frozen=True)
 class StoredDays:
-    """The days of one bot in the table, by series: final days, and the version of each row."""
+    """The days of one bot in the table, by series: final days, and the version of each row.
+
+    `periods` has the versions of periods, by series and first day; `final` the first days of those
+    that are final, too.
+    """
 
     final: dict[str, list[DateWindow]] = field(default_factory=dict)
     versions: dict[tuple[str, date], str] = field(default_factory=dict)
+    periods: dict[tuple[str, date], str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, rows: Iterable[tuple[date, str, str, bool, str]]) -> StoredDays:
@@ -53,6 +60,19 @@ class StoredDays:
                 final.setdefault(series, []).append(DateWindow(day, day))
         stored.final.update({series: merged(days) for series, days in final.items()})
         return stored
+
+    def with_periods(self, rows: Iterable[tuple[str, date, str, str, bool, str]]) -> StoredDays:
+        """With the periods in `rows`: period, first day, and then as the rows of days."""
+        found = StoredDays.of(
+            (day, f"{channel}|{period}", zone, is_final, version)
+            for period, day, channel, zone, is_final, version in rows
+        )
+        return StoredDays(self.final | found.final, self.versions, found.versions)
+
+    def version_of(self, request: DayRequest) -> str | None:
+        """The version of the row of a request; None if the table does not have it."""
+        key = request.series, request.day
+        return self.versions.get(key) or self.periods.get(key)
 
     @property
     def zones(self) -> list[str]:
@@ -70,27 +90,38 @@ class StoredDays:
 class DayRequest:
     """The totals of one day; `is_final` if the day and its lookback have passed."""
 
+    table: ClassVar[Table] = ANALYTICS
+
     bot_id: int
     day: date
     channel: str
     timezone: str
     is_final: bool
 
+    @property
+    def last_day(self) -> date:
+        """The last day that is counted."""
+        return self.day
+
     def query(self) -> Row:
-        """The body: `from` and `to` are the same day, both included."""
-        day = self.day.isoformat()
+        """The body: `from` and `to` are the first and last day, both included."""
         return {
             "bot_id": self.bot_id,
-            "from": day,
-            "to": day,
+            "from": self.day.isoformat(),
+            "to": self.last_day.isoformat(),
             "channel": self.channel,
             "timezone": self.timezone,
         }
 
     @property
     def key(self) -> Row:
-        """The columns that tell the day from others of the bot."""
+        """What tells the request from others of the bot, as columns of `rejected`."""
         return {"date": self.day, "channel": self.channel, "timezone": self.timezone}
+
+    @property
+    def columns(self) -> Row:
+        """The columns of the row that the response does not have."""
+        return self.key
 
     def decode(self, body: bytes) -> Decoded:
         """The JSON object in `body`; if it is nested too deep, the record of it.
@@ -117,12 +148,11 @@ class DayRequest:
         """Why the totals in a response may be of another bot or day; None if they are not."""
         if not isinstance(value, dict):
             return "the body is not an object"
-        day = self.day.isoformat()
         if str(value.get("botId")) != str(self.bot_id):
             return "`botId` is not the one in the request"
-        for name in ("from", "to"):
+        for name, day in (("from", self.day), ("to", self.last_day)):
             # a date-time is accepted, too: it begins with the day
-            if str(value.get(name))[:10] != day:
+            if str(value.get(name))[:10] != day.isoformat():
                 return f"`{name}` is not the day in the request"
         if not isinstance(value.get("analytics"), dict):
             return "`analytics` is not an object"
@@ -177,10 +207,10 @@ class DayReader:
         version = self.sealed(version_of({"answer": value, "is_final": request.is_final}, UTC))
         own = {
             "bot_id": request.bot_id,
-            **request.key,
+            **request.columns,
             "is_final": request.is_final,
             VERSION.name: version,
         }
-        is_stored = self.stored.versions.get((request.series, request.day)) == version
+        is_stored = self.stored.version_of(request) == version
         totals = None if is_stored else DayTotals(value, own, read_at)
         return Day(totals, replaced, size, tries, read_at)

@@ -1,4 +1,4 @@
-"""The partition of one bot's analytics: single days, newest first."""
+"""The partition of one bot's analytics: single days, newest first, and then periods."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_FAILED_DAYS = 3  # in a row; then the cause is not the day
 
 
 class AnalyticsPartition:
-    """Reads the days in `requests`; if `is_backfill`, the state has those that were read.
+    """Reads the days and periods in `requests`; if `is_backfill`, the state has those it read.
 
     `last_day` is the last day to read, in the zone of the requests.
     """
@@ -44,7 +44,7 @@ class AnalyticsPartition:
             self.state = self._finished()
 
     def next_request(self) -> DayRequest | None:
-        """The next day to read, newest first; None if all were requested."""
+        """The next day or period to read, newest first; None if all were requested."""
         if self.error or not self._todo:
             return None
         self._in_flight += 1

@@ -1,13 +1,15 @@
 """Plans which days of one bot's analytics a run reads: every day that is not final in the table.
 
-So a missing day is read by the next sync, whatever the cause.
+So a missing day is read by the next sync, whatever the cause. Periods are read by the same rule: a
+period is final with its last day.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import product
 from typing import Any
 
 from chatislav_source.config import ZONE_MARGIN_DAYS, SyncConfig
@@ -15,6 +17,8 @@ from chatislav_source.records.private.policy import policy_of
 from chatislav_source.records.schema import ANALYTICS
 from chatislav_source.streams.analytics.day import DayReader, DayRequest, StoredDays, series_of
 from chatislav_source.streams.analytics.partition import AnalyticsPartition
+from chatislav_source.streams.analytics.period_request import PeriodRequest
+from chatislav_source.streams.analytics.periods import periods_of
 from chatislav_source.streams.analytics.state import read_days, restored
 from chatislav_source.streams.date_window import ONE_DAY, DateWindow, days_of, missing_days
 from chatislav_source.streams.state import State, warn_unused
@@ -66,7 +70,7 @@ def usual_zone_of(known: State, stored: StoredDays, config: SyncConfig) -> str:
 
 def _sync_partition(known: State, config: SyncConfig, stored: StoredDays) -> AnalyticsPartition:
     first_day, last_day = first_day_of_analytics(known, stored, config), config.today
-    requests = requests_of(known["bot_id"], config, (first_day, last_day), stored.final)
+    requests = all_requests(known["bot_id"], config, (first_day, last_day), stored.final)
     begun = {**known, "loaded_from": str(first_day)}
     return AnalyticsPartition(begun, requests, _reader(stored, config), last_day)
 
@@ -90,7 +94,7 @@ def _backfill_partition(known: State, config: SyncConfig, stored: StoredDays) ->
         backfill = {"range": config.backfill_range, "read": {}}
     begun = {**known, "backfill": backfill}
     days = (config.start_date, config.end_date or config.today)
-    requests = requests_of(known["bot_id"], config, days, read_days(backfill))
+    requests = all_requests(known["bot_id"], config, days, read_days(backfill))
     return AnalyticsPartition(begun, requests, _reader(stored, config), days[1], is_backfill=True)
 
 
@@ -115,6 +119,14 @@ def days_to_read(
     return missing + list(days_of(max(first_day, lookback_from), min(last_day, today)))
 
 
+def all_requests(
+    bot_id: int, config: SyncConfig, days: tuple[date, date], final: Final
+) -> list[DayRequest]:
+    """The requests for periods and then for days, as the last one is sent first."""
+    periods = period_requests_of(bot_id, config, days, final)
+    return [*periods, *requests_of(bot_id, config, days, final)]
+
+
 def requests_of(
     bot_id: int, config: SyncConfig, days: tuple[date, date], final: Final
 ) -> list[DayRequest]:
@@ -126,3 +138,23 @@ def requests_of(
         for channel in config.analytics_channels
         for day in days_to_read(final.get(series_of(zone, channel), ()), *days, today, lookback)
     ]
+
+
+def period_requests_of(
+    bot_id: int, config: SyncConfig, days: tuple[date, date], final: Final
+) -> Iterator[PeriodRequest]:
+    """One request per channel and period with a day of `days` that is not final, oldest first.
+
+    `final` has the first days of final periods, by series.
+    """
+    today, lookback = config.today, config.analytics_lookback_days
+    zone = config.timezone or FIRST_ZONE
+    for channel, name in product(config.analytics_channels, config.analytics_periods):
+        for period in periods_of(name, *days, today):
+            has_ended = is_final(period.last_day, today, lookback)
+            request = PeriodRequest(
+                bot_id, period.first_day, channel, zone, has_ended, period, today
+            )
+            stored = final.get(request.series, ())
+            if not (has_ended and any(window.contains(request.day) for window in stored)):
+                yield request

@@ -42,8 +42,9 @@ FORMAT = StateFormat(
         "backfill": Field(
             None,
             optional(record(range=DateWindow.parse, read=READ)),
-            "The range of a backfill under way, and its days that were read, by zone and channel; "
-            "null if there is none.",
+            "The range of a backfill under way, and its days that were read, by zone and channel, "
+            "and the first days of periods that were read, by zone, channel and period; null if "
+            "there is none.",
         ),
         "loaded_from": Field(None, optional(DAY), "The first day that any sync was to load."),
         "timezone": Field(

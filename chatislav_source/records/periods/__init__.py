@@ -1,0 +1,1 @@
+"""The totals of periods: weeks, months, quarters and trailing days."""
