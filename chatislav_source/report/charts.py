@@ -62,9 +62,9 @@ def svg_of(plot: Plot, width: int) -> str:
     return str(svg)
 
 
-def runtime() -> str:
-    """The JavaScript that draws specifications, with all that it needs."""
-    return str(vl_convert.javascript_bundle(""))
+def bundled(script: str) -> str:
+    """A script that uses `vegaEmbed`, with all that it needs; safe inside a script element."""
+    return str(vl_convert.javascript_bundle(script)).replace("</script", "<\\/script")
 
 
 def _data(rows: list[Row]) -> alt.InlineData:

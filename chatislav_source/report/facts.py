@@ -179,7 +179,7 @@ def _sums(ask: Ask, values: list[Value], span: Span, keys: str) -> Sums | None:
         (row[0], str(row[1]) if keyed > 1 else "", tuple(n or 0 for n in row[keyed:]))
         for row in rows
     ]
-    return Sums(tuple(expressions), tuple(found))
+    return Sums(tuple(expressions), tuple(sorted(found)))
 
 
 def _people(ask: Ask, span: Span) -> dict[tuple[Span, str], int]:

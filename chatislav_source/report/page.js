@@ -2,5 +2,5 @@
 const specs = JSON.parse(document.getElementById("specs").textContent);
 const options = {actions: false, renderer: "svg", ast: true, mode: "vega-lite"};
 const drawn = Object.entries(specs).map(([anchor, spec]) =>
-  window.vegaEmbed(document.querySelector(`#${anchor} .chart`), spec, options));
+  vegaEmbed(document.querySelector(`#${anchor} .chart`), spec, options));
 Promise.all(drawn).then(() => document.documentElement.setAttribute("data-drawn", drawn.length));

@@ -27,6 +27,7 @@ from chatislav_source.report.sections.parts import Plot, Section, Table
 
 FULL_WIDTH = {"week", "volume"}
 WIDE, NARROW, FULL = 470, 310, 1040  # pixels of static charts, which the page scales
+_SPECS = '<script type="application/json" id="specs">{}</script>\n'
 NOTHING_STANDS_OUT = "Nothing stands out: no rate moved more than chance explains."
 CHANCE = (
     "Bold is a change of at least 10 % of conversations, or 2 points of a rate, that is more than "
@@ -45,31 +46,26 @@ def page(facts: Facts, made_at: datetime, is_static: bool) -> str:
     """The whole file; `made_at` is aware. `is_static`: charts are SVG, and no script is needed."""
     shown = sections(facts)
     plots = {section.anchor: section.plot for section in shown if section.plot}
-    scripts = [] if is_static or not plots else [charts.runtime(), _file("page.js")]
-    data = "" if not scripts else _data(plots)
+    script = "" if is_static or not plots else charts.bundled(_file("page.js"))
+    specs = _SPECS.format(charts.as_json(plots)) if script else ""
     body = "\n".join(_body(facts, made_at, shown, is_static))
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_policy(scripts)}">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_policy(script)}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="referrer" content="no-referrer">\n'
         f"<title>{escape(_title(facts))}</title>\n<style>\n{_file('page.css')}</style>\n</head>\n"
-        f"<body>\n<main>\n{body}\n</main>\n{data}"
-        + "".join(f'<script type="module">{script}</script>\n' for script in scripts)
+        f"<body>\n<main>\n{body}\n</main>\n{specs}"
+        + (f'<script type="module">{script}</script>\n' if script else "")
         + "</body>\n</html>\n"
     )
 
 
-def _policy(scripts: list[str]) -> str:
-    """Only the scripts of this file may run, and nothing may be requested."""
-    digests = [hashlib.sha256(script.encode()).digest() for script in scripts]
-    allowed = " ".join(f"'sha256-{base64.b64encode(each).decode()}'" for each in digests)
-    may_run = f" script-src {allowed};" if scripts else ""
+def _policy(script: str) -> str:
+    """Only the script of this file may run, and nothing may be requested."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    may_run = f" script-src 'sha256-{digest}';" if script else ""
     return f"default-src 'none'; style-src 'unsafe-inline'; img-src data:;{may_run}"
-
-
-def _data(plots: dict[str, Plot]) -> str:
-    return f'<script type="application/json" id="specs">{charts.as_json(plots)}</script>\n'
 
 
 def _file(name: str) -> str:
