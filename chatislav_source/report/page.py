@@ -103,6 +103,11 @@ def _with_code(text: str) -> str:
     return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
+def _with_units(text: str) -> str:
+    """The text, with each unit on the line of its number."""
+    return re.sub(r"(\d) (s|min|h|%)(?!\w)", "\\1&nbsp;\\2", escape(text))
+
+
 def _about(facts: Facts, made_at: datetime) -> str:
     parts = [formats.plural(len(facts.bots), "bot"), f"days in {facts.timezone}"]
     return ", ".join([*parts, f"made {formats.day_and_year(made_at)}, {made_at:%H:%M %Z}"])
@@ -142,7 +147,7 @@ def _section(section: Section, is_static: bool, numbers: str = "") -> str:
     size = " full" if section.anchor in FULL_WIDTH else ""
     parts = [
         f'<section class="card{size}" id="{section.anchor}"><h2>{escape(section.title)}</h2>',
-        f'<p class="lead">{escape(section.lead)}</p>',
+        f'<p class="lead">{_with_units(section.lead)}</p>',
         numbers,
     ]
     if section.plot:

@@ -19,10 +19,10 @@ NEVER = (
 NOTHING_LOADED = "Nothing is loaded yet, so there is nothing to prove."
 
 KINDS_IN_WORDS = {
-    "unexplained": "differ from the API and stay unexplained",
-    "differs": "differ from the API",
-    "unproven": "unproven, as it is not known how the API counts",
-    "settling": "still settling",
+    "unexplained": ("differs from the API, unexplained", "differ from the API, unexplained"),
+    "differs": ("differs from the API", "differ from the API"),
+    "unproven": ("is unproven", "are unproven, as it is not known how the API counts"),
+    "settling": ("is still settling", "are still settling"),
 }
 MOST_NAMED = 3  # days that are named one by one
 
@@ -113,7 +113,7 @@ def _rest(days: Days, until: date | None) -> list[str]:
         found = [day for day, each in days.items() if each == kind]
         named = f" ({', '.join(map(day_and_year, found))})" if len(found) <= MOST_NAMED else ""
         if found:
-            parts.append(f"{plural(len(found), 'day')} {words}{named}")
+            parts.append(f"{plural(len(found), 'day')} {words[len(found) > 1]}{named}")
     if parts and "equal" in days.values():
         parts.append("all others are equal")
     if not parts:

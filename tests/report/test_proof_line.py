@@ -39,7 +39,7 @@ def test_days_that_still_settle_are_no_fault() -> None:
 
     assert found == ProofLine(
         "Complete and true until 6 Nov 2026 for 2 bots: "
-        "the tables hold what the API itself counts. After that, 2 days still settling "
+        "the tables hold what the API itself counts. After that, 2 days are still settling "
         "(7 Nov 2026, 8 Nov 2026). "
         "Last change found 9 Nov 2026, 04:05 UTC.",
         is_good=True,
@@ -51,8 +51,12 @@ def test_the_line_ends_before_the_first_day_that_differs() -> None:
 
     assert not found.is_good
     assert found.text.startswith("Complete and true until 3 Nov 2026 for 2 bots")
-    assert "After that, 1 day differ from the API (4 Nov 2026), all others are equal." in found.text
-    assert "stay unexplained" in line({1: "eeemeeee", 2: "eeeeeeee"}, attempts=3).text
+    assert (
+        "After that, 1 day differs from the API (4 Nov 2026), all others are equal." in found.text
+    )
+    assert (
+        "differs from the API, unexplained" in line({1: "eeemeeee", 2: "eeeeeeee"}, attempts=3).text
+    )
 
 
 def test_the_line_ends_where_a_day_was_not_compared() -> None:
@@ -72,7 +76,7 @@ def test_an_unproven_way_of_counting_proves_nothing() -> None:
     found = line({1: "uuuuuuuu", 2: "eeeeeeee"})
 
     assert not found.is_good
-    assert found.text.startswith("Not proven complete. Of these days, 8 days unproven")
+    assert found.text.startswith("Not proven complete. Of these days, 8 days are unproven")
 
 
 def test_a_bot_that_was_never_verified_is_named() -> None:

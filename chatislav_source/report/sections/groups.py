@@ -112,7 +112,7 @@ def busiest_hours(facts: Facts) -> Section:
         table.append((name, *texts))
     busiest = max(rows, key=lambda row: float(row["conversations"]))
     lead = f"Busiest: {busiest['weekday']} {busiest['hour']}, {busiest['text']} conversations."
-    note = f"Hours in {facts.timezone}. The lightest colour is fewer than {LEAST_PEOPLE} people."
+    note = f"Hours in {facts.timezone}. The faintest colour is fewer than {LEAST_PEOPLE} people."
     return Section(
         "hours",
         "Busiest hours",
