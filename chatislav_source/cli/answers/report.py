@@ -66,6 +66,8 @@ def report(as_json: bool, file: Path, days: int, is_static: bool, **given: Any) 
 
     verbosity = set_up_log(given)
     require_extra()
+    if not file.absolute().parent.is_dir():  # before the warehouse is asked
+        raise ConfigurationError(f"There is no folder {file.absolute().parent}.")
     facts = _facts(pipeline_config_of(given), zone_of_models(given), days)
     write(facts, file, is_static)
     if as_json:
