@@ -201,12 +201,10 @@ def _definitions(section: Section) -> str:
 
 
 def _definition(metric: Metric, names: tuple[str, ...]) -> str:
-    decision = f" {escape(metric.decision)}" if metric.decision else ""
+    words = _with_code(f"{metric.definition} {metric.decision}".strip())
     formulas = "".join(
         f"<dd><code>{escape(each.name)} = {escape(each.formula)}</code></dd>"
         for each in metric.values
         if each.name in names
     )
-    return (
-        f"<dt>{escape(metric.title)}</dt><dd>{escape(metric.definition)}{decision}</dd>{formulas}"
-    )
+    return f"<dt>{escape(metric.title)}</dt><dd>{words}</dd>{formulas}"

@@ -138,13 +138,13 @@ def words(facts: Facts) -> Section:
         share, earlier = word.now / found.total_now, word.before / found.total_before
         is_told = word.before == 0 or word.before >= LEAST_PEOPLE
         text = formats.percent(earlier) if is_told else formats.UNDER
-        table.append((word.word, formats.percent(share), text, formats.count(word.now)))
+        table.append((word.word, formats.count(word.now), formats.percent(share), text))
         rows.append({"word": word.word, "now": share, "before": earlier if is_told else None})
     note = (
         f"Share of conversations with the word, {now} against {before}. A word is shown if "
         f"{LEAST_PEOPLE} people wrote it to one bot in one of the newer weeks."
     )
-    heads = ("Word", "Now", "Before", "Conversations now")
+    heads = ("Word", "Conversations", "Now", "Before")
     lead = f"“{rows[0]['word']}” grew most." if rows else "No word grew."
     plot = Plot("words", rows, ("Now", "Before")) if rows else None
     return Section("words", "Words that grow", lead, values, Table(heads, table), plot, (note,))
