@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-EXTRAS := dev,test-lakes,postgres,snowflake,bigquery,ducklake,mysql,deltalake,pyiceberg,export
+EXTRAS := dev,test-lakes,postgres,snowflake,bigquery,ducklake,mysql,deltalake,pyiceberg,export,report,test-browser
 
 PYTEST := $(BIN)/python -m pytest
 # Tests wait for sockets and disks, so half as many processes again as cores.

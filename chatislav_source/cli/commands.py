@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chatislav_source.cli.answers.export import export
+from chatislav_source.cli.answers import export, report
 from chatislav_source.cli.answers.models import keep_views, models, models_option
 from chatislav_source.cli.exit_status import COMPLETE, INCOMPLETE, run
 from chatislav_source.cli.options import (
@@ -289,7 +289,7 @@ def init(bot_ids: tuple[int, ...], start_date: date | None, debug: bool) -> None
         check.invoke(context)
 
 
-for command in (forget, reset, models, export, verify):
+for command in (forget, reset, models, export.export, report.report, verify):
     cli.add_command(command)
 
 

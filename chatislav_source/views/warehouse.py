@@ -62,7 +62,7 @@ def make_views(pipeline: dlt.Pipeline, timezone: str, schema: str | None = None)
     check_timezone(timezone)
     with pipeline.sql_client() as client:
         tables = {name for model in models for name in model.reads} - {m.name for m in models}
-        missing = {table for table in tables if not _exists(client, table)}
+        missing = missing_tables(client, tables)
         if missing == tables:
             raise ConfigurationError(NO_TABLES.format(dataset=client.dataset_name))
         skipped = without_tables(models, missing)
@@ -87,6 +87,11 @@ def check_timezone(timezone: str) -> None:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         text = f"timezone {timezone!r} is not an IANA zone such as Europe/Belgrade or UTC."
         raise ConfigurationError(text) from None
+
+
+def missing_tables(client: SqlClient, tables: set[str]) -> set[str]:
+    """Those of the tables that the dataset does not have."""
+    return {table for table in tables if not _exists(client, table)}
 
 
 def _exists(client: SqlClient, table: str) -> bool:

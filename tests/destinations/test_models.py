@@ -11,7 +11,9 @@ from typing import Any
 import dlt
 import pytest
 
+from chatislav_source.report.facts import ask_all
 from chatislav_source.views.compiled import models_of
+from chatislav_source.views.reading import reading
 from chatislav_source.views.warehouse import make_views
 from tests.views import golden
 
@@ -20,9 +22,11 @@ from .warehouses import Warehouse, duckdb
 
 MODELS = [model.name for model in models_of("duckdb") if not model.name.endswith("reconciliation")]
 
+DAYS_OF_REPORT = 60
+
 
 @pytest.fixture(scope="module")
-def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[Any, ...]]]:
+def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The answers of DuckDB, by model."""
     folder = tmp_path_factory.mktemp("expected")
     return dict(answers(duckdb(folder / "expected.duckdb"), folder))
@@ -34,15 +38,18 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[A
     indirect=True,
 )
 def test_the_same_rows_give_the_same_answers_in_every_warehouse(
-    warehouse: Warehouse, tmp_path: Path, expected: dict[str, list[tuple[Any, ...]]]
+    warehouse: Warehouse, tmp_path: Path, expected: dict[str, Any]
 ) -> None:
     for name, rows in answers(warehouse, tmp_path):
         assert rows == expected[name], name
         assert rows, name
 
 
-def answers(warehouse: Warehouse, folder: Path) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
-    """Load the golden rows, make views, replace old ones, and yield the rows of each model."""
+def answers(warehouse: Warehouse, folder: Path) -> Iterator[tuple[str, Any]]:
+    """Load the golden rows, make views, replace old ones, and yield the rows of each model.
+
+    At last, what a report asks of the models without their views.
+    """
     pipeline = warehouse.pipeline(folder)
     golden.load(pipeline, golden.tables())
     assert make_views(pipeline, "UTC").skipped == {"chatislav__reconciliation": ["reconciliation"]}
@@ -51,6 +58,8 @@ def answers(warehouse: Warehouse, folder: Path) -> Iterator[tuple[str, list[tupl
     assert sorted(views.made) == sorted(MODELS)
     for name in MODELS:
         yield name, _rows(warehouse, pipeline, views.schema, name)
+    with reading(pipeline, golden.TIMEZONE) as ask:
+        yield "report", ask_all(ask, golden.TIMEZONE, DAYS_OF_REPORT, golden.SYNCED_AT.date())
 
 
 def _make_older(warehouse: Warehouse, pipeline: dlt.Pipeline) -> None:

@@ -1,6 +1,6 @@
 -- Compiled by dbt from chatislav_source/models. Not to be edited:
 -- python -m tests.views.dbt
--- project: 91b4a42b69de9815
+-- project: 8850e6c95e309fd9
 
 -- model: chatislav__reconciliation
 select
@@ -297,6 +297,7 @@ with asked as (
     select
         messages.bot_id,
         messages.session_id,
+        coalesce(conversations.contact_key, messages.session_id) as person,
         cast(date_trunc('week', conversations.day) as date) as week,
         replace(replace(replace(
             translate(
@@ -313,7 +314,7 @@ with asked as (
 
 words as (
 
-    select bot_id, session_id, week, found.word[1] as word
+    select bot_id, session_id, person, week, found.word[1] as word
     from asked
     cross join lateral regexp_matches(content, '[a-zß-öø-žѐ-џа-я]+', 'g') as found(word)
 
@@ -326,7 +327,8 @@ counted as (
         week,
         word,
         count(*) as uses,
-        count(distinct session_id) as conversations
+        count(distinct session_id) as conversations,
+        count(distinct person) as day_people
     from words
     where
         length(word) > 2
@@ -343,7 +345,8 @@ select
     week,
     word,
     uses,
-    conversations
+    conversations,
+    day_people
 from counted
 where conversations >= 3
 

@@ -5,6 +5,7 @@ with asked as (
     select
         messages.bot_id,
         messages.session_id,
+        coalesce(conversations.contact_key, messages.session_id) as person,
         {{ chatislav.monday_of('conversations.day') }} as week,
         {{ chatislav.folded('messages.content') }} as content
     from {{ ref('stg_chatislav__messages') }} as messages
@@ -16,7 +17,7 @@ with asked as (
 
 words as (
 
-    {{ chatislav.words_of('asked', 'content', 'bot_id, session_id, week') | indent(4) }}
+    {{ chatislav.words_of('asked', 'content', 'bot_id, session_id, person, week') | indent(4) }}
 
 ),
 
@@ -27,7 +28,8 @@ counted as (
         week,
         word,
         count(*) as uses,
-        count(distinct session_id) as conversations
+        count(distinct session_id) as conversations,
+        count(distinct person) as day_people
     from words
     where
         length(word) > 2
@@ -44,6 +46,7 @@ select
     week,
     word,
     uses,
-    conversations
+    conversations,
+    day_people
 from counted
 where conversations >= {{ var('chatislav_min_word_conversations', 3) }}

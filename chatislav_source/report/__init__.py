@@ -1,0 +1,1 @@
+"""One HTML file with charts of the models: aggregates only, and no network needed to read it."""
