@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -24,7 +23,7 @@ from chatislav_source.config import ZONE_MARGIN_DAYS
 from chatislav_source.destinations.concurrency.doubles import remove, stored_twice
 from chatislav_source.destinations.ddl import own_tables
 from chatislav_source.destinations.duckdb import is_out_of_memory, raise_memory_limit
-from chatislav_source.destinations.merging.rows_in_force import names_in_queries
+from chatislav_source.destinations.merging.rows_in_force import Connection
 from chatislav_source.destinations.merging.strategies import can_delete
 from chatislav_source.records.periods.table import ANALYTICS_PERIODS
 from chatislav_source.records.rejected.table import REJECTED
@@ -268,30 +267,6 @@ class StoredTables:
 def has_table(pipeline: dlt.Pipeline, table: Table) -> bool:
     """Whether a load of the pipeline has made the table."""
     return any(own_tables(pipeline, name, [table.name]) for name in pipeline.schema_names)
-
-
-@dataclass(frozen=True)
-class Connection:
-    """An open connection, and the names of the tables in queries, which dlt's schema tells."""
-
-    client: Any
-    names: Mapping[str, str]
-
-    @classmethod
-    def of(cls, pipeline: dlt.Pipeline, client: Any) -> Connection:
-        """The connection of a client that is open."""
-        return cls(client, names_in_queries(pipeline, client))
-
-    def rows(self, query: str, values: Sequence[Any], parts: Mapping[str, str]) -> list[Any]:
-        """The rows of a query, with `parts` and names put into its text."""
-        if not self.client.capabilities.supports_tz_aware_datetime:
-            values = [_without_zone(value) for value in values]
-        with self.client.execute_query(query.format(**parts, **self.names), *values) as cursor:
-            return list(cursor.fetchall())
-
-
-def _without_zone(value: Any) -> Any:
-    return value.replace(tzinfo=None) if isinstance(value, datetime) else value
 
 
 def _day(value: date | str) -> date:

@@ -7,6 +7,9 @@ former messages stay behind its new ones: those below `message_count` count.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import dlt
@@ -83,3 +86,27 @@ def names_in_queries(pipeline: dlt.Pipeline, client: SqlClient) -> dict[str, str
     names = {name: _in_force(pipeline, client, table, stored) for name, table in OWN_TABLES.items()}
     own = {"loads": "_dlt_loads", "forgotten": "forgotten"}
     return names | {name: client.make_qualified_table_name(table) for name, table in own.items()}
+
+
+@dataclass(frozen=True)
+class Connection:
+    """An open connection, and the names of the tables in queries, which dlt's schema tells."""
+
+    client: Any
+    names: Mapping[str, str]
+
+    @classmethod
+    def of(cls, pipeline: dlt.Pipeline, client: Any) -> Connection:
+        """The connection of a client that is open."""
+        return cls(client, names_in_queries(pipeline, client))
+
+    def rows(self, query: str, values: Sequence[Any], parts: Mapping[str, str]) -> list[Any]:
+        """The rows of a query, with `parts` and names put into its text."""
+        if not self.client.capabilities.supports_tz_aware_datetime:
+            values = [_without_zone(value) for value in values]
+        with self.client.execute_query(query.format(**parts, **self.names), *values) as cursor:
+            return list(cursor.fetchall())
+
+
+def _without_zone(value: Any) -> Any:
+    return value.replace(tzinfo=None) if isinstance(value, datetime) else value
