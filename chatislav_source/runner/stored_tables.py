@@ -164,7 +164,6 @@ class StoredTables:
         try:
             found = self._query(pipeline, FORGOTTEN_HASHES, [], {})
         except NO_TABLE:
-            self._disconnect()
             return []
         except (DatabaseException, DestinationConnectionError) as error:
             raise failed_query(error) from None
