@@ -23,6 +23,8 @@ NAMED = (
 HARMLESS = re.compile(
     # the name of something in the warehouse, which stands in quotation marks: table "x"
     rf"\b(?:{NAMED}) (?P<quote>[\"'`])[A-Za-z_][\w$.-]{{0,127}}(?P=quote)(?![\w\"'`])"
+    # the folders of a DuckLake: the one that is configured, and the one that its catalog has
+    r"|\b(?:DATA_PATH parameter|existing data path in the catalog) \"[^\"\s]{1,200}\""
     # the length of a type, as varying(16), and the SQLSTATE that Snowflake puts first
     r"|(?<=[a-z])\(\d{1,5}\)|^\d{6} \(\w{5}\)",
     re.IGNORECASE,

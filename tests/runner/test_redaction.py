@@ -10,6 +10,11 @@ SECRET = "Tajna 7781"
 
 KEPT = [
     (
+        'DATA_PATH parameter "/data/b/" does not match existing data path in the catalog "/data/a/"'
+        f".\n{SECRET}",
+        'does not match existing data path in the catalog "/data/a/"',
+    ),
+    (
         'duplicate key value violates unique constraint "conversations_pkey"\n'
         f"DETAIL:  Key (session_id)=({SECRET}) already exists.",
         'duplicate key value violates unique constraint "conversations_pkey"',
