@@ -80,8 +80,12 @@ def _result(found: Counts) -> str:
 
 
 def _found(config: PipelineConfig, bot_ids: tuple[int, ...], streams: tuple[str, ...]) -> Counts:
-    """The rows of each bot, by table: of those given, or of all that this pipeline has loaded."""
+    """The rows of each bot, by table: of those given, or of all that this pipeline has loaded.
+
+    Tables that only some pipelines have are left out if they have none.
+    """
     from chatislav_source.cli.status import looking, row_counts, stored_bots
+    from chatislav_source.records.schema import TABLES
     from chatislav_source.runner.upkeep.reset import TABLES_OF
 
     with looking(config) as pipeline:
@@ -89,5 +93,6 @@ def _found(config: PipelineConfig, bot_ids: tuple[int, ...], streams: tuple[str,
         bots = bot_ids or sorted({int(bot) for stream in streams for bot in known[stream]})
         tables = [table for stream in streams for table in reversed(TABLES_OF[stream])]
         with pipeline.sql_client() as client:
-            counts = {table.name: row_counts(pipeline, client, table) for table in tables}
-    return {bot: {name: rows.get(bot, 0) for name, rows in counts.items()} for bot in bots}
+            counts = {table: row_counts(pipeline, client, table) for table in tables}
+    shown = {table.name: rows for table, rows in counts.items() if rows or table in TABLES}
+    return {bot: {name: rows.get(bot, 0) for name, rows in shown.items()} for bot in bots}
