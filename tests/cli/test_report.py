@@ -18,6 +18,7 @@ FOLDER = ("--pipelines-dir", "pipelines")
 SYNC = ("sync", "--bot-id", "101", "--start-date", days_ago(20), *FOLDER)
 
 
+@pytest.mark.slow
 def test_the_report_is_one_file_that_says_whether_it_is_proven(
     api: Sandbox, tmp_path: Path
 ) -> None:

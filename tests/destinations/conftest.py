@@ -57,7 +57,8 @@ def _is_long(item: pytest.Item) -> bool:
     """Whether the test uses an emulator, or a warehouse that takes as long."""
     callspec = getattr(item, "callspec", None)
     params = callspec.params if callspec else {}
-    return not LONG.isdisjoint({params.get("told"), params.get("warehouse")})
+    is_other_story = params.get("told") in OTHERS
+    return is_other_story or not LONG.isdisjoint({params.get("told"), params.get("warehouse")})
 
 
 @pytest.fixture(scope="package", autouse=True)

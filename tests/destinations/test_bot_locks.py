@@ -102,6 +102,7 @@ def test_a_plain_run_that_fails_to_extract_leaves_no_lock(met: Meeting) -> None:
     assert met.asked(meeting.SESSION_OF_A_LOCK) == []
 
 
+@pytest.mark.slow
 def test_a_zombie_and_its_retry_store_nothing_twice(met: Meeting) -> None:
     met.sync("first", "zombie")
     met.change("new")
@@ -144,6 +145,7 @@ def test_what_two_runs_without_lock_stored_twice_is_read_again(met: Meeting) -> 
     assert met.is_exact("new")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unlocked")
 def test_without_the_lock_messages_are_stored_twice(
     met: Meeting, monkeypatch: pytest.MonkeyPatch

@@ -90,12 +90,14 @@ def writes_between(postgres: Warehouse, folder: Path, monkeypatch: pytest.Monkey
     return one.comments()
 
 
+@pytest.mark.slow
 def test_a_pipeline_keeps_what_it_staged_while_another_one_writes(
     postgres: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert writes_between(postgres, tmp_path, monkeypatch) == ["new"] * 5
 
 
+@pytest.mark.slow
 def test_with_dlts_shared_staging_dataset_rows_are_lost_without_an_error(
     postgres: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,6 +107,7 @@ def test_with_dlts_shared_staging_dataset_rows_are_lost_without_an_error(
     assert "new" not in writes_between(postgres, tmp_path, monkeypatch)
 
 
+@pytest.mark.slow
 def test_workers_that_write_at_once_leave_exactly_their_rows(
     postgres: Warehouse, postgres_url: str, tmp_path: Path
 ) -> None:

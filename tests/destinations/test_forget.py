@@ -139,6 +139,7 @@ def test_a_plain_run_of_dlt_leaves_erased_persons_out(tmp_path: Path, refresh: A
         }
 
 
+@pytest.mark.slow
 def test_a_package_from_before_an_erasure_is_not_loaded_after_it(tmp_path: Path) -> None:
     """On another machine, where a plain run was killed before its load."""
     warehouse = warehouses.duckdb(tmp_path / "warehouse.duckdb")
@@ -203,6 +204,7 @@ def test_a_killed_erasure_lets_nobody_back_and_is_ended_by_another(
         assert [(row["conversations"], row["messages"]) for row in of_person] == [(2, 4)]
 
 
+@pytest.mark.slow
 def test_an_erasure_does_not_make_the_next_sync_read_old_days_again(tmp_path: Path) -> None:
     warehouse = warehouses.duckdb(tmp_path / "warehouse.duckdb")
     world = World.generate((101,), conversations=20, days=60, last_day=TODAY, messages=2)
@@ -224,6 +226,7 @@ def test_an_erasure_does_not_make_the_next_sync_read_old_days_again(tmp_path: Pa
         assert (report.total("rows"), report.warnings) == (0, [])
 
 
+@pytest.mark.slow
 def test_a_rejected_record_of_an_erased_person_is_deleted_and_left_out(tmp_path: Path) -> None:
     warehouse = warehouses.duckdb(tmp_path / "warehouse.duckdb")
     world, hers = a_world((101,))

@@ -98,6 +98,7 @@ def test_messages_however_long_are_loaded_and_loaded_again(
     assert stored(pipeline) == expected(MESSAGES + 1)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fails_at_once")
 @pytest.mark.parametrize("append_from_rows", mostly_slow([1, 1_000], 1))
 def test_a_load_that_needs_more_memory_than_the_limit_gets_it_when_it_is_tried_again(
@@ -121,6 +122,7 @@ def test_a_load_that_needs_more_memory_than_the_limit_gets_it_when_it_is_tried_a
     assert settings.megabytes == TOO_LITTLE * MORE_MEMORY
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fails_at_once")
 @pytest.mark.parametrize("append_from_rows", mostly_slow([1, 1_000], 1))
 def test_an_error_says_what_to_do_where_more_memory_is_too_little_as_well(

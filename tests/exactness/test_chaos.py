@@ -132,7 +132,6 @@ class Chaos(SyncStory):
 @pytest.mark.parametrize(
     ("stories", "steps"),
     [
-        pytest.param(1, 5, id="a short story"),
         pytest.param(4, 10, id="longer stories", marks=pytest.mark.slow),
     ],
 )

@@ -80,14 +80,17 @@ def made_world(seed: int) -> World:
     return World.generate((101, 102), conversations=90, days=20, last_day=TODAY, seed=seed)
 
 
+KILLS = 16
+
+
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("kills", [4, pytest.param(16, marks=pytest.mark.slow)])
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seed", "settings", "folder_is_lost"),
     [
-        pytest.param(1, {}, False, id="still", marks=pytest.mark.slow),
+        pytest.param(1, {}, False, id="still"),
         pytest.param(2, {"churn": {"new_message": 0.2, "new_conversation": 0.1}}, False, id="busy"),
-        pytest.param(3, {"date_filter": "created"}, True, id="folder lost", marks=pytest.mark.slow),
+        pytest.param(3, {"date_filter": "created"}, True, id="folder lost"),
         pytest.param(
             4,
             {"churn": {"new_message": 0.2}, "page_order": "oldest_activity"},
@@ -97,13 +100,13 @@ def made_world(seed: int) -> World:
     ],
 )
 def test_after_kills_at_random_moments_one_undisturbed_sync_is_exact(
-    tmp_path: Path, kills: int, seed: int, settings: dict[str, Any], folder_is_lost: bool
+    tmp_path: Path, seed: int, settings: dict[str, Any], folder_is_lost: bool
 ) -> None:
     random = seeded(seed)
     with killable(tmp_path / "story", made_world(seed)) as process:
         process.bench.api.configure(latency_seconds=0.002, **settings)
         killed = 0
-        while killed < kills:
+        while killed < KILLS:
             dies_at = int(2 ** random.uniform(0, 9.5))
             killed += process.attempt(dies_at) == KILLED
             if folder_is_lost and killed % 3 == 0:
@@ -134,7 +137,7 @@ def test_a_kill_between_staging_rows_and_recording_it_stores_nothing_twice(
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("event", mostly_slow([1, 3], 3))
+@pytest.mark.parametrize("event", mostly_slow([1, 3]))
 def test_a_kill_while_an_interrupted_load_is_cleared_away_loses_nothing(
     tmp_path: Path, event: int
 ) -> None:

@@ -80,7 +80,6 @@ def is_recent(row: dict[str, Any]) -> bool:
 @pytest.mark.parametrize(
     ("stories", "steps"),
     [
-        pytest.param(1, 4, id="a short story"),
         pytest.param(8, 8, id="longer stories", marks=pytest.mark.slow),
     ],
 )

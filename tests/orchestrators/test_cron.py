@@ -43,6 +43,7 @@ def slow_api(api: Sandbox) -> Iterator[Sandbox]:
     api.settings.latency_seconds = 0.0
 
 
+@pytest.mark.slow
 def test_without_its_disk_a_run_goes_on_from_the_state_in_the_destination(
     arguments: list[str], tmp_path: Path, api: Sandbox, world: World
 ) -> None:

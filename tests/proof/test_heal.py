@@ -101,6 +101,7 @@ def test_what_can_be_healed_is_healed_within_the_budget(
     assert api.count() == 0
 
 
+@pytest.mark.slow
 def test_a_day_that_stays_wrong_is_unexplained_after_three_attempts(
     pipeline: dlt.Pipeline, api: Sandbox, arguments: dict[str, Any]
 ) -> None:
@@ -135,6 +136,7 @@ def test_a_day_without_totals_is_unproven_and_read_again(
     assert result.is_true
 
 
+@pytest.mark.slow
 def test_a_conversation_that_the_api_deleted_is_reported_on_the_second_day(
     pipeline: dlt.Pipeline, world: World, arguments: dict[str, Any]
 ) -> None:
