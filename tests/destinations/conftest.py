@@ -192,7 +192,7 @@ def stories() -> dict[str, Told]:
     return {}
 
 
-@pytest.fixture(params=(*WAREHOUSES, *OTHERS))
+@pytest.fixture(scope="package", params=(*WAREHOUSES, *OTHERS))  # so that pytest groups by them
 def told(
     request: pytest.FixtureRequest,
     stories: dict[str, Told],
