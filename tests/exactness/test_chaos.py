@@ -129,13 +129,8 @@ class Chaos(SyncStory):
 
 @pytest.mark.timeout(1_800)
 @pytest.mark.usefixtures("short_waits", "small_pages")
-@pytest.mark.parametrize(
-    ("stories", "steps"),
-    [
-        pytest.param(4, 10, id="longer stories", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
 def test_whatever_happens_between_two_runs_the_next_quiet_sync_is_exact(
-    monkeypatch: pytest.MonkeyPatch, stories: int, steps: int
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    tell(monkeypatch, Chaos, stories, steps)
+    tell(monkeypatch, Chaos, stories=4, steps=10)
