@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from chatislav_source.errors import ConfigurationError
-from chatislav_source.privacy.hashing import EMAIL, HASH, PHONE, Key, Keys, Kind, canonical_ip
+from chatislav_source.privacy.hashing import EMAIL, HASH, PHONE, Keys, Kind, canonical_ip
 
 SESSION: Kind = "session_id"
 PERSON_KINDS: tuple[Kind, ...] = ("phone", "email", "ip")
@@ -65,7 +65,8 @@ class Erased:
             return None
         if keys is None:
             raise ConfigurationError(LOST_KEY.format(ids=_ids(found)))
-        unknown = {each for each in found if _key_id(each[2]) not in _known_ids(keys)}
+        known = {key.id for key in keys.known}
+        unknown = {each for each in found if _key_id(each[2]) not in known}
         if unknown:
             raise ConfigurationError(LOST_KEY.format(ids=_ids(unknown)))
         return cls(keys, found)
@@ -159,10 +160,6 @@ def _decoded(document: Any) -> Any:
         return orjson.loads(document)
     except ValueError:
         return str(document)
-
-
-def _known_ids(keys: Keys) -> set[str]:
-    return {key.id for key in (keys.key, keys.previous_key) if isinstance(key, Key)}
 
 
 def _key_id(keyed_hash: str) -> str:

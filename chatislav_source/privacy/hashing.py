@@ -49,11 +49,15 @@ class Keys:
     key: Key
     previous_key: Key | None = None
 
+    @property
+    def known(self) -> tuple[Key, ...]:
+        """The keys of the hashes that tables may hold, the newest first."""
+        return (self.key, self.previous_key) if self.previous_key else (self.key,)
+
     def hashes(self, kind: Kind, text: str) -> tuple[str, ...]:
         """The hashes that tables may hold for a value: the newest first."""
         value = normalised(kind, text)
-        known = (self.key, self.previous_key)
-        return tuple(keyed_hash(key, value) for key in known if key)
+        return tuple(keyed_hash(key, value) for key in self.known)
 
 
 def key_of(name: str, value: Any) -> Key | None:

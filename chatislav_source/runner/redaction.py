@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import dlt
 from dlt.common.pipeline import current_pipeline
+from dlt.destinations.exceptions import DatabaseException, DestinationConnectionError
 
+from chatislav_source.destinations.adapter import SqlClient
 from chatislav_source.destinations.defaults import is_ours
 from chatislav_source.destinations.duckdb_file.access import locked_error
 from chatislav_source.errors import ChatislavError, LoadFailedError
@@ -74,6 +79,20 @@ def failed_query(error: Exception) -> ChatislavError:
     """The error to raise if the destination could not be asked what it holds."""
     locked = locked_error(str(error))
     return locked or LoadFailedError("read", reason_of(error))
+
+
+@contextmanager
+def asking(pipeline: dlt.Pipeline) -> Iterator[SqlClient]:
+    """A connection to the destination, whose errors quote no row.
+
+    Raises:
+        LoadFailedError: a statement failed.
+    """
+    try:
+        with pipeline.sql_client() as client:
+            yield client
+    except (DatabaseException, DestinationConnectionError) as error:
+        raise failed_query(error) from None
 
 
 class RedactRowsFilter(logging.Filter):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.util import find_spec
@@ -40,23 +41,33 @@ def export_model(pipeline: dlt.Pipeline, model: str, file: Path, schema: str | N
     if name not in known:
         shown = ", ".join(sorted(m.removeprefix(PREFIX) for m in known if m.startswith(PREFIX)))
         raise ConfigurationError(f"There is no model {model!r}. There are: {shown}.")
-    unfinished = file.with_name(file.name + UNFINISHED)
     try:
-        with pipeline.sql_client() as client:
+        with pipeline.sql_client() as client, replacing(file) as unfinished:
             with client.with_alternative_dataset_name(schema_of(client.dataset_name, schema)):
                 view = client.make_qualified_table_name(name)
             with client.execute_query(f"SELECT * FROM {view}") as cursor:  # noqa: S608 - no input
                 names = [column[0].lower() for column in cursor.description]
-                count = write(unfinished, names, _rows(cursor))
-        unfinished.replace(file)
+                return write(unfinished, names, _rows(cursor))
     except DatabaseUndefinedRelation:
         raise ConfigurationError(f"There is no view {view}. `chatislav models` makes it.") from None
+
+
+@contextmanager
+def replacing(file: Path) -> Iterator[Path]:
+    """A file to write beside `file`, which it replaces once it is complete.
+
+    Raises:
+        ConfigurationError: it cannot be written.
+    """
+    unfinished = file.with_name(file.name + UNFINISHED)
+    try:
+        yield unfinished
+        unfinished.replace(file)
     except OSError as error:
         text = f"{file} cannot be written ({error.strerror}). Choose another --out."
         raise ConfigurationError(text) from None
     finally:
         unfinished.unlink(missing_ok=True)
-    return count
 
 
 def writer_of(file: Path) -> Callable[[Path, list[str], Iterable[Row]], int]:

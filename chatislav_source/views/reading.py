@@ -10,9 +10,8 @@ from typing import Any
 
 import dlt
 
-from chatislav_source.errors import ConfigurationError
 from chatislav_source.views.compiled import Model, dialect_of, models_of, without_tables
-from chatislav_source.views.warehouse import NO_TABLES, SqlClient, check_timezone, missing_tables
+from chatislav_source.views.warehouse import SqlClient, check_timezone, tables_of
 
 INLINED = {"duckdb": "NOT MATERIALIZED ", "postgres": "NOT MATERIALIZED "}
 """Lets a filter on days reach the tables; the other dialects do so by themselves."""
@@ -25,15 +24,12 @@ class ModelReader:
 
     def __init__(self, client: SqlClient, dialect: str, timezone: str) -> None:
         self._client = client
-        self._models = {model.name: model for model in models_of(dialect)}
+        models = models_of(dialect)
+        self._models = {model.name: model for model in models}
         self._keyword = INLINED.get(dialect, "")
         self._timezone = timezone
-        tables = {name for model in self._models.values() for name in model.reads}
-        tables -= self._models.keys()
-        missing = missing_tables(client, tables)
-        if missing == tables:
-            raise ConfigurationError(NO_TABLES.format(dataset=client.dataset_name))
-        self._lacking = without_tables(list(self._models.values()), missing)
+        tables, missing = tables_of(client, models)
+        self._lacking = without_tables(models, missing)
         self._relations = {name: client.make_qualified_table_name(name) for name in tables}
         self._relations |= {name: name for name in self._models}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -61,10 +61,7 @@ def make_views(pipeline: dlt.Pipeline, timezone: str, schema: str | None = None)
     models = models_of(dialect_of(pipeline.destination.destination_type))
     check_timezone(timezone)
     with pipeline.sql_client() as client:
-        tables = {name for model in models for name in model.reads} - {m.name for m in models}
-        missing = missing_tables(client, tables)
-        if missing == tables:
-            raise ConfigurationError(NO_TABLES.format(dataset=client.dataset_name))
+        tables, missing = tables_of(client, models)
         skipped = without_tables(models, missing)
         made = [model for model in models if model.name not in skipped]
         schema = schema_of(client.dataset_name, schema)
@@ -89,9 +86,17 @@ def check_timezone(timezone: str) -> None:
         raise ConfigurationError(text) from None
 
 
-def missing_tables(client: SqlClient, tables: set[str]) -> set[str]:
-    """Those of the tables that the dataset does not have."""
-    return {table for table in tables if not _exists(client, table)}
+def tables_of(client: SqlClient, models: Sequence[Model]) -> tuple[set[str], set[str]]:
+    """The tables that all of these models read, and those of them that the dataset does not have.
+
+    Raises:
+        ConfigurationError: it has none of them.
+    """
+    tables = {name for model in models for name in model.reads} - {m.name for m in models}
+    missing = {table for table in tables if not _exists(client, table)}
+    if missing == tables:
+        raise ConfigurationError(NO_TABLES.format(dataset=client.dataset_name))
+    return tables, missing
 
 
 def _exists(client: SqlClient, table: str) -> bool:

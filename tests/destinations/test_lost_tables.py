@@ -40,6 +40,25 @@ def test_a_lost_table_is_filled_again(warehouse: Warehouse, tmp_path: Path, lost
         assert [key_values(warehouse, pipeline, table) for table in TABLES] == before
 
 
+@pytest.mark.parametrize("warehouse", ["duckdb", "postgres"], indirect=True)
+def test_a_lost_schema_file_is_replaced(warehouse: Warehouse, tmp_path: Path) -> None:
+    """Also where the locks are asked of the destination, before anything else of a sync."""
+    world = World.generate((101,), conversations=3, days=2, last_day=TODAY, messages=1)
+    dataset = warehouse.new_dataset()
+    with Sandbox(world) as api:
+        given: dict[str, Any] = {"api_key": SANDBOX_KEY, "base_url": api.base_url}
+        given |= {"bot_ids": [101], "start_date": days_ago(2)}
+        pipeline = warehouse.pipeline(tmp_path, dataset)
+        sync(pipeline, **given)
+        Path(pipeline.working_dir, "schemas", "chatislav.schema.json").unlink()
+        world.add_conversation(101)
+
+        report = sync(warehouse.pipeline(tmp_path, dataset), **given)
+
+    assert report.complete
+    assert len(warehouse.rows(pipeline, "conversations")) == 4
+
+
 def key_values(warehouse: Warehouse, pipeline: Any, table: str) -> list[str]:
     """The rows of a table without the columns that differ by load, sorted."""
     kept = ("session_id", "message_index", "content", "date", "channel", "_version")

@@ -27,21 +27,31 @@ ZONE = "Asia/Kathmandu"  # 5:45 hours before UTC
 DAYS = 19
 
 
+def made_world() -> World:
+    """A bot with 25 conversations a day."""
+    return World.generate((BOT,), conversations=DAYS * 25, days=DAYS, last_day=TODAY, messages=3)
+
+
+def arguments_of(api: Sandbox) -> dict[str, Any]:
+    """What the bot is synced with; the API counts by the day of activity, messages when sent."""
+    api.configure(analytics_date="activity", analytics_messages="sent")
+    return {
+        "bot_ids": [BOT],
+        "api_key": SANDBOX_KEY,
+        "base_url": api.base_url,
+        "start_date": days_ago(DAYS + 1),
+        "timezone": ZONE,
+        "analytics_lookback_days": 1,
+    }
+
+
 def test_a_lost_conversation_is_found_and_loaded_again(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:
-    world = World.generate((BOT,), conversations=DAYS * 25, days=DAYS, last_day=TODAY, messages=3)
+    world = made_world()
     pipeline = warehouse.pipeline(tmp_path)
     with Sandbox(world) as api:
-        api.configure(analytics_date="activity", analytics_messages="sent")
-        arguments: dict[str, Any] = {
-            "bot_ids": [BOT],
-            "api_key": SANDBOX_KEY,
-            "base_url": api.base_url,
-            "start_date": days_ago(DAYS + 1),
-            "timezone": ZONE,
-            "analytics_lookback_days": 1,
-        }
+        arguments = arguments_of(api)
         assert sync(pipeline, **arguments).complete
         lost = chosen(world)
 
@@ -92,19 +102,10 @@ def values(warehouse: Warehouse, pipeline: dlt.Pipeline, table: str, column: str
 
 def test_an_erased_conversation_is_not_missed(tmp_path: Path) -> None:
     warehouse = warehouses.duckdb(tmp_path / "warehouse.duckdb")
-    world = World.generate((BOT,), conversations=DAYS * 25, days=DAYS, last_day=TODAY, messages=3)
+    world = made_world()
     keys = Keys(Key(b"k" * 32))
     with Sandbox(world) as api:
-        api.configure(analytics_date="activity", analytics_messages="sent")
-        arguments: dict[str, Any] = {
-            "bot_ids": [BOT],
-            "api_key": SANDBOX_KEY,
-            "base_url": api.base_url,
-            "start_date": days_ago(DAYS + 1),
-            "timezone": ZONE,
-            "analytics_lookback_days": 1,
-            "privacy": {"key": "k" * 32},
-        }
+        arguments = arguments_of(api) | {"privacy": {"key": "k" * 32}}
         sync(warehouse.pipeline(tmp_path, "chatislav"), **arguments)
         at_first = verify_tables(warehouse.pipeline(tmp_path, "chatislav"), datetime.now(UTC), DAYS)
         erased = chosen(world)

@@ -27,8 +27,7 @@ Fault = Callable[[CachedBench], object]
 def original(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CachedBench]:
     """A warehouse after some syncs, its folder, and backups of both ages."""
     world = World.generate((101,), conversations=40, days=DAYS, last_day=TODAY, messages=3, seed=3)
-    with Sandbox(world) as api, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+    with Sandbox(world) as api:
         made = CachedBench(api, tmp_path_factory.mktemp("original"), [101], days_ago(DAYS))
         with crashing("load", False, 2), suppress(CrashError):
             made.sync()

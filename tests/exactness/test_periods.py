@@ -12,12 +12,21 @@ import pytest
 
 from chatislav_source.config import ANALYTICS_PERIODS
 from chatislav_source.records.periods.table import ANALYTICS_PERIODS as PERIODS_TABLE
-from chatislav_source.records.schema import ANALYTICS, snake_case
+from chatislav_source.records.schema import ANALYTICS
 from chatislav_source.runner.report import SyncReport
 from chatislav_source.sandbox import World
-from chatislav_source.sandbox.api.analytics import totals_of
 from chatislav_source.streams.analytics.periods import TRAILING_DAYS
-from tests.exactness.truth import DATASET, TODAY, Bench, Rows, bench, days_ago, differences, stored
+from tests.exactness.truth import (
+    DATASET,
+    TODAY,
+    Bench,
+    Rows,
+    bench,
+    days_ago,
+    differences,
+    stored,
+    totals_row,
+)
 
 BOT = 101
 DAYS = 220  # with a change of the clock in Belgrade, whatever the day of the test
@@ -60,24 +69,11 @@ def period_row(world: World, name: str, first: date, last: date, zone: str) -> d
     """The row of one period over all channels; `is_final` by the default lookback."""
     bot, today = world.bots[BOT], datetime.now(ZoneInfo(zone)).date()
     start, end = (midnight(day, zone) for day in (first, last + timedelta(days=1)))
-    totals = totals_of(bot.between("created", start, end), bot.is_voice)
-    row = {
-        f"{group}__{snake_case(metric)}": value
-        for group in ("conversations", "resolutions", "usage")
-        for metric, value in totals[group].items()
-    }
-    return row | {
-        "bot_id": BOT,
+    return totals_row(bot, start, end) | {
         "period": name,
         "start_date": first,
         "end_date": last,
-        "channel": "all",
         "timezone": zone,
-        "company_id": str(BOT),
-        "agent_id": str(BOT),
-        "is_voice_bot": totals["isVoiceBot"],
-        "voice": totals["voice"],
-        "extra": None,
         "is_final": last < today - timedelta(days=7),
     }
 

@@ -29,6 +29,7 @@ from chatislav_source.records.schema import (
 from chatislav_source.runner.report import SyncReport
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 from chatislav_source.sandbox.api.analytics import totals_of
+from chatislav_source.sandbox.world.bot import Bot
 
 Row = dict[str, Any]
 Rows = dict[tuple[Any, ...], Row]
@@ -228,21 +229,30 @@ def _analytics_row(world: World, bot_id: int, day: date) -> Row:
     """The row of one day over all channels; `is_final` by the default lookback."""
     start = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1_000_000
     bot = world.bots[bot_id]
-    totals = totals_of(bot.between("created", start, start + 86_400_000_000), bot.is_voice)
+    return totals_row(bot, start, start + 86_400_000_000) | {
+        "date": day,
+        "timezone": "UTC",
+        "is_final": day < days_ago(7),
+    }
+
+
+def totals_row(bot: Bot, start: int, end: int) -> Row:
+    """The columns of any row of analytics over all channels, of `start` until before `end`.
+
+    Both are microseconds since 1970.
+    """
+    totals = totals_of(bot.between("created", start, end), bot.is_voice)
     row = {
         f"{group}__{snake_case(name)}": value
         for group in ("conversations", "resolutions", "usage")
         for name, value in totals[group].items()
     }
     return row | {
-        "bot_id": bot_id,
-        "date": day,
+        "bot_id": bot.id,
         "channel": "all",
-        "timezone": "UTC",
-        "company_id": str(bot_id),
-        "agent_id": str(bot_id),
+        "company_id": str(bot.id),
+        "agent_id": str(bot.id),
         "is_voice_bot": totals["isVoiceBot"],
         "voice": totals["voice"],
         "extra": None,
-        "is_final": day < days_ago(7),
     }

@@ -29,10 +29,8 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> dlt.Pipeline:
         dataset_name="chatislav",
         pipelines_dir=str(folder),
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
-        golden.load(pipeline, made_up.tables())
-        make_views(pipeline, golden.TIMEZONE)
+    golden.load(pipeline, made_up.tables())
+    make_views(pipeline, golden.TIMEZONE)
     return pipeline
 
 

@@ -26,10 +26,8 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
         dataset_name="chatislav",
         pipelines_dir=str(folder),
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
-        golden.load(pipeline, golden.tables())
-        make_views(pipeline, golden.TIMEZONE)
+    golden.load(pipeline, golden.tables())
+    make_views(pipeline, golden.TIMEZONE)
     with duckdb.connect(file, read_only=True) as connection:
         connection.execute("USE chatislav_models; SET timezone = 'UTC'")
         yield lambda query: connection.execute(query).fetchall()

@@ -94,17 +94,11 @@ def write(facts: Facts, file: Path, is_static: bool) -> None:
         ConfigurationError: the file cannot be written.
     """
     from chatislav_source.report.page import page
+    from chatislav_source.views.export import replacing
 
     text = page(facts, datetime.now(UTC), is_static)
-    unfinished = file.with_name(f"{file.name}.unfinished")
-    try:
+    with replacing(file) as unfinished:
         unfinished.write_text(text, "utf-8")
-        unfinished.replace(file)
-    except OSError as error:
-        problem = f"{file} cannot be written ({error.strerror}). Choose another --out."
-        raise ConfigurationError(problem) from None
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _facts(config: PipelineConfig, timezone: str, days: int) -> Facts:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import dlt
 from dlt.common.pipeline import SupportsPipeline
 
+from chatislav_source.errors import ConfigurationError
 from chatislav_source.records.schema import MESSAGES, Table
 
 Strategy = Literal["upsert", "delete-insert"]
@@ -57,3 +58,13 @@ def _capabilities(destination: Any) -> Any:
 def can_delete(pipeline: SupportsPipeline) -> bool:
     """Whether rows of the destination can be deleted by SQL."""
     return strategy_for(pipeline, MESSAGES) == "delete-insert"
+
+
+def require_delete(pipeline: SupportsPipeline, problem: str) -> None:
+    """Check that rows of the destination can be deleted by SQL.
+
+    Raises:
+        ConfigurationError: they cannot; its text is `problem` with the destination's `{name}`.
+    """
+    if not can_delete(pipeline):
+        raise ConfigurationError(problem.format(name=pipeline.destination.destination_name))

@@ -17,18 +17,18 @@ import dlt
 from chatislav_source.destinations.adapter import SqlClient
 from chatislav_source.destinations.concurrency.bot_locks import bot_locks
 from chatislav_source.destinations.defaults import own_defaults
-from chatislav_source.destinations.merging.strategies import can_delete
-from chatislav_source.errors import ConfigurationError
+from chatislav_source.destinations.merging.strategies import require_delete
 from chatislav_source.privacy.erasure import EVERY_BOT, SESSION, Erased, Identity, stored_hash
 from chatislav_source.privacy.hashing import Keys
 from chatislav_source.records.rejected.table import REJECTED
 from chatislav_source.records.schema import CONVERSATIONS
 from chatislav_source.runner.checkpoint import NO_TABLE, keep_to_destination, start_over
 from chatislav_source.runner.erasure import search
-from chatislav_source.runner.erasure.record import asking, record
+from chatislav_source.runner.erasure.record import record
 from chatislav_source.runner.erasure.search import Found, Rows
 from chatislav_source.runner.erasure.table import Forgotten
 from chatislav_source.runner.job import alone
+from chatislav_source.runner.redaction import asking
 
 NO_DELETE = (
     "Rows in {name} cannot be deleted one by one, so nothing was erased. Delete the files that "
@@ -67,8 +67,7 @@ def matching(pipeline: dlt.Pipeline, keys: Keys, identities: Sequence[Identity])
         ConfigurationError: rows cannot be deleted there.
         LoadFailedError: the destination could not be asked.
     """
-    if not can_delete(pipeline):
-        raise ConfigurationError(NO_DELETE.format(name=pipeline.destination.destination_name))
+    require_delete(pipeline, NO_DELETE)
     with asking(pipeline) as client:
         names = search.datasets(client)
         by_identity = {each: Found() for each in identities}
@@ -94,8 +93,7 @@ def forget(pipeline: dlt.Pipeline, keys: Keys, identities: Sequence[Identity]) -
         PipelineLockedError: another process runs this pipeline or loads one of its bots.
         LoadFailedError: the destination refused it; run it again.
     """
-    if not can_delete(pipeline):
-        raise ConfigurationError(NO_DELETE.format(name=pipeline.destination.destination_name))
+    require_delete(pipeline, NO_DELETE)
     own_defaults().claim(pipeline)
     with alone(pipeline), bot_locks(pipeline, known_bots(pipeline)):
         keep_to_destination(pipeline)
@@ -134,13 +132,10 @@ def forgotten_rows(keys: Keys, match: Match, now: datetime) -> list[Forgotten]:
         )
         for identity, found in match.by_identity.items()
     ]
-    sessions = set(match.found.sessions)
-    sessions |= {(bot, each) for (bot, _), each in match.found.rejected.items() if each}
-    for bot_id, session_id in sorted(sessions):
-        days = match.found.sessions.get((bot_id, session_id))
-        rejected = [
-            bot == bot_id and s == session_id for (bot, _), s in match.found.rejected.items()
-        ]
+    rejected = Counter((bot, each) for (bot, _), each in match.found.rejected.items() if each)
+    for session in sorted({*match.found.sessions, *rejected}):
+        bot_id, session_id = session
+        days = match.found.sessions.get(session)
         rows.append(
             Forgotten(
                 stored_hash(keys, Identity(SESSION, session_id)),
@@ -149,8 +144,8 @@ def forgotten_rows(keys: Keys, match: Match, now: datetime) -> list[Forgotten]:
                 now,
                 *(days or (None, None)),
                 conversations=int(days is not None),
-                messages=match.messages.get((bot_id, session_id), 0),
-                rejected=sum(rejected),
+                messages=match.messages.get(session, 0),
+                rejected=rejected[session],
             )
         )
     return rows
@@ -164,9 +159,8 @@ def delete(pipeline: dlt.Pipeline, rows: Sequence[Rows]) -> None:
     """
     with asking(pipeline) as client:
         named = [(search.qualified(client, each.dataset, each.table), each) for each in rows]
-        has_transactions = (
-            client.capabilities.supports_ddl_transactions
-        )  # BigQuery: in sessions only
+        # BigQuery has them in sessions only
+        has_transactions = client.capabilities.supports_ddl_transactions
         with client.begin_transaction() if has_transactions else nullcontext():
             for name, each in named:
                 delete_rows(client, name, each)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
 import dlt
-from dlt.destinations.exceptions import DatabaseException, DestinationConnectionError
 
-from chatislav_source.destinations.adapter import SqlClient
 from chatislav_source.runner.checkpoint import NO_TABLE
 from chatislav_source.runner.erasure.table import (
     COLUMNS,
@@ -21,7 +18,7 @@ from chatislav_source.runner.erasure.table import (
     with_stored,
 )
 from chatislav_source.runner.load_package import load
-from chatislav_source.runner.redaction import failed_query
+from chatislav_source.runner.redaction import asking
 
 
 def record(
@@ -64,17 +61,3 @@ def _typed(row: dict[str, Any]) -> Forgotten:
             row[name] = date.fromisoformat(row[name])
     row["forgotten_at"] = instant_of(row["forgotten_at"])
     return Forgotten(**row)
-
-
-@contextmanager
-def asking(pipeline: dlt.Pipeline) -> Iterator[SqlClient]:
-    """A connection to the destination, whose errors quote no row.
-
-    Raises:
-        LoadFailedError: a statement failed.
-    """
-    try:
-        with pipeline.sql_client() as client:
-            yield client
-    except (DatabaseException, DestinationConnectionError) as error:
-        raise failed_query(error) from None

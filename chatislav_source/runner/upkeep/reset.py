@@ -7,23 +7,22 @@ finds and repairs, and a second reset ends what the first began.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import dlt
-from dlt.destinations.exceptions import DatabaseException, DestinationConnectionError
 from dlt.extract import DltSource
 
 from chatislav_source.destinations.concurrency.bot_locks import bot_locks
 from chatislav_source.destinations.defaults import SCHEMA, own_defaults
-from chatislav_source.destinations.merging.strategies import can_delete
-from chatislav_source.errors import ConfigurationError
+from chatislav_source.destinations.merging.strategies import require_delete
 from chatislav_source.records.periods.table import ANALYTICS_PERIODS
 from chatislav_source.records.rejected.table import REJECTED
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Table
 from chatislav_source.runner.checkpoint import NO_TABLE, keep_to_destination
 from chatislav_source.runner.job import alone
 from chatislav_source.runner.load_package import load
-from chatislav_source.runner.redaction import failed_query
+from chatislav_source.runner.redaction import asking
 
 TABLES_OF: dict[str, tuple[Table, ...]] = {
     CONVERSATIONS.name: (REJECTED, MESSAGES, CONVERSATIONS),
@@ -45,8 +44,7 @@ def reset(pipeline: dlt.Pipeline, bot_ids: Sequence[int], streams: Sequence[str]
         PipelineLockedError: another process runs this pipeline or loads one of the bots.
         LoadFailedError: the destination refused it; what was deleted stays deleted.
     """
-    if not can_delete(pipeline):
-        raise ConfigurationError(NO_DELETE.format(name=pipeline.destination.destination_name))
+    require_delete(pipeline, NO_DELETE)
     own_defaults().claim(pipeline)
     with alone(pipeline), bot_locks(pipeline, bot_ids):
         keep_to_destination(pipeline)
@@ -63,14 +61,9 @@ def delete_rows(pipeline: dlt.Pipeline, table: Table, bot_ids: Sequence[int]) ->
         LoadFailedError: the destination refused it.
     """
     marks = ", ".join(["%s"] * len(bot_ids))
-    try:
-        with pipeline.sql_client() as client:
-            name = client.make_qualified_table_name(table.name)
-            client.execute_sql(f"DELETE FROM {name} WHERE bot_id IN ({marks})", *bot_ids)  # noqa: S608 - no input
-    except NO_TABLE:
-        return
-    except (DatabaseException, DestinationConnectionError) as error:
-        raise failed_query(error) from None
+    with asking(pipeline) as client, suppress(*NO_TABLE):
+        name = client.make_qualified_table_name(table.name)
+        client.execute_sql(f"DELETE FROM {name} WHERE bot_id IN ({marks})", *bot_ids)  # noqa: S608 - no input
 
 
 def without_states(bot_ids: Sequence[int], streams: Sequence[str]) -> DltSource:
