@@ -243,6 +243,8 @@ def test_a_rejected_record_of_an_erased_person_is_deleted_and_left_out(tmp_path:
 
         assert match.counts["rejected"] == 2
         assert (report.total("rejected"), warehouse.rows(pipeline, "rejected")) == (0, [])
+        counted = [(row["kind"], row["rejected"]) for row in forgotten(warehouse, pipeline)]
+        assert sorted(counted) == [("phone", 2), ("session_id", 1)]  # one record has no session id
 
 
 def test_without_the_key_a_run_loads_nothing_where_somebody_was_erased(tmp_path: Path) -> None:

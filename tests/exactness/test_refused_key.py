@@ -44,6 +44,20 @@ def test_a_key_refused_at_the_first_sync_makes_no_file(made: Bench, status: int)
     assert made.api.count() == 4, "one for each bot and resource"
 
 
+def test_a_key_is_asked_before_locks_that_are_rows_are_written(
+    made: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatislav_source.runner.job.are_written", lambda _: True)
+    locked: list[Any] = []
+    monkeypatch.setattr("chatislav_source.runner.job.bot_locks", lambda *each: locked.append(each))
+    made.api.configure(revoked_keys={SANDBOX_KEY})
+
+    with pytest.raises(AuthenticationError):
+        made.sync()
+
+    assert locked == []
+
+
 def test_a_key_refused_at_a_later_sync_changes_no_row_of_any_table(made: Bench) -> None:
     made.sync()
     before = contents(made)

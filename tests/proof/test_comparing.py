@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from chatislav_source.proof.definitions import MESSAGES, METRICS, TOTAL
 from chatislav_source.proof.reconciliation import DIFFERS, Comparison
+from chatislav_source.proof.verdict import Evidence, judge
 from tests.default_suite import mostly_slow
 from tests.proof.made_up import (
     BOT,
@@ -214,3 +215,14 @@ def test_the_days_of_a_zone_follow_its_clock() -> None:
         chat.created.astimezone(zone).date() == row.date for chat in held
     )
     assert (row.bot_id, row.status) == (BOT, "equal")
+
+
+@pytest.mark.parametrize(("rival_days", "is_proven"), [(9, True), (10, False), (20, False)])
+def test_a_definition_is_proven_only_if_the_next_best_fails_on_most_days(
+    rival_days: int, is_proven: bool
+) -> None:
+    metric = next(each for each in METRICS if each.name == TOTAL)
+    chosen, rival = metric.candidates(["UTC", "Asia/Kathmandu"])[:2]
+    days = [Evidence(9, {chosen: 9, rival: 9 if day < rival_days else 8}) for day in range(20)]
+
+    assert judge(metric, [chosen, rival], days).is_proven == is_proven

@@ -12,7 +12,7 @@ import pytest
 
 from chatislav_source.errors import ConfigurationError
 from chatislav_source.views import export
-from chatislav_source.views.export import Row, writer_of
+from chatislav_source.views.export import Row, replacing, writer_of
 
 NAMES = ["word", "count", "share", "is_new", "day", "at"]
 AT = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
@@ -76,3 +76,24 @@ def test_a_model_without_rows_is_a_file_with_the_columns(tmp_path: Path) -> None
 def test_another_ending_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"does not end with \.csv, \.xlsx or \.parquet"):
         writer_of(Path("words.doc"))
+
+
+def test_a_file_is_replaced_once_the_new_one_is_complete(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text("old")
+
+    def fail_halfway() -> None:
+        with replacing(file) as unfinished:
+            unfinished.write_text("half")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail_halfway()
+    assert file.read_text() == "old"
+
+    with replacing(file) as unfinished:
+        unfinished.write_text("new")
+        assert file.read_text() == "old"
+
+    assert file.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [file]
