@@ -24,11 +24,22 @@ MAY_IMPORT: dict[str, set[str]] = {
     "extract": {"streams", "api"},
     "runner": {"extract", "streams", "destinations", "records", "api"},
     "proof": {"runner", "streams", "destinations", "records", "api"},
-    "source": {"proof", "runner", "extract", "records"},
+    "configured": {"runner", "records"},
+    "source": {"configured", "proof", "runner", "extract"},
     "views": set(),
     "report": {"proof"},
     "cli": {
-        *("source", "runner", "extract", "streams", "destinations", "records", "api", "sandbox"),
+        *(
+            "source",
+            "configured",
+            "runner",
+            "extract",
+            "streams",
+            "destinations",
+            "records",
+            "api",
+            "sandbox",
+        ),
         *("proof", "views", "report"),
     },
 }
@@ -48,7 +59,7 @@ ALONE_IN: dict[str, set[str]] = {
     "altair": {"report"},
     "vl_convert": {"report"},
     "yaml": {"report"},
-    "dlt": {"source", "proof", "runner", "destinations", "cli", "views"},
+    "dlt": {"source", "configured", "proof", "runner", "destinations", "cli", "views"},
 }
 """The only rooms that may import a library."""
 

@@ -16,9 +16,9 @@ from dlt.common.configuration import is_secret_hint
 
 from chatislav_source import ConfigurationError, chatislav, sync
 from chatislav_source.config import SECRETS, Arguments
+from chatislav_source.configured import Configuration, sync_config
 from chatislav_source.records.schema import CONVERSATIONS, MESSAGES, TABLES
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
-from chatislav_source.source import Configuration, sync_config
 from tests.conftest import days_ago
 
 DUCKDB_TYPES = {
@@ -209,7 +209,7 @@ def test_a_date_in_toml_needs_no_quotes(tmp_path: Path) -> None:
         "[sources.chatislav]\nbot_ids = [7]\nstart_date = 2026-06-01\nend_date = 2026-06-30\n"
     )
     code = (
-        "from chatislav_source.source import sync_config\n"
+        "from chatislav_source.configured import sync_config\n"
         "print(sync_config('any', api_key='key').backfill_range)"
     )
 

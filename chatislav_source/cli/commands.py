@@ -107,8 +107,8 @@ def _load(as_json: bool, is_dry_run: bool, is_verifying: bool = False, **given: 
     process_memory.before_imports()
     from chatislav_source.cli import console
     from chatislav_source.cli.upkeep import dry_run
+    from chatislav_source.configured import sync_config
     from chatislav_source.runner.job import run_job
-    from chatislav_source.source import sync_config
 
     process_memory.after_imports()
     verbosity = set_up_log(given)
@@ -153,7 +153,7 @@ def check(as_json: bool, **given: Any) -> None:
     from chatislav_source.cli import console
     from chatislav_source.cli.check import check_bots
     from chatislav_source.cli.destination_check import check_destination
-    from chatislav_source.source import sync_config
+    from chatislav_source.configured import sync_config
 
     verbosity = set_up_log(given)
     pipeline_config = pipeline_config_of(given)

@@ -56,7 +56,7 @@ def _mistake_in_dlt(error: BaseException) -> ConfigurationError | None:
     from dlt.common.configuration.exceptions import ConfigurationException
     from dlt.pipeline.exceptions import InvalidPipelineName
 
-    from chatislav_source.source import configuration_error
+    from chatislav_source.configured import configuration_error
 
     if isinstance(error, InvalidPipelineName):
         return ConfigurationError(

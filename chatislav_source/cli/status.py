@@ -16,6 +16,7 @@ from dlt.common.destination.client import WithStateSync
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
+from chatislav_source.configured import privacy_id
 from chatislav_source.destinations.adapter import SqlClient
 from chatislav_source.destinations.dlt_internals import decompress_state
 from chatislav_source.destinations.duckdb_file.snapshot import read_only
@@ -28,7 +29,6 @@ from chatislav_source.proof.tables import RECONCILED
 from chatislav_source.records.rejected.table import ALL_TABLES, REJECTED
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Table
 from chatislav_source.runner.resources import STREAMS
-from chatislav_source.source import privacy_id
 from chatislav_source.streams.conversations.state import CLOCK_MARGIN_SECONDS
 from chatislav_source.streams.date_window import utc_instant, utc_text
 from chatislav_source.streams.state import State

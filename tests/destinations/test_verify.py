@@ -9,6 +9,7 @@ from typing import Any
 import dlt
 
 from chatislav_source import sync
+from chatislav_source.configured import sync_config
 from chatislav_source.privacy.erasure import Identity
 from chatislav_source.privacy.hashing import Key, Keys
 from chatislav_source.proof.definitions import METRICS, TOTAL
@@ -16,7 +17,6 @@ from chatislav_source.proof.healing import heal
 from chatislav_source.proof.verification import verify_tables
 from chatislav_source.runner.erasure.forget import forget
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
-from chatislav_source.source import sync_config
 from tests.conftest import TODAY, days_ago
 
 from . import warehouses

@@ -165,7 +165,7 @@ def clock_set_back(by: timedelta) -> Iterator[None]:
 
     original = load_package.create_load_id
     with (
-        patch("chatislav_source.source.datetime", LateClock),
+        patch("chatislav_source.configured.datetime", LateClock),
         patch("chatislav_source.runner.job.datetime", LateClock),
         patch.object(
             storage, "create_load_id", lambda: f"{float(original()) - by.total_seconds()}"

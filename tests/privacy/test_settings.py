@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from chatislav_source.configured import sync_config
 from chatislav_source.errors import ConfigurationError
 from chatislav_source.privacy.actions import PROFILES
 from chatislav_source.privacy.settings import PrivacySettings
 from chatislav_source.records.private.policy import policy_of
 from chatislav_source.records.schema import ANALYTICS
-from chatislav_source.source import sync_config
 
 SECRET = "a made-up secret of 32 bytes, ok"
 OTHER = "another made-up secret, 32 bytes"

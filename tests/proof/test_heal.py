@@ -13,11 +13,11 @@ import pytest
 from dlt.extract import DltSource
 
 from chatislav_source import ConfigurationError, sync, verify
+from chatislav_source.configured import sync_config
 from chatislav_source.proof.definitions import TOTAL
 from chatislav_source.proof.healing import heal
 from chatislav_source.proof.result import Verification
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
-from chatislav_source.source import sync_config
 from tests.conftest import TODAY, days_ago
 
 BOT = 101

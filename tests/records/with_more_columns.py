@@ -24,7 +24,7 @@ def extend(columns: dict[str, list[list[object]]]) -> None:
         more = [schema.Column(name, kind, "New.", tuple(path)) for name, kind, path in added]  # type: ignore[arg-type]
         setattr(schema, table, replace(known, columns=(*known.columns, *more)))
     schema.TABLES = (schema.CONVERSATIONS, schema.MESSAGES, schema.ANALYTICS)
-    schema.SCHEMA_VERSION = schema.version_of(*schema.TABLES)
+    schema.version.SCHEMA_VERSION = schema.version_of(*schema.TABLES)
 
 
 def main() -> None:

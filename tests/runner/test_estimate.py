@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from chatislav_source import UnexpectedResponseError, sync
 from chatislav_source.api.client import ChatislavClient
 from chatislav_source.api.rate_limiter import RateLimiter
+from chatislav_source.configured import sync_config
 from chatislav_source.runner.resources import STREAMS
 from chatislav_source.runner.stored_tables import StoredTables
 from chatislav_source.runner.upkeep.estimate import MOST_REQUESTS, Estimate, Known, estimate
 from chatislav_source.runner.upkeep.rehearsal import made_up, parts_of, totals_in
 from chatislav_source.sandbox import SANDBOX_KEY, Answer, Sandbox, World
-from chatislav_source.source import sync_config
 from chatislav_source.streams.date_window import DateWindow
 from tests.conftest import TODAY, days_ago
 from tests.default_suite import mostly_slow

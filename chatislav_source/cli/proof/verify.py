@@ -91,9 +91,9 @@ def verified(
 def _verified(
     config: PipelineConfig, days: int, is_healing: bool, given: dict[str, Any]
 ) -> Verification:
+    from chatislav_source.configured import sync_config
     from chatislav_source.proof.healing import heal
     from chatislav_source.proof.verification import verify_tables
-    from chatislav_source.source import sync_config
 
     config.require_database()
     bot_ids = given["bot_ids"]

@@ -53,12 +53,12 @@ def forget(as_json: bool, is_dry_run: bool, is_sure: bool, **given: Any) -> None
     """
     from chatislav_source.cli import console
     from chatislav_source.cli.status import looking
+    from chatislav_source.configured import configured_privacy
     from chatislav_source.privacy.erasure import required
     from chatislav_source.privacy.hashing import keys_of
     from chatislav_source.runner.erasure.beyond_reach import beyond_reach
     from chatislav_source.runner.erasure.forget import forget as run_forget
     from chatislav_source.runner.erasure.forget import matching
-    from chatislav_source.source import configured_privacy
 
     verbosity = set_up_log(given)
     identities = _identities(given)

@@ -1,0 +1,38 @@
+"""The version of a row, which differs if the same response would become another row."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, tzinfo
+
+from chatislav_source.records.schema.analytics import ANALYTICS
+from chatislav_source.records.schema.conversations import CONVERSATIONS, MESSAGES
+from chatislav_source.records.schema.table import Table
+
+TABLES = (CONVERSATIONS, MESSAGES, ANALYTICS)
+"""The tables that every load makes; `rejected.table` has another one."""
+
+COERCION_VERSION = 1
+"""Raise it when a change of code converts the same value to another value of its column."""
+
+
+def version_of(*tables: Table) -> bytes:
+    """Sixteen bytes that differ if the same response would become other rows."""
+    columns = [(t.name, c.name, c.data_type, c.json_path) for t in tables for c in t.columns]
+    return _digest(repr((COERCION_VERSION, columns)).encode())
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=16).digest()
+
+
+SCHEMA_VERSION = version_of(*TABLES)
+
+
+def row_version(content: bytes, zone: tzinfo) -> str:
+    """The `_version` of a row made from `content`, whose times without offset are in `zone`.
+
+    Another schema or zone makes other rows of the same content, and so another version.
+    """
+    key = SCHEMA_VERSION if zone is UTC else _digest(SCHEMA_VERSION + str(zone).encode())
+    return hashlib.blake2b(content, digest_size=8, key=key).hexdigest()
