@@ -32,6 +32,7 @@ from chatislav_source.runner.resources import Customize
 from chatislav_source.runner.stored_tables import StoredTables
 from chatislav_source.streams.analytics.day import StoredDays
 from chatislav_source.streams.date_window import ONE_DAY, DateWindow, merged
+from chatislav_source.streams.version_map import VersionMap
 
 logger = logging.getLogger(__name__)
 
@@ -44,10 +45,10 @@ NO_BUDGET = (
 class NothingIsCurrent(StoredTables):
     """Has every row that is read written again, as a row may differ from its `_version`."""
 
-    def versions(self, bot_id: int, windows: Iterable[DateWindow]) -> dict[int, int]:
+    def versions(self, bot_id: int, windows: Iterable[DateWindow]) -> VersionMap:
         """No version."""
         del bot_id, windows
-        return {}
+        return VersionMap()
 
     def days(self, bot_id: int) -> StoredDays:
         """No day."""

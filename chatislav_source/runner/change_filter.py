@@ -11,19 +11,18 @@ from chatislav_source.runner.dedup import ConversationsPage
 from chatislav_source.streams.conversations import state
 from chatislav_source.streams.date_window import ONE_DAY, DateWindow, merged
 from chatislav_source.streams.state import State
+from chatislav_source.streams.version_map import VersionMap
 
 
 class ChangeFilter:
     """Leaves out the conversations of one bot that the tables already hold.
 
-    `stored` has, by the hash of a session id, the version in the tables; it follows what is handed
-    out; `sealed` makes it of the version that was read. If the whole run is one load package, a
+    `stored` has the versions in the tables; it follows what is handed out; `sealed` makes them of
+    the version that was read. If the whole run is one load package, a
     second version of a conversation is left out, and the next run reads its window again.
     """
 
-    def __init__(
-        self, stored: dict[int, int], today: date, sealed: Callable[[str], str] = str
-    ) -> None:
+    def __init__(self, stored: VersionMap, today: date, sealed: Callable[[str], str] = str) -> None:
         self.unchanged = 0
         self._sealed = sealed
         self._stored = stored
@@ -66,8 +65,7 @@ class ChangeFilter:
 
     def _holds(self, session_id: str, version: str | None) -> bool:
         """Whether the tables hold just this version."""
-        known = self._stored.get(hash(session_id)) if version else None
-        return known is not None and known == int(self._sealed(version or ""), 16)
+        return version is not None and self._stored.has(session_id, self._sealed(version))
 
     def _note(self, session_id: str, version: str | None, page: ConversationsPage) -> None:
         """Note the version that is handed out; None if it is not known.
@@ -75,11 +73,9 @@ class ChangeFilter:
         New conversations are noted if they are among the newest days, which a run reads repeatedly:
         all those of a first load would need too much memory.
         """
-        key = hash(session_id)
-        if version is None:
-            self._stored.pop(key, None)
-        elif key in self._stored or not page.request.window.ends_before(self._today - ONE_DAY):
-            self._stored[key] = int(self._sealed(version), 16)
+        is_new = not page.request.window.ends_before(self._today - ONE_DAY)
+        if session_id in self._stored or (version is not None and is_new):
+            self._stored.note(session_id, None if version is None else self._sealed(version))
 
     def changed(self, page: ConversationsPage) -> set[str]:
         """The conversations of `page` whose version is not known to be in the tables."""

@@ -192,15 +192,20 @@ class ConversationTables:
         waiting = [] if is_whole_run else [page for page in pages if self._waits(page, written)]
         self._waiting += waiting
         checkpoints = newest_states([page for page in pages if page not in waiting])
-        for bot_id, checkpoint in checkpoints.items():
-            noted = self._filters[bot_id].noted_in(checkpoint)
-            if self._needs_count(noted):
-                before = date.fromisoformat(noted["reread_from"])
-                is_unloaded = is_whole_run and bot_id in written
-                settled = None if is_unloaded else self._stored.settled(bot_id, before)
-                noted = {**noted, "settled": settled}
-            remember(resource_state, {bot_id: noted})
-            self._reports[STREAM, bot_id].state = noted
+        with self._stored.connected():
+            for bot_id, checkpoint in checkpoints.items():
+                noted = self._counted(checkpoint, is_unloaded=is_whole_run and bot_id in written)
+                remember(resource_state, {bot_id: noted})
+                self._reports[STREAM, bot_id].state = noted
+
+    def _counted(self, checkpoint: State, is_unloaded: bool) -> State:
+        """The state of a bot to store, with what the tables hold if that is to be counted."""
+        noted = self._filters[checkpoint["bot_id"]].noted_in(checkpoint)
+        if not self._needs_count(noted):
+            return noted
+        before = date.fromisoformat(noted["reread_from"])
+        settled = None if is_unloaded else self._stored.settled(noted["bot_id"], before)
+        return {**noted, "settled": settled}
 
     def _waits(self, page: ConversationsPage, written: set[int]) -> bool:
         is_final = page.item is None and self._needs_count(page.checkpoint)

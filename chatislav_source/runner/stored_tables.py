@@ -8,8 +8,8 @@ many messages as the conversation has. Whatever else is there is written again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -22,19 +22,19 @@ from dlt.destinations.exceptions import (
 from chatislav_source.config import ZONE_MARGIN_DAYS
 from chatislav_source.destinations.concurrency.doubles import remove, stored_twice
 from chatislav_source.destinations.ddl import own_tables
-from chatislav_source.destinations.duckdb import is_out_of_memory, raise_memory_limit
-from chatislav_source.destinations.merging.rows_in_force import Connection
 from chatislav_source.destinations.merging.strategies import can_delete
 from chatislav_source.records.periods.table import ANALYTICS_PERIODS
 from chatislav_source.records.rejected.table import REJECTED
 from chatislav_source.records.schema import Table
-from chatislav_source.runner.checkpoint import NO_TABLE, forget_tables
+from chatislav_source.runner.checkpoint import NO_TABLE
+from chatislav_source.runner.queries.table_queries import TableQueries, Take
 from chatislav_source.runner.redaction import failed_query
 from chatislav_source.runner.rejected.records import StoredRecord
 from chatislav_source.streams.analytics.day import StoredDays
 from chatislav_source.streams.conversations.state import is_kept
 from chatislav_source.streams.date_window import ONE_DAY, DateWindow, merged
 from chatislav_source.streams.state import State
+from chatislav_source.streams.version_map import VersionMap
 
 logger = logging.getLogger(__name__)
 
@@ -103,32 +103,22 @@ class StoredTables:
 
     def __init__(self, pipeline: dlt.Pipeline | None, is_refreshed: bool = False) -> None:
         self.warnings: list[str] = []
-        self._destination_of = pipeline
         self._pipeline = None if is_refreshed else pipeline
         self._doubled: set[int] = set()  # bots of which rows were removed
-        self._kept_open: ExitStack | None = None
-        self._connection: Connection | None = None  # the one that is kept open
+        self._queries = TableQueries(pipeline) if pipeline else None
 
-    @contextmanager
-    def connected(self) -> Iterator[None]:
-        """Use one connection for all queries inside; a warehouse may take a second to open one."""
-        with ExitStack() as self._kept_open:
-            try:
-                yield
-            finally:
-                self._disconnect()
-                self._kept_open = None
+    def connected(self) -> AbstractContextManager[None]:
+        """Use one connection for all queries inside, before anything is loaded."""
+        return nullcontext() if self._queries is None else self._queries.connected()
 
-    def versions(self, bot_id: int, windows: Iterable[DateWindow]) -> dict[int, int]:
-        """By the hash of each session id, the version of the conversation in the tables.
-
-        Has every conversation of `bot_id` that was created or active in one of the windows.
-        """
+    def versions(self, bot_id: int, windows: Iterable[DateWindow]) -> VersionMap:
+        """The versions of all conversations that were created or active in one of the windows."""
         # the API's days may be of another zone than UTC
         days = merged(window.widened(ZONE_MARGIN_DAYS) for window in windows)
         condition, bounds = _in_any(days)
-        found = self._rows(VERSIONS, [bot_id, *bounds, bot_id], days=condition) or ()
-        return {hash(session_id): int(version, 16) for session_id, version in found}
+        versions = VersionMap()
+        self._read(versions.update, VERSIONS, [bot_id, *bounds, bot_id], days=condition)
+        return versions
 
     def days(self, bot_id: int) -> StoredDays:
         """The days and periods of analytics of `bot_id`; no query before the first period."""
@@ -158,11 +148,11 @@ class StoredTables:
 
     def forgotten(self) -> list[tuple[str, int, str]]:
         """Kind, bot and hash of all that was erased; mostly, there is no such table."""
-        pipeline = self._destination_of
-        if pipeline is None or not can_delete(pipeline):
+        if self._queries is None or not can_delete(self._queries.pipeline):
             return []  # files, of which nothing can be erased
+        found: list[Any] = []
         try:
-            found = self._query(pipeline, FORGOTTEN_HASHES, [], {})
+            self._queries.read_existing(found.extend, FORGOTTEN_HASHES, [], {})
         except NO_TABLE:
             return []
         except (DatabaseException, DestinationConnectionError) as error:
@@ -224,43 +214,15 @@ class StoredTables:
                 logger.warning("%s", self.warnings[-1])
         return self._doubled
 
-    def _disconnect(self) -> None:
-        if self._kept_open is not None:
-            self._kept_open.close()
-        self._connection = None
-
     def _rows(self, query: str, values: Sequence[Any], **parts: str) -> list[Any] | None:
         """The rows of a query; None if a table does not exist: the next load then creates it."""
-        pipeline = self._pipeline
-        if pipeline is None:
-            return []
-        try:
-            return self._query(pipeline, query, values, parts)
-        except NO_TABLE:
-            self._disconnect()  # the catalog of a DuckLake may be a file that is opened only once
-            forget_tables(pipeline)
-            return None
-        except (DatabaseException, DestinationConnectionError) as error:
-            if is_out_of_memory(str(error)):
-                self._disconnect()  # a connection has the limit of when it was opened
-                raise_memory_limit(pipeline)
-                return self._query(pipeline, query, values, parts)
-            raise failed_query(error) from None
+        rows: list[Any] = []
+        return rows if self._read(rows.extend, query, values, **parts) else None
 
-    def _query(
-        self,
-        pipeline: Any,
-        query: str,
-        values: Sequence[Any],
-        parts: Mapping[str, str],
-    ) -> list[Any]:
-        if self._kept_open is None:
-            with pipeline.sql_client() as client:
-                return Connection.of(pipeline, client).rows(query, values, parts)
-        if self._connection is None:
-            client = self._kept_open.enter_context(pipeline.sql_client())
-            self._connection = Connection.of(pipeline, client)
-        return self._connection.rows(query, values, parts)
+    def _read(self, take: Take, query: str, values: Sequence[Any], **parts: str) -> bool:
+        if self._pipeline is None or self._queries is None:
+            return True
+        return self._queries.read(take, query, values, parts)
 
 
 def has_table(pipeline: dlt.Pipeline, table: Table) -> bool:

@@ -20,6 +20,7 @@ from chatislav_source.runner.change_filter import ChangeFilter, changed_rows
 from chatislav_source.runner.dedup import ConversationsPage, PackageKeys
 from chatislav_source.streams.conversations.page import Page, PageReader, PageRequest
 from chatislav_source.streams.date_window import DateWindow
+from chatislav_source.streams.version_map import VersionMap
 from tests.exactness.model import BOT_ID, START, seeded
 
 WINDOW = DateWindow(date(2026, 6, 29), None)
@@ -102,7 +103,7 @@ def test_the_newest_copy_wins_with_the_newest_messages_that_are_known(
 @given(seed=st.integers(0, 10**9), whole=st.booleans())
 def test_each_message_row_belongs_to_a_row_that_is_written_with_it(seed: int, whole: bool) -> None:
     random = seeded(seed)
-    changes = ChangeFilter({}, START.date())
+    changes = ChangeFilter(VersionMap(), START.date())
     handed_out: list[str] = []
     for _ in range(4):
         items = [
@@ -177,7 +178,7 @@ def pages_of(
 def test_a_row_is_left_out_only_if_the_tables_hold_the_same_version(
     loads: list[list[str]], expected: list[list[str]]
 ) -> None:
-    changes = ChangeFilter({}, START.date())
+    changes = ChangeFilter(VersionMap(), START.date())
 
     found = [load(changes, comments) for comments in loads]
 
@@ -196,7 +197,7 @@ def test_a_row_is_left_out_only_if_the_tables_hold_the_same_version(
 def test_a_package_accepts_a_repeated_conversation_only_if_it_is_unchanged(
     again: list[str], takes: bool
 ) -> None:
-    writings = {BOT_ID: ChangeFilter({}, START.date())}
+    writings = {BOT_ID: ChangeFilter(VersionMap(), START.date())}
     handed_out = PackageKeys(writings)
     first = pages_of(["A"])
     assert handed_out.takes(first)
@@ -209,7 +210,7 @@ def test_a_package_accepts_a_repeated_conversation_only_if_it_is_unchanged(
 
 
 def test_a_package_keeps_the_keys_of_all_its_pages() -> None:
-    writings = {BOT_ID: ChangeFilter({}, START.date())}
+    writings = {BOT_ID: ChangeFilter(VersionMap(), START.date())}
     handed_out = PackageKeys(writings)
     for pages_read in (pages_of(["A"]), pages_of(["A"], "another"), pages_of(["A"], "a third")):
         assert handed_out.takes(pages_read)
@@ -219,7 +220,7 @@ def test_a_package_keeps_the_keys_of_all_its_pages() -> None:
 
 
 def test_a_package_refuses_a_page_with_two_copies_of_a_known_conversation() -> None:
-    writings = {BOT_ID: ChangeFilter({}, START.date())}
+    writings = {BOT_ID: ChangeFilter(VersionMap(), START.date())}
     handed_out = PackageKeys(writings)
     items = [{"name": "a", "active": 0, "messages": 0} for _ in range(2)]
     request = PageRequest(BOT_ID, WINDOW, None, 100)
@@ -233,7 +234,7 @@ def test_a_package_refuses_a_page_with_two_copies_of_a_known_conversation() -> N
 
 
 def test_copies_on_one_page_are_not_assumed_to_be_equal() -> None:
-    changes = ChangeFilter({}, START.date())
+    changes = ChangeFilter(VersionMap(), START.date())
     marks = iter(range(10))
     items = [{"name": "a", "active": 0, "messages": 0} for _ in range(2)]
     request = PageRequest(BOT_ID, WINDOW, None, 100)
@@ -258,7 +259,7 @@ def version_of(comment: str) -> str:
 
 
 def test_a_stored_version_is_not_written_until_another_was() -> None:
-    changes = ChangeFilter({hash("a"): int(version_of("A"), 16)}, START.date())
+    changes = ChangeFilter(VersionMap([("a", version_of("A"))]), START.date())
 
     found = [load(changes, [comment], window=OLD_DAY) for comment in ("A", "B", "B", "A")]
 
@@ -267,7 +268,7 @@ def test_a_stored_version_is_not_written_until_another_was() -> None:
 
 
 def test_a_stored_version_is_written_again_after_copies_that_differ() -> None:
-    changes = ChangeFilter({hash("a"): int(version_of("A"), 16)}, START.date())
+    changes = ChangeFilter(VersionMap([("a", version_of("A"))]), START.date())
 
     found = [load(changes, comments, window=OLD_DAY) for comments in (["A", "B"], ["A"])]
 
@@ -275,7 +276,7 @@ def test_a_stored_version_is_written_again_after_copies_that_differ() -> None:
 
 
 def test_new_conversations_of_old_days_are_not_kept_in_memory() -> None:
-    changes = ChangeFilter({}, START.date())
+    changes = ChangeFilter(VersionMap(), START.date())
 
     found = [load(changes, ["A"], window=OLD_DAY) for _ in range(2)]
 
@@ -283,7 +284,7 @@ def test_new_conversations_of_old_days_are_not_kept_in_memory() -> None:
 
 
 def test_in_a_whole_run_a_newer_copy_waits_and_its_window_is_read_by_the_next_run() -> None:
-    changes = ChangeFilter({}, START.date())
+    changes = ChangeFilter(VersionMap(), START.date())
     known: dict[str, Any] = {"again": []}
 
     found = [load(changes, comments, whole=True) for comments in (["A"], ["B"], ["A"])]
@@ -291,5 +292,5 @@ def test_in_a_whole_run_a_newer_copy_waits_and_its_window_is_read_by_the_next_ru
     assert found == [["A"], [], []]
     noted = changes.noted_in(known)
     assert noted["again"] == ["2026-06-29/2026-06-30"]
-    again = ChangeFilter({hash("a"): int(version_of("A"), 16)}, START.date())
+    again = ChangeFilter(VersionMap([("a", version_of("A"))]), START.date())
     assert load(again, ["B"]) == ["B"]

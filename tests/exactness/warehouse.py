@@ -18,6 +18,7 @@ from chatislav_source.streams.conversations import state
 from chatislav_source.streams.conversations.page import PATH, Page, PageRequest
 from chatislav_source.streams.conversations.partition import ConversationsPartition
 from chatislav_source.streams.conversations.plan import conversations_partition
+from chatislav_source.streams.version_map import VersionMap
 from tests.exactness.model import API, BOT_ID, ModelApi, config_at
 
 
@@ -53,8 +54,7 @@ class Warehouse:
         assert problem is None
         partition = conversations_partition(stored, BOT_ID, self.config(), self.keeps)
         self.pages = []
-        versions = {hash(name): int(version, 16) for name, version in self.versions.items()}
-        return partition, ChangeFilter(versions, self.api.now.date())
+        return partition, ChangeFilter(VersionMap(self.versions.items()), self.api.now.date())
 
     def keeps(self, known: dict[str, Any]) -> bool:
         """Whether no row of settled days was lost."""

@@ -7,7 +7,7 @@ former messages stay behind its new ones: those below `message_count` count.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,8 @@ from chatislav_source.destinations.merging.strategies import strategy_for
 from chatislav_source.records.periods.table import ANALYTICS_PERIODS
 from chatislav_source.records.rejected.table import REJECTED
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Table
+
+ROWS_AT_A_TIME = 10_000  # as tuples of Python, whose memory would stay with the process
 
 COMPLETE = "_dlt_load_id IN (SELECT load_id FROM {loads} WHERE status = 0)"
 NEWEST_ROWS = """(
@@ -100,12 +102,15 @@ class Connection:
         """The connection of a client that is open."""
         return cls(client, names_in_queries(pipeline, client))
 
-    def rows(self, query: str, values: Sequence[Any], parts: Mapping[str, str]) -> list[Any]:
-        """The rows of a query, with `parts` and names put into its text."""
+    def rows(
+        self, query: str, values: Sequence[Any], parts: Mapping[str, str]
+    ) -> Iterator[Sequence[Any]]:
+        """The rows of a query, with `parts` and names put into its text; some at a time."""
         if not self.client.capabilities.supports_tz_aware_datetime:
             values = [_without_zone(value) for value in values]
         with self.client.execute_query(query.format(**parts, **self.names), *values) as cursor:
-            return list(cursor.fetchall())
+            while rows := cursor.fetchmany(ROWS_AT_A_TIME):
+                yield rows
 
 
 def _without_zone(value: Any) -> Any:
