@@ -6,6 +6,7 @@ that take what it prints. Writes the exit status of each run.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -17,10 +18,14 @@ import duckdb  # noqa: F401
 import chatislav_source.cli.console
 import chatislav_source.runner.run  # noqa: F401
 from chatislav_source.cli.commands import main
+from tests import memoized_dlt
+
+memoized_dlt.memoize()
 
 
 def serve() -> dict[str, Any]:
     """Answer each line; returns, in the process of a run, what was asked for."""
+    gc.freeze()  # no run walks through what was imported
     for line in sys.stdin:
         asked: dict[str, Any] = json.loads(line)
         pid = os.fork()

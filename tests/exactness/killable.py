@@ -7,6 +7,7 @@ normalize and load. Writes the pid of each attempt, then its exit status.
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -30,6 +31,9 @@ duckdb.APPEND_FROM_ROWS = 10
 import dlt  # noqa: E402 - the constants come first: others import their values
 
 from chatislav_source import PipelineLockedError, sync  # noqa: E402
+from tests import memoized_dlt  # noqa: E402
+
+memoized_dlt.memoize()
 
 BUSY = 75
 
@@ -37,6 +41,7 @@ BUSY = 75
 def main() -> None:
     """Run the attempts read from stdin, until it ends."""
     logging.disable(logging.CRITICAL)
+    gc.freeze()  # no attempt walks through what was imported
     for line in sys.stdin:
         order = json.loads(line)
         pid = os.fork()
