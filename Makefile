@@ -22,7 +22,7 @@ OLDEST_TESTS := $(addprefix tests/,test_source.py runner/test_guests.py \
 	$(addprefix destinations/test_,defaults.py dlt_commands.py dlt_internals.py last_run.py \
 	lost_tables.py story.py verbs.py))
 
-.PHONY: demo test test-oldest test-pythons test-slow test-orchestrators bench lint constraints clean
+.PHONY: demo test test-oldest test-pythons test-slow test-orchestrators bench docs lint constraints clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/chatislav demo
@@ -53,6 +53,11 @@ test-orchestrators: $(VENV)/.installed-dev
 bench: .venvs/bench/.installed
 	.venvs/bench/bin/python -m tests.benchmarks
 
+# The site, in build/site; a link that leads nowhere is an error.
+docs: .venvs/docs/.installed
+	NO_MKDOCS_2_WARNING=1 .venvs/docs/bin/python -m mkdocs --quiet build --strict
+	$(BIN)/python -m tests.docs.links build/site
+
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -75,6 +80,11 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PYTHON) -m venv .venvs/bench
 	.venvs/bench/bin/python -m pip install --quiet --disable-pip-version-check \
 		-c constraints.txt -e '.[dev,postgres]'
+	@touch $@
+
+.venvs/docs/.installed: pyproject.toml constraints.txt | $(VENV)/.installed-dev
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venvs/docs
+	$(BIN)/uv pip install --quiet --python .venvs/docs -c constraints.txt mkdocs mkdocs-material
 	@touch $@
 
 .venvs/oldest/.installed: pyproject.toml constraints.txt

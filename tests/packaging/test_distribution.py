@@ -71,6 +71,7 @@ def test_the_distributions_hold_the_package_with_its_licence_and_nothing_else(wh
     assert of_wheel == package_files() | {f"{INFO}/{name}" for name in METADATA}
     assert {"chatislav_source/py.typed", "chatislav_source/models/metrics.yml"} < of_wheel
     assert {name for name, text in texts.items() if str(ROOT) in text or "/home/" in text} == set()
+    assert wheel.name in (ROOT / "README.md").read_text("utf-8")
     assert not check.check([str(sdist), str(wheel)], strict=True)
     metadata = message_from_string(texts[f"{INFO}/METADATA"])
     assert metadata["Version"] == chatislav_source.__version__
