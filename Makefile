@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-EXTRAS := dev,test-lakes,postgres,snowflake,bigquery,ducklake,mysql,deltalake,pyiceberg,export,report,test-browser
+EXTRAS := dev,test-lakes,postgres,snowflake,bigquery,ducklake,mysql,deltalake,pyiceberg
+EXTRAS := $(EXTRAS),export,report,test-browser,test-packaging
 
 PYTEST := $(BIN)/python -m pytest
 # Tests wait for sockets and disks, so half as many processes again as cores.
@@ -21,7 +22,7 @@ OLDEST_TESTS := $(addprefix tests/,test_source.py runner/test_guests.py \
 	$(addprefix destinations/test_,defaults.py dlt_commands.py dlt_internals.py last_run.py \
 	lost_tables.py story.py verbs.py))
 
-.PHONY: demo test test-oldest test-slow test-orchestrators bench lint constraints clean
+.PHONY: demo test test-oldest test-pythons test-slow test-orchestrators bench docs lint constraints clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/chatislav demo
@@ -32,6 +33,10 @@ test: $(VENV)/.installed-dev
 # The oldest dlt of the range, in an environment of its own; `test` has the newest.
 test-oldest: .venvs/oldest/.installed
 	.venvs/oldest/bin/python -m pytest $(IN_PARALLEL) $(OLDEST_TESTS)
+
+# The wheel in the other Pythons of this machine: a part of the tests, or the demo; under a minute.
+test-pythons: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.packaging.pythons
 
 # What `test` leaves out: the emulators of Snowflake and BigQuery, each in an environment of its
 # own, and the storms that `test` runs shorter.
@@ -47,6 +52,11 @@ test-orchestrators: $(VENV)/.installed-dev
 # Not beside the clients of other warehouses: they bring pandas, which Arrow then imports.
 bench: .venvs/bench/.installed
 	.venvs/bench/bin/python -m tests.benchmarks
+
+# The site, in build/site; a link that leads nowhere is an error.
+docs: .venvs/docs/.installed
+	NO_MKDOCS_2_WARNING=1 .venvs/docs/bin/python -m mkdocs --quiet build --strict
+	$(BIN)/python -m tests.docs.links build/site
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -70,6 +80,11 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PYTHON) -m venv .venvs/bench
 	.venvs/bench/bin/python -m pip install --quiet --disable-pip-version-check \
 		-c constraints.txt -e '.[dev,postgres]'
+	@touch $@
+
+.venvs/docs/.installed: pyproject.toml constraints.txt | $(VENV)/.installed-dev
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venvs/docs
+	$(BIN)/uv pip install --quiet --python .venvs/docs -c constraints.txt mkdocs mkdocs-material
 	@touch $@
 
 .venvs/oldest/.installed: pyproject.toml constraints.txt

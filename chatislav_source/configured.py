@@ -29,7 +29,7 @@ from dlt.common.configuration.exceptions import (
 from dlt.common.configuration.specs import BaseConfiguration, ConfigSectionContext
 from dlt.common.typing import TSecretStrValue
 
-from chatislav_source.config import SECRETS, Arguments, SyncConfig, checked
+from chatislav_source.config import PLACEHOLDER, SECRETS, Arguments, SyncConfig, checked
 from chatislav_source.errors import ConfigurationError
 from chatislav_source.privacy import settings as of_privacy
 from chatislav_source.records.private.policy import policy_of
@@ -38,7 +38,6 @@ from chatislav_source.runner.run import TABLES_BY_STREAM
 logger = logging.getLogger(__name__)
 
 SECTIONS = ("sources", "chatislav")
-PLACEHOLDER = "<configure me>"  # that dlt writes into new files
 OF_DLT = {"max_table_nesting", "root_key", "schema_contract", *TABLES_BY_STREAM}
 """Names in the section that dlt reads: options of a source, and sections of its resources."""
 

@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+import dlt
 import duckdb
 import pytest
 import sqlglot
 
 import chatislav_source
+from chatislav_source import sync
 from chatislav_source.cli.commands import cli
 from chatislav_source.config import ANALYTICS_CHANNELS, Arguments
 from chatislav_source.records.rejected.table import ALL_TABLES
@@ -109,7 +111,15 @@ def test_the_readme_is_short() -> None:
     assert len(PAGES["README.md"].splitlines()) <= MAX_README_LINES
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if sessions(page)])
+@pytest.mark.parametrize(
+    "page",
+    [
+        # many commands, each of which another page has, too
+        pytest.param(page, marks=pytest.mark.slow) if page == "docs/tutorial.md" else page
+        for page in PAGES
+        if sessions(page)
+    ],
+)
 def test_its_commands_print_what_it_says(page: str, run: Callable[[str], str]) -> None:
     for command, said in sessions(page):
         printed = run(command)
@@ -144,6 +154,44 @@ def test_its_python_and_its_sql_run(
         with duckdb.connect(str(tmp_path / "chatislav_sync.duckdb")) as connection:
             rows = connection.execute(query).fetchall()
         assert len(rows) == 3
+
+
+def test_the_sql_about_tables_and_privacy_runs(api: Sandbox, pipeline: dlt.Pipeline) -> None:
+    sync(
+        pipeline,
+        bot_ids=[101],
+        api_key=SANDBOX_KEY,
+        base_url=api.base_url,
+        analytics_periods=["month"],
+        privacy={"columns": {"user_form": "drop"}},
+    )
+    queries = [*blocks("sql", PAGES["docs/tables.md"]), *blocks("sql", PAGES["docs/privacy.md"])]
+
+    with pipeline.sql_client() as client:
+        found = [client.execute_sql(query) for query in queries]
+
+    assert len(queries) >= 2
+    assert all(found)
+
+
+@pytest.mark.slow  # tests/test_source.py and tests/cli have the section of a pipeline
+def test_two_workspaces_are_two_pipelines_in_one_dataset(
+    run: Callable[[str], str], tmp_path: Path
+) -> None:
+    folder, page = tmp_path / ".dlt", PAGES["docs/workspaces.md"]
+    folder.mkdir()
+    for text in blocks("toml", page):
+        name, rest = text.removeprefix("# .dlt/").split("\n", 1)
+        keys = re.sub(r"chsk_live_\w+", SANDBOX_KEY, rest)
+        (folder / name).write_text(keys)
+    (commands,) = blocks("sh", page)
+
+    for command in commands.splitlines():
+        run(command)
+
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+        bots = connection.execute("SELECT DISTINCT bot_id FROM chatislav.conversations").fetchall()
+    assert sorted(bots) == [(101,), (102,), (103,)]
 
 
 @pytest.mark.parametrize("warehouse", WAREHOUSES)

@@ -16,7 +16,6 @@ from chatislav_source.cli.terminal.encoding import json_text, make_printable
 from chatislav_source.cli.terminal.stopping import interruptible
 from chatislav_source.errors import (
     AuthenticationError,
-    ChatislavError,
     ConfigurationError,
     PipelineLockedError,
 )
@@ -116,10 +115,11 @@ def _report(error: Exception) -> int:
     message = str(known) if known else console.UNEXPECTED.format(kind=type(error).__name__)
     console.error(message)
     say_json(type(known or error).__name__, message)
-    return _status_of(known)
+    return status_of_kind(type(known))
 
 
-def _status_of(error: ChatislavError | None) -> int:
-    if isinstance(error, ConfigurationError | AuthenticationError):
+def status_of_kind(kind: type[object]) -> int:
+    """The exit status after an error of this class."""
+    if issubclass(kind, (ConfigurationError, AuthenticationError)):
         return UNUSABLE
-    return BUSY if isinstance(error, PipelineLockedError) else INCOMPLETE
+    return BUSY if issubclass(kind, PipelineLockedError) else INCOMPLETE

@@ -12,11 +12,12 @@ import click
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
+from chatislav_source.config import PLACEHOLDER
 from chatislav_source.errors import ConfigurationError
 
 FOLDER = Path(".dlt")
 SECTION = ("sources", "chatislav")
-PLACEHOLDERS: tuple[Any, ...] = (None, "", [], "<configure me>")
+PLACEHOLDERS: tuple[Any, ...] = (None, "", [], PLACEHOLDER)
 KEY_VARIABLE = "SOURCES__CHATISLAV__API_KEY"
 
 

@@ -177,7 +177,7 @@ read_options = options(
         type=int,
         help=f"Maximum number of requests in flight.  [default: {DEFAULTS['max_concurrency']}]",
     ),
-    click.option(
+    option(
         "--requests-per-second",
         type=float,
         help="Highest rate of requests.  [default: the rate that the API allows]",

@@ -52,6 +52,9 @@ class Arguments(TypedDict, total=False):
     privacy: PrivacyArguments | None
 
 
+PLACEHOLDER = "<configure me>"
+"""What dlt writes into new files; a setting with this value is not given."""
+
 SECRETS = frozenset({"api_key", "secondary_api_key"})
 """Arguments that dlt must treat as secrets."""
 

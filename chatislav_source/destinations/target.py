@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,14 @@ from dlt.common.configuration.exceptions import (
     ConfigurationException,
     LookupTraces,
 )
-from dlt.common.configuration.specs import ConfigSectionContext
+from dlt.common.configuration.specs import BaseConfiguration, ConfigSectionContext
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import MissingDependencyException
 from dlt.common.pipeline import get_dlt_pipelines_dir
 from dlt.common.storages.exceptions import StorageException
 from dlt.pipeline.exceptions import InvalidPipelineName, PipelineStateEngineNoUpgradePathException
 
+from chatislav_source.config import PLACEHOLDER
 from chatislav_source.destinations.dlt_internals import (
     DuckDbCredentials,
     LoaderConfiguration,
@@ -63,6 +65,8 @@ NOT_CONFIGURED = (
     "The credentials of {name} {problem}. Set them in [destination.{name}.credentials] of "
     ".dlt/secrets.toml, or in the environment as DESTINATION__{upper}__CREDENTIALS..."
 )
+
+NOT_COMPLETE = "are not complete (missing: {names})"
 
 NOTHING_LOADED = "{database} does not exist: nothing is loaded yet. `chatislav sync` creates it."
 NO_FILE = (
@@ -169,15 +173,16 @@ class PipelineConfig:
         pipeline = self.pipeline()
         name = self.destination
         try:
-            pipeline.destination_client()
+            client = pipeline.destination_client()
         except MissingDependencyException:
             package = "chatislav-source" if name in WITH_EXTRA else "dlt"
             raise ConfigurationError(NOT_INSTALLED.format(name=name, package=package)) from None
         except ConfigurationException as error:
             # neither its text nor its causes are shown, as they may contain credentials
-            problem = _problem(error)
-            text = NOT_CONFIGURED.format(name=name, upper=name.upper(), problem=problem)
-            raise ConfigurationError(text) from None
+            raise _not_configured(name, _problem(error)) from None
+        missing = list(_placeholders(client.config))
+        if missing:
+            raise _not_configured(name, NOT_COMPLETE.format(names=", ".join(missing)))
 
     def _check_steps(self) -> None:
         """Read the settings of dlt's steps now, before the first request, and not only by them."""
@@ -224,4 +229,18 @@ def _problem(error: ConfigurationException) -> str:
         for trace in traces[:1]
         for name in (trace.traces if isinstance(trace, LookupTraces) else [field])
     ]
-    return f"are not complete (missing: {', '.join(missing)})"
+    return NOT_COMPLETE.format(names=", ".join(missing))
+
+
+def _placeholders(settings: Mapping[str, Any]) -> Iterator[str]:
+    """The names of settings, also of the credentials in them, that still have dlt's placeholder."""
+    for name, value in settings.items():
+        if value == PLACEHOLDER:
+            yield name
+        elif isinstance(value, BaseConfiguration):
+            yield from _placeholders(value)
+
+
+def _not_configured(name: str, problem: str) -> ConfigurationError:
+    text = NOT_CONFIGURED.format(name=name, upper=name.upper(), problem=problem)
+    return ConfigurationError(text)

@@ -95,6 +95,12 @@ def test_a_sync_works_after_a_check_and_status_knows_of_nothing_before(tmp_path:
     [
         pytest.param("nonsense", None, "no destination 'nonsense'", id="unknown"),
         pytest.param("postgres", None, "missing: database, password, username, host", id="none"),
+        pytest.param(
+            "postgres",
+            f"postgresql://u:{PASSWORD}@h/<configure me>",
+            "missing: database",
+            id="dlt's placeholder",
+        ),
         pytest.param("postgres", PASSWORD, "cannot be read", id="not a URL"),
         pytest.param("bigquery", f'{{"{PASSWORD}', "cannot be read", id="not JSON"),
     ],
