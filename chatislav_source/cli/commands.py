@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from chatislav_source.cli.access.check import check
 from chatislav_source.cli.answers import export, report
 from chatislav_source.cli.answers.models import keep_views, models, models_option
 from chatislav_source.cli.exit_status import COMPLETE, INCOMPLETE, run
@@ -139,35 +140,6 @@ def _load(as_json: bool, is_dry_run: bool, is_verifying: bool = False, **given: 
 
 
 @cli.command()
-@api_options
-@pipeline_options
-@output_options
-def check(as_json: bool, **given: Any) -> None:
-    """Check that the key is accepted, each bot readable and the destination writable.
-
-    Creates the dataset if it does not exist, and a small table that it drops afterwards.
-
-    \b
-    chatislav check --bot-id 123
-    """
-    from chatislav_source.cli import console
-    from chatislav_source.cli.check import check_bots
-    from chatislav_source.cli.destination_check import check_destination
-    from chatislav_source.configured import sync_config
-
-    verbosity = set_up_log(given)
-    pipeline_config = pipeline_config_of(given)
-    config = sync_config(pipeline_config.pipeline_name, **sync_arguments(given))
-    pipeline_config.check()
-    results = [*check_bots(config), check_destination(pipeline_config)]
-    if as_json:
-        print_json([result.as_dict() for result in results])
-    else:
-        console.check_results([r for r in results if r.problem or not verbosity.quiet])
-    sys.exit(INCOMPLETE if any(result.problem for result in results) else COMPLETE)
-
-
-@cli.command()
 @pipeline_options
 @option(
     "--max-age",
@@ -289,7 +261,7 @@ def init(bot_ids: tuple[int, ...], start_date: date | None, debug: bool) -> None
         check.invoke(context)
 
 
-for command in (forget, reset, models, export.export, report.report, verify):
+for command in (check, forget, reset, models, export.export, report.report, verify):
     cli.add_command(command)
 
 

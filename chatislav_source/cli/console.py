@@ -19,7 +19,6 @@ from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
-from chatislav_source.cli.check import CheckResult
 from chatislav_source.cli.status import BotStatus
 from chatislav_source.cli.terminal.progress import LiveLine, LogLines, SyncProgress
 from chatislav_source.runner.report import ResourceReport, SyncReport
@@ -119,15 +118,15 @@ def summary(title: str, report: SyncReport) -> None:
         table.add_row(str(bot_id), *_cells(*both))
     _print_table(table)
     for warning in report.warnings:
-        _line(f"[yellow]{escape(warning)}[/]")
+        line(f"[yellow]{escape(warning)}[/]")
     for note in report.notes:
-        _line(escape(note))
+        line(escape(note))
     for part in report.resources:
         if part.error:
-            _line(_error_line(part))
-    _line(_last_line(report))
+            line(_error_line(part))
+    line(_last_line(report))
     if report.verification:
-        _line(_line_on_yesterday(report.verification, report.differing_days))
+        line(_line_on_yesterday(report.verification, report.differing_days))
 
 
 def errors(report: SyncReport) -> None:
@@ -193,16 +192,16 @@ def status_table(title: str, statuses: Sequence[BotStatus]) -> None:
     _print_table(table)
     for bot in statuses:
         if bot.rejected:
-            _line(f"[yellow]{escape(REJECTED_RECORDS.format(bot=bot))}[/]")
+            line(f"[yellow]{escape(REJECTED_RECORDS.format(bot=bot))}[/]")
         if bot.other_privacy:
-            _line(f"[yellow]{escape(OTHER_PRIVACY.format(bot=bot))}[/]")
+            line(f"[yellow]{escape(OTHER_PRIVACY.format(bot=bot))}[/]")
         if bot.error:
-            _line(f"[red]✗ bot {bot.bot_id}:[/] {escape(bot.error)}")
+            line(f"[red]✗ bot {bot.bot_id}:[/] {escape(bot.error)}")
         if bot.verified:
-            _line(_verified(bot))
+            line(_verified(bot))
         if len(bot.timezones) > 1:
             zones = escape(" and ".join(bot.timezones))
-            _line(f"[yellow]bot {bot.bot_id}: {len(bot.timezones)} time zones, {zones}.[/] {SUMS}")
+            line(f"[yellow]bot {bot.bot_id}: {len(bot.timezones)} time zones, {zones}.[/] {SUMS}")
 
 
 def _verified(bot: BotStatus) -> str:
@@ -214,21 +213,14 @@ def _verified(bot: BotStatus) -> str:
 
 def done(text: str) -> None:
     """Print the result of a command."""
-    _line(f"[green]✓[/] {escape(text)}")
+    line(f"[green]✓[/] {escape(text)}")
 
 
 def beyond_reach(texts: Sequence[str]) -> None:
     """Print what an erasure could not reach."""
-    _line("Beyond the reach of this command:")
+    line("Beyond the reach of this command:")
     for text in texts:
-        _line(escape(f"• {text}"))
-
-
-def check_results(results: Sequence[CheckResult]) -> None:
-    """Print one line per check."""
-    for result in results:
-        mark = "[red]✗[/]" if result.problem else "[green]✓[/]"
-        _line(f"{mark} {result.subject}: {escape(result.problem or 'ok')}")
+        line(escape(f"• {text}"))
 
 
 def rows(title: str, names: Sequence[str], values: Sequence[Sequence[Any]]) -> None:
@@ -268,7 +260,7 @@ def _print_table(table: Table) -> None:
             out.print(f"[dim]{column.header!s:{width}}[/]  {escape(str(value))}", soft_wrap=True)
 
 
-def _line(text: str) -> None:
+def line(text: str) -> None:
     """Print a line; only a terminal wraps it."""
     out.print(text, soft_wrap=not out.is_terminal)
 

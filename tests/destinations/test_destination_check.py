@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from chatislav_source import ConfigurationError, sync
+from chatislav_source.cli.access.destination import check_destination, without_secrets
 from chatislav_source.cli.commands import cli
-from chatislav_source.cli.destination_check import check_destination, without_secrets
 from chatislav_source.cli.status import statuses
 from chatislav_source.destinations.target import PipelineConfig
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World

@@ -10,7 +10,7 @@ import dlt
 import pytest
 
 from chatislav_source import PipelineLockedError, sync
-from chatislav_source.cli.destination_check import check_destination
+from chatislav_source.cli.access.destination import check_destination
 from chatislav_source.destinations.concurrency import advisory_locks, file_locks
 from chatislav_source.destinations.concurrency.bot_locks import bot_locks
 from chatislav_source.destinations.target import PipelineConfig

@@ -14,7 +14,7 @@ import pytest
 from dlt.destinations.impl.filesystem.filesystem import FilesystemClient
 
 from chatislav_source import sync
-from chatislav_source.cli.destination_check import check_destination
+from chatislav_source.cli.access.destination import check_destination
 from chatislav_source.cli.status import looking, statuses
 from chatislav_source.destinations.target import PipelineConfig
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World

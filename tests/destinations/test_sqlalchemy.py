@@ -12,7 +12,7 @@ from dlt.common.destination.client import DestinationClientDwhConfiguration
 from dlt.common.schema import Schema
 
 from chatislav_source import PipelineLockedError
-from chatislav_source.cli.destination_check import check_destination
+from chatislav_source.cli.access.destination import check_destination
 from chatislav_source.destinations.concurrency import leases
 from chatislav_source.destinations.concurrency.bot_locks import bot_locks
 from chatislav_source.destinations.target import PipelineConfig

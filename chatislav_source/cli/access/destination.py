@@ -13,7 +13,7 @@ from dlt.common.destination.client import JobClientBase
 from dlt.destinations.exceptions import DestinationConnectionError
 from dlt.destinations.sql_client import SqlClientBase, WithSqlClient
 
-from chatislav_source.cli.check import CheckResult
+from chatislav_source.cli.access.bots import CheckResult
 from chatislav_source.destinations.adapter import adapter_of
 from chatislav_source.destinations.defaults import own_defaults
 from chatislav_source.destinations.dlt_internals import FSClientBase
