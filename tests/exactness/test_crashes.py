@@ -34,9 +34,10 @@ class Killable:
     process: subprocess.Popen[str]
     bench: Bench
 
-    def attempt(self, dies_at: int = 0, dies_on: str = "") -> int:
+    def attempt(self, dies_at: int = 0, dies_on: str = "", **given: Any) -> int:
         """One sync that dies at this event (0: never) on such a path; its exit status."""
-        arguments = self.bench.arguments(start_date=str(self.bench.start_date), max_concurrency=4)
+        start_date = str(self.bench.start_date)
+        arguments = self.bench.arguments(start_date=start_date, max_concurrency=4, **given)
         order = {
             "folder": str(self.bench.folder),
             "arguments": arguments,
