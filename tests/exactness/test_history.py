@@ -7,17 +7,17 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from chatislav_source import chatislav
 from chatislav_source.records.history.table import OF_ANALYTICS, OF_CONVERSATIONS, History
 from chatislav_source.sandbox import World
-from tests.default_suite import mostly_slow
 from tests.exactness.model import seeded
 from tests.exactness.test_crashes import KILLED, Killable, killable
 from tests.exactness.truth import DATASET, TODAY, Bench, bench, conversation_row, days_ago, stored
@@ -76,26 +76,37 @@ def tables_of(made: Bench) -> set[str]:
     return {name for (name,) in names}
 
 
-steps = st.tuples(
-    st.lists(st.sampled_from(KINDS), min_size=1, max_size=4),
-    st.sampled_from(["sync", "sync", "plain run", "backfill", "without history"]),
-    st.integers(0, 2**16),
+WAYS = ("sync", "plain run", "backfill", "without history")
+
+Step = tuple[list[str], str, int]
+"""Changes of the world, how they are loaded, and a seed for both."""
+
+
+def test_each_way_to_load_records_what_it_has_stored(tmp_path: Path) -> None:
+    random = seeded(5)
+    tell(tmp_path, [(random.sample(KINDS, 3), way, n) for n, way in enumerate(WAYS)])
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.slow
+@settings(max_examples=6, phases=[Phase.generate])
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(st.sampled_from(KINDS), min_size=1, max_size=4),
+            st.sampled_from(WAYS),
+            st.integers(0, 2**16),
+        ),
+        min_size=2,
+        max_size=4,
+    )
 )
+def test_after_any_changes_the_history_has_each_version_that_was_stored(taken: list[Step]) -> None:
+    with TemporaryDirectory() as folder:
+        tell(Path(folder), taken)
 
 
-@pytest.mark.parametrize("examples", mostly_slow([12, 2], 2))
-def test_after_any_changes_the_history_has_each_version_that_a_sync_has_stored(
-    tmp_path_factory: pytest.TempPathFactory, examples: int
-) -> None:
-    @settings(max_examples=examples)
-    @given(st.lists(steps, min_size=2, max_size=3))
-    def property_holds(taken: list[tuple[list[str], str, int]]) -> None:
-        tell(tmp_path_factory.mktemp("story"), taken)
-
-    property_holds()
-
-
-def tell(folder: Path, taken: list[tuple[list[str], str, int]]) -> None:
+def tell(folder: Path, taken: list[Step]) -> None:
     """Change the world and load it in some way, step by step; compare the history each time."""
     with bench(folder, made_world(), start_date=days_ago(4)) as made:
         made.sync()
