@@ -115,6 +115,9 @@ def create_like(pipeline: dlt.Pipeline, table: Table, other: Table) -> None:
 
     Its columns have the types of columns of the same name of the `other` table in the destination,
     for which a user may have given hints.
+
+    Raises:
+        DatabaseException: the destination refused it.
     """
     adapter = adapter_of(pipeline)
     types: Any = {}
@@ -127,7 +130,10 @@ def create_like(pipeline: dlt.Pipeline, table: Table, other: Table) -> None:
     schema = dlt.Schema(SCHEMA)
     made: Any = {"name": table.name, "columns": columns, "write_disposition": "append"}
     schema.update_table(made | {"description": table.description} | adapter.table_hints(table))
-    create_table(pipeline, schema, table.name)
+    try:
+        create_table(pipeline, schema, table.name)
+    except DatabaseException:  # another pipeline may just have created it
+        create_table(pipeline, schema, table.name)
     with pipeline.sql_client() as client:
         create_indexes(pipeline, client, table)
     complete_tables(pipeline, [table])

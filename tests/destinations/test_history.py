@@ -78,7 +78,6 @@ def test_every_version_is_stored_once_from_the_rows_that_were_there_on(
         api.configure(analytics_restated={str(DAY): 5})
 
         sync(warehouse.pipeline(tmp_path, dataset), **given, history=True)
-        sync(warehouse.pipeline(tmp_path, dataset), **given, history=True)
 
         for name, history in HISTORIES.items():
             current = warehouse.rows(pipeline, name)

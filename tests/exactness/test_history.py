@@ -19,7 +19,7 @@ from chatislav_source import chatislav
 from chatislav_source.records.history.table import OF_ANALYTICS, OF_CONVERSATIONS, History
 from chatislav_source.sandbox import World
 from tests.exactness.model import seeded
-from tests.exactness.test_crashes import KILLED, Killable, killable
+from tests.exactness.test_crashes import KILLED, killable
 from tests.exactness.truth import DATASET, TODAY, Bench, bench, conversation_row, days_ago, stored
 
 BOT = 101
@@ -153,22 +153,19 @@ def test_after_kills_no_version_that_was_stored_is_lost_and_none_is_there_twice(
         assert process.attempt() == 0
         seen: Versions = {}
         note(seen, process.bench)
+        process.given["history"] = True
         random = seeded(9)
         for dies_at, dies_on in KILLS.values():
             for _ in range(3):
                 process.bench.world.mutate("resolution_touch", random, BOT)
-            assert kill(process, dies_at, dies_on) == KILLED, dies_on
+            assert process.attempt(dies_at, dies_on) == KILLED, dies_on
             note(seen, process.bench)
 
-        assert process.attempt(history=True) == 0
+        assert process.attempt() == 0
 
         note(seen, process.bench)
         assert recorded(process.bench) == seen
         assert max(map(len, seen.values())) > 1
-
-
-def kill(process: Killable, dies_at: int, dies_on: str) -> int:
-    return process.attempt(dies_at, dies_on, history=True)
 
 
 def queries() -> list[str]:

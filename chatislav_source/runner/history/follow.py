@@ -55,7 +55,10 @@ def catch_up(pipeline: dlt.Pipeline, stream: str, bot_ids: Sequence[int]) -> Non
     history = HISTORIES[stream]
     if _is_recorded(pipeline, history, bot_ids) or not _exists(pipeline, history.of):
         return  # the first load makes both tables
-    create_like(pipeline, history.table, history.of)
+    try:
+        create_like(pipeline, history.table, history.of)
+    except (DatabaseException, DestinationConnectionError) as error:
+        raise failed_query(error) from None
     _is_recorded(pipeline, history, bot_ids)
 
 
