@@ -26,6 +26,7 @@ from chatislav_source.destinations.target import PipelineConfig
 from chatislav_source.errors import ConfigurationError
 from chatislav_source.proof.result import kind_of, worst
 from chatislav_source.proof.tables import RECONCILED
+from chatislav_source.records.history.table import HISTORY_TABLES
 from chatislav_source.records.rejected.table import ALL_TABLES, REJECTED
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Table
 from chatislav_source.runner.resources import STREAMS
@@ -41,9 +42,10 @@ class BotStatus:
     `behind_seconds` is the time since then. `under_way` is true if a sync was interrupted.
     `timezones` are those of the stored analytics; with more than one, sums need a filter.
     `verified` counts the days of the table `reconciliation` by `KINDS`; empty if there is none.
-    `rejected` counts records of the API that could not be loaded. `other_privacy` counts
-    conversations and rejected records that were written under other privacy settings than those of
-    the config, or without any there, than those of the newest row.
+    `history` counts the versions of conversations and days that are kept. `rejected` counts records
+    of the API that could not be loaded. `other_privacy` counts conversations and rejected records
+    that were written under other privacy settings than those of the config, or without any there,
+    than those of the newest row.
     """
 
     bot_id: int
@@ -57,6 +59,7 @@ class BotStatus:
     analytics_days: int
     timezones: list[str]
     verified: dict[str, int]
+    history: int
     rejected: int
     other_privacy: int
     error: str | None
@@ -225,6 +228,7 @@ def _status(
         timezones=[],
         verified={},
         other_privacy=0,
+        history=sum(counts[table.name].get(bot_id, 0) for table in HISTORY_TABLES),
         rejected=counts[REJECTED.name].get(bot_id, 0),
         error=conversations.get("error") or analytics.get("error"),
     )

@@ -32,7 +32,8 @@ class Arguments(TypedDict, total=False):
     sync a backfill. `timezone` is the zone of the analytics day, `api_timezone` that of timestamps
     without an offset; both are IANA names. `timezone` None: the zone that a bot is loaded in, at
     first UTC. `lookback_days` None: 2 if the API filters on activity, else 30. `max_concurrency`
-    limits the requests in flight, `requests_per_second` their rate. `privacy` None keeps all.
+    limits the requests in flight, `requests_per_second` their rate. `history` keeps every version
+    of a conversation's status and of a day's totals. `privacy` None keeps all.
     """
 
     bot_ids: list[int] | None
@@ -47,6 +48,7 @@ class Arguments(TypedDict, total=False):
     analytics_lookback_days: int | None
     analytics_channels: list[str] | None
     analytics_periods: list[str] | None
+    history: bool | None
     max_concurrency: int | None
     requests_per_second: float | None
     privacy: PrivacyArguments | None
@@ -64,6 +66,7 @@ DEFAULTS: Arguments = {
     "analytics_lookback_days": 7,  # the totals of a day change for some days after it
     "analytics_channels": ["all"],
     "analytics_periods": [],
+    "history": False,
     "max_concurrency": DEFAULT_CONCURRENCY,
 }
 """Values of arguments that are not given; the default of any other argument is None."""

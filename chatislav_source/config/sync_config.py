@@ -44,6 +44,7 @@ class SyncConfig:
     analytics_lookback_days: int
     analytics_channels: tuple[str, ...]
     analytics_periods: tuple[str, ...]
+    history: bool
     max_concurrency: int
     requests_per_second: float | None
     now: datetime
@@ -94,6 +95,7 @@ def checked(*, now: datetime, **arguments: Unpack[Arguments]) -> SyncConfig:
             "analytics_channels", given, ANALYTICS_CHANNELS, at_least=1
         ),
         analytics_periods=values.names("analytics_periods", given, ANALYTICS_PERIODS),
+        history=values.flag("history", given["history"]),
         max_concurrency=values.whole(
             "max_concurrency", given["max_concurrency"], 1, MAX_CONCURRENCY
         ),

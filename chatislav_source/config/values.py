@@ -87,6 +87,13 @@ def whole(name: str, value: Any, low: int, high: int) -> int:
     return int(value)
 
 
+def flag(name: str, value: Any) -> bool:
+    """True or false; None is false."""
+    if value is not None and not isinstance(value, bool):
+        raise ConfigurationError(f"{name} is {value!r}; give true or false.")
+    return bool(value)
+
+
 def rate(value: Any) -> float | None:
     """A number above 0; None: no limit."""
     if value is None:

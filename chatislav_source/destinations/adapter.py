@@ -36,8 +36,9 @@ class Adapter:
     Arrow type of JSON in parquet. `prepare` is called with the pipeline before rows are written.
     `catalog` has, by the kind of object (such as comments), the statements that are run after a
     load that created or changed a table; `indexes` are created before a load. With `can_append`
-    rows with new keys may be appended instead of merged. `version_problem` returns why a server is
-    too old, None if it is not. `locks` makes the locks of a run; None if the destination has only
+    rows with new keys may be appended instead of merged. `json_text` is the SQL for the text of a
+    JSON `{column}`, by which values are compared. `version_problem` returns why a server is too
+    old, None if it is not. `locks` makes the locks of a run; None if the destination has only
     one writer anyway.
     """
 
@@ -50,6 +51,7 @@ class Adapter:
     table_hints: Callable[[Table], dict[str, Any]] = lambda _: {}
     column_hints: Callable[[Table, Column], dict[str, Any]] = lambda *_: {}
     can_append: bool = False
+    json_text: str = "CAST({column} AS VARCHAR)"
     version_problem: Callable[[SqlClient], str | None] = lambda _: None
     locks: Callable[[SqlJobClientBase, Owner], BotLocks] | None = Leases
 

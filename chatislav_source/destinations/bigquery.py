@@ -11,6 +11,7 @@ from chatislav_source.destinations.dlt_internals import (
     TABLE_DESCRIPTION_HINT,
 )
 from chatislav_source.destinations.pipe.jsonl import JSON_LINES
+from chatislav_source.records.history.table import ANALYTICS_HISTORY, CONVERSATIONS_HISTORY
 from chatislav_source.records.periods.table import ANALYTICS_PERIODS
 from chatislav_source.records.rejected.table import REJECTED
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Column, Table
@@ -22,12 +23,16 @@ PARTITIONED_BY = {
     MESSAGES.name: "created_at",
     ANALYTICS.name: "date",
     ANALYTICS_PERIODS.name: "start_date",
+    CONVERSATIONS_HISTORY.name: "valid_from",
+    ANALYTICS_HISTORY.name: "date",
 }
 CLUSTERED_BY = {
     CONVERSATIONS.name: ["bot_id", "session_id"],
     MESSAGES.name: ["bot_id", "session_id"],
     ANALYTICS.name: ["bot_id", "channel"],
     ANALYTICS_PERIODS.name: ["bot_id", "period", "channel"],
+    CONVERSATIONS_HISTORY.name: ["bot_id", "session_id"],
+    ANALYTICS_HISTORY.name: ["bot_id", "channel"],
     REJECTED.name: ["bot_id", "rejected_id"],
 }
 
@@ -45,4 +50,9 @@ def column_hints(table: Table, column: Column) -> dict[str, Any]:
     return {PARTITION_HINT: True} if column.name == PARTITIONED_BY.get(table.name) else {}
 
 
-ADAPTER = Adapter(file_format=JSON_LINES, table_hints=table_hints, column_hints=column_hints)
+ADAPTER = Adapter(
+    file_format=JSON_LINES,
+    table_hints=table_hints,
+    column_hints=column_hints,
+    json_text="TO_JSON_STRING({column})",
+)

@@ -19,13 +19,19 @@ from dlt.destinations.exceptions import DatabaseException
 
 from chatislav_source.destinations.adapter import SqlClient, adapter_of
 from chatislav_source.destinations.concurrency import bot_locks
-from chatislav_source.destinations.defaults import is_ours
-from chatislav_source.destinations.dlt_internals import LoadPackageInfo, add_tracking_module
+from chatislav_source.destinations.defaults import SCHEMA, is_ours
+from chatislav_source.destinations.dlt_internals import (
+    LoadPackageInfo,
+    add_tracking_module,
+    create_table,
+)
+from chatislav_source.destinations.merging.hints import adapted_hints
 from chatislav_source.records.rejected.table import ALL_TABLES
 from chatislav_source.records.schema import Table
 
 logger = logging.getLogger(__name__)
 
+TYPE_HINTS = ("data_type", "precision", "scale", "timezone")  # of a column in dlt's schema
 NO_INDEX = (
     "The index %s of %s could not be created (%s). The rows are loaded, but the database does not "
     "prevent that one is stored twice, and merges are slow. If rows are stored twice already, the "
@@ -102,6 +108,35 @@ def _updated_schema(client: Any, names: set[str]) -> TSchemaTables:
         client.initialize_storage()
         created = client.update_stored_schema(only_tables=only_tables)
     return cast(TSchemaTables, created or {})
+
+
+def create_like(pipeline: dlt.Pipeline, table: Table, other: Table) -> None:
+    """Create a table before the first load that has it, with its indexes and comments.
+
+    Its columns have the types of columns of the same name of the `other` table in the destination,
+    for which a user may have given hints.
+
+    Raises:
+        DatabaseException: the destination refused it.
+    """
+    adapter = adapter_of(pipeline)
+    types: Any = {}
+    if pipeline.default_schema_name:
+        types = pipeline.default_schema.tables.get(other.name, {}).get("columns", {})
+    columns: Any = adapted_hints(table, adapter)
+    for name in columns.keys() & types.keys():
+        given = types[name]
+        columns[name] |= {each: given[each] for each in TYPE_HINTS if each in given}
+    schema = dlt.Schema(SCHEMA)
+    made: Any = {"name": table.name, "columns": columns, "write_disposition": "append"}
+    schema.update_table(made | {"description": table.description} | adapter.table_hints(table))
+    try:
+        create_table(pipeline, schema, table.name)
+    except DatabaseException:  # another pipeline may just have created it
+        create_table(pipeline, schema, table.name)
+    with pipeline.sql_client() as client:
+        create_indexes(pipeline, client, table)
+    complete_tables(pipeline, [table])
 
 
 def create_missing_indexes(pipeline: dlt.Pipeline) -> None:

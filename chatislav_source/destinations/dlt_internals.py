@@ -54,6 +54,7 @@ __all__ = [
     "clear_table_hints",
     "configured_pipeline_name",
     "copy_row_groups",
+    "create_table",
     "decompress_state",
     "is_psycopg2",
     "postgres_client",
@@ -98,6 +99,15 @@ def postgres_client(url: str, dataset: str, schema: Any) -> SqlJobClientBase:
     config = destination.spec()._bind_dataset_name(dataset)
     client: SqlJobClientBase = destination.client(schema, config)
     return client
+
+
+def create_table(pipeline: dlt.Pipeline, schema: dlt.Schema, table: str) -> None:
+    """Create a table of a schema in the destination, without a load."""
+    client: Any
+    client, _ = pipeline._get_destination_clients(schema)
+    with client:
+        statements, _ = client._build_schema_update_sql(list(client.get_storage_tables([table])))
+        client.sql_client.execute_many(statements)
 
 
 def add_tracking_module(module: Any) -> None:

@@ -22,6 +22,7 @@ from chatislav_source.destinations.concurrency.advisory_locks import AdvisoryLoc
 from chatislav_source.destinations.ddl import comments
 from chatislav_source.destinations.dlt_internals import copy_row_groups
 from chatislav_source.destinations.pipe.parquet import PARQUET
+from chatislav_source.records.history.table import ANALYTICS_HISTORY, CONVERSATIONS_HISTORY
 from chatislav_source.records.periods.table import ANALYTICS_PERIODS
 from chatislav_source.records.rejected.table import ALL_TABLES, REJECTED
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Table
@@ -62,6 +63,17 @@ INDEXES = {
     ANALYTICS_PERIODS.name: {
         "analytics_periods__by_key": (
             "UNIQUE INDEX {index} ON {table} (bot_id, period, start_date, channel, timezone)"
+        )
+    },
+    CONVERSATIONS_HISTORY.name: {
+        "conversations__history__unique_key": (
+            "UNIQUE INDEX {index} ON {table} (bot_id, md5(session_id), valid_from)"
+        ),
+        "conversations__history__by_session": "INDEX {index} ON {table} USING hash (session_id)",
+    },
+    ANALYTICS_HISTORY.name: {
+        "analytics__history__by_key": (
+            "UNIQUE INDEX {index} ON {table} (bot_id, date, channel, timezone, valid_from)"
         )
     },
     REJECTED.name: {"rejected__by_key": "UNIQUE INDEX {index} ON {table} (bot_id, rejected_id)"},

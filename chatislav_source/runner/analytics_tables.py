@@ -12,6 +12,7 @@ from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.extract.page_groups import OnPage, PageGroups
 from chatislav_source.extract.stream_queue import ExtractedPage
 from chatislav_source.extract.worker_pool import WorkerPool
+from chatislav_source.records.history.table import ANALYTICS_HISTORY
 from chatislav_source.records.periods.table import ANALYTICS_PERIODS
 from chatislav_source.records.private.policy import policy_of
 from chatislav_source.records.private.rows import private
@@ -86,6 +87,8 @@ class AnalyticsTables:
             if self._config.analytics_periods:
                 periods = _rows(ANALYTICS_PERIODS, pages)
                 yield ANALYTICS_PERIODS, private(self._policy, ANALYTICS_PERIODS, periods)
+            if self._config.history:
+                yield ANALYTICS_HISTORY, ANALYTICS_HISTORY.arrow_schema.empty_table()
             yield REJECTED, private(self._policy, REJECTED, self.rejected.rows())
             if limit is not None or self.is_over:
                 return

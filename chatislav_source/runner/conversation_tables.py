@@ -16,6 +16,7 @@ from chatislav_source.extract.worker_pool import WorkerPool
 from chatislav_source.privacy.erasure import Erased
 from chatislav_source.records.columns import microseconds
 from chatislav_source.records.convert import record_batches
+from chatislav_source.records.history.table import CONVERSATIONS_HISTORY
 from chatislav_source.records.private.policy import policy_of
 from chatislav_source.records.private.rows import private
 from chatislav_source.records.record_batch import RecordBatch
@@ -148,6 +149,8 @@ class ConversationTables:
             # messages first, so that no cut load has conversations without them
             yield MESSAGES, private(self._policy, MESSAGES, messages)
             yield CONVERSATIONS, private(self._policy, CONVERSATIONS, conversations)
+            if self._config.history:
+                yield CONVERSATIONS_HISTORY, CONVERSATIONS_HISTORY.arrow_schema.empty_table()
             yield REJECTED, private(self._policy, REJECTED, self.rejected.rows())
             if self._ends(limit, size):
                 return

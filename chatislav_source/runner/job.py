@@ -39,6 +39,7 @@ from chatislav_source.runner.checkpoint import (
     prune_states,
 )
 from chatislav_source.runner.erasure.record import record
+from chatislav_source.runner.history.follow import follow, require_history
 from chatislav_source.runner.load_package import load
 from chatislav_source.runner.report import Reports, SyncReport
 from chatislav_source.runner.resources import STREAMS, Customize, package_source
@@ -64,7 +65,8 @@ def run_job(
     `stored` says which rows need not be written; by default it asks the tables.
 
     Raises:
-        ConfigurationError: as `refuse_overlooked_path`; nothing was requested.
+        ConfigurationError: as `refuse_overlooked_path` and `require_history`; nothing was
+            requested.
         AuthenticationError: the API accepts none of the keys; completed loads stay, and nothing is
             changed if the first request was refused.
         ApiUnreachableError: the API has not responded to any request; nothing was changed.
@@ -75,6 +77,8 @@ def run_job(
     report = SyncReport(started_at=config.now)
     began = time.monotonic()
     own_defaults().claim(pipeline)
+    if config.history:
+        require_history(pipeline)
     reports: Reports = {}
     with (
         alone(pipeline),
@@ -137,7 +141,10 @@ def _load_packages(
     while not (loads and run.is_over):
         with closing(DispositionChooser(pipeline)) as dispositions:
             source = source_of(run, limit, dispositions)
-            report.load_ids += load(pipeline, source, dispositions)
+            load_ids = load(pipeline, source, dispositions)
+        report.load_ids += load_ids
+        if run.config.history:
+            follow(pipeline, run.tables, run.config.bot_ids, load_ids)
         loads += 1
         now = time.monotonic()
         limit = LoadLimit.starting(now, load_seconds=now - run.handed_out_at)

@@ -31,6 +31,8 @@ from chatislav_source.records.rejected.table import REJECTED
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, DELETED, MESSAGES, Table
 from chatislav_source.runner.checkpoint import first_days
 from chatislav_source.runner.erasure.pending import install_pending_hook
+from chatislav_source.runner.history.follow import require_history
+from chatislav_source.runner.history.plain_runs import keep_history
 from chatislav_source.runner.redaction import install_log_filters
 from chatislav_source.runner.run import Run
 
@@ -68,7 +70,8 @@ class WholeRunScope:
         """A run that ends with the resource; the first one begins with a check of the key.
 
         Raises:
-            ConfigurationError: as `refuse_overlooked_path`; nothing was requested.
+            ConfigurationError: as `refuse_overlooked_path` and `require_history`; nothing was
+                requested.
             AuthenticationError: the API accepts no key; not even a lock was made.
             PipelineLockedError: another run loads one of the bots; no row was requested.
             ChatislavError: a request failed; dlt then loads nothing.
@@ -76,6 +79,9 @@ class WholeRunScope:
         pipeline = current_pipeline()
         if pipeline is not None:
             refuse_overlooked_path(pipeline)
+            if self._config.history:
+                require_history(cast(dlt.Pipeline, pipeline))
+                keep_history(pipeline, resource, self._config.bot_ids)
         with Run(self._config) as run:
             if bot_locks.are_written(pipeline):
                 self._check_key(run, resource)

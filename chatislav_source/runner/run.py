@@ -26,6 +26,7 @@ from chatislav_source.runner.analytics_tables import AnalyticsTables
 from chatislav_source.runner.checkpoint import is_first_load, stored_states
 from chatislav_source.runner.conversation_tables import ConversationTables
 from chatislav_source.runner.erasure.table import Forgotten
+from chatislav_source.runner.history.follow import catch_up
 from chatislav_source.runner.report import Reports, ResourceReport, default_start_note
 from chatislav_source.runner.stored_tables import StoredTables
 from chatislav_source.streams.analytics import state as of_analytics
@@ -104,6 +105,8 @@ class Run:
             return
         self.stored = self.stored or stored_tables()
         tables = TABLES_BY_STREAM[stream](self.config, self.stored, self.reports)
+        if self.config.history and self.stored.pipeline:
+            catch_up(self.stored.pipeline, stream, self.config.bot_ids)
         states = stored_states(resource_state, self.config.bot_ids)
         if stream == CONVERSATIONS.name:
             unknown = [bot_id for bot_id, state in states.items() if _may_have_doubles(state)]

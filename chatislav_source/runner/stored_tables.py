@@ -107,6 +107,11 @@ class StoredTables:
         self._doubled: set[int] = set()  # bots of which rows were removed
         self._queries = TableQueries(pipeline) if pipeline else None
 
+    @property
+    def pipeline(self) -> dlt.Pipeline | None:
+        """The pipeline whose tables are read; None if there are none."""
+        return self._pipeline
+
     def connected(self) -> AbstractContextManager[None]:
         """Use one connection for all queries inside, before anything is loaded."""
         return nullcontext() if self._queries is None else self._queries.connected()

@@ -63,6 +63,8 @@ NOT_PUBLIC = {
     "dlt.normalize.configuration.NormalizeConfiguration",
     "dlt.pipeline.trace",
     "._bind_dataset_name",
+    "._build_schema_update_sql",
+    "._get_destination_clients",
     "._hints_variants",
     "._ingest_per_rowgroup",
     "._load_table",

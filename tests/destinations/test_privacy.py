@@ -44,6 +44,7 @@ def test_no_table_or_file_has_an_original_also_after_a_crash(
             "base_url": api.base_url,
             "start_date": days_ago(3),
             "privacy": PSEUDONYMOUS,
+            "history": True,
         }
 
         with suppress(CrashError), crashing("load", True, 1):

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +33,12 @@ class Killable:
 
     process: subprocess.Popen[str]
     bench: Bench
+    given: dict[str, Any] = field(default_factory=dict)
 
     def attempt(self, dies_at: int = 0, dies_on: str = "") -> int:
         """One sync that dies at this event (0: never) on such a path; its exit status."""
-        arguments = self.bench.arguments(start_date=str(self.bench.start_date), max_concurrency=4)
+        given = {"start_date": str(self.bench.start_date), "max_concurrency": 4} | self.given
+        arguments = self.bench.arguments(**given)
         order = {
             "folder": str(self.bench.folder),
             "arguments": arguments,

@@ -49,14 +49,14 @@ def rows_of_dlt(made: Bench) -> dict[str, set[str]]:
         }
 
 
-def sync_idly(made: Bench) -> None:
+def sync_idly(made: Bench, history: bool) -> None:
     """A sync with nothing new, which must add no row but one of `_dlt_loads` and one state.
 
     Within a second of the last sync the state is the same, and not even these are added.
     """
     rows, of_dlt = stored_rows(made), rows_of_dlt(made)
 
-    report = made.sync()
+    report = made.sync(history=history)
 
     added = {name: found - of_dlt[name] for name, found in rows_of_dlt(made).items()}
     assert report.complete
@@ -69,20 +69,24 @@ def sync_idly(made: Bench) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("date_filter", ["activity", "created"])
+@pytest.mark.parametrize(("date_filter", "history"), [("activity", False), ("created", True)])
 @pytest.mark.parametrize("conversations", mostly_slow([10, 2_000], 10))
 def test_nothing_new_writes_nothing_with_the_folder_and_without(
-    tmp_path: Path, conversations: int, date_filter: str
+    tmp_path: Path, conversations: int, date_filter: str, history: bool
 ) -> None:
     world = World.generate((101,), conversations=conversations, days=2, last_day=TODAY, messages=2)
     sizes = []
     with bench(tmp_path, world, start_date=days_ago(2)) as made:
         made.api.configure(date_filter=date_filter)
-        made.sync(on_progress=lambda _, page: sizes.append(len(json.dumps(page.checkpoint))))
+        made.sync(
+            on_progress=lambda _, page: sizes.append(len(json.dumps(page.checkpoint))),
+            history=history,
+        )
 
-        sync_idly(made)
+        sync_idly(made, history)
         shutil.rmtree(made.folder / "pipelines")
-        sync_idly(made)
+        sync_idly(made, history)
 
         assert made.differences() == []
+        assert any("history" in name for name in stored_rows(made)) == history
         assert max(sizes) < MAX_STATE

@@ -12,6 +12,7 @@ from dlt.extract import DltResource
 from chatislav_source.destinations.adapter import Adapter
 from chatislav_source.destinations.merging.strategies import Strategy
 from chatislav_source.errors import ConfigurationError
+from chatislav_source.records.history.table import HISTORY_TABLES
 from chatislav_source.records.periods.table import ANALYTICS_PERIODS
 from chatislav_source.records.rejected.table import ALL_TABLES, REJECTED
 from chatislav_source.records.schema import (
@@ -102,10 +103,13 @@ def hints_of(
     user's hints for columns of the resource's own table are added.
     """
     is_child = table is MESSAGES
-    columns = {c.name: _column_hints(table, c, adapter) for c in table.columns}
+    columns = adapted_hints(table, adapter)
     if is_child:
         _set_keys(columns, strategy)
-    if is_child or table in (ANALYTICS_PERIODS, REJECTED):
+    if table in HISTORY_TABLES:
+        columns = _with_hints_of_user(columns, resource, only_own=True)
+        strategy = None  # no item has rows of it, so there is nothing to merge
+    if is_child or table in (ANALYTICS_PERIODS, *HISTORY_TABLES, REJECTED):
         # dlt starts from the hints of the resource, whose columns are those of its own table
         resource.apply_hints(table_name=table.name, columns={}, create_table_variant=True)
     else:
@@ -121,6 +125,11 @@ def hints_of(
     )
 
 
+def adapted_hints(table: Table, adapter: Adapter) -> dict[str, TColumnSchema]:
+    """The hints for the columns of a table, in order, with those of the destination."""
+    return {column.name: _column_hints(table, column, adapter) for column in table.columns}
+
+
 def _write_disposition(table: Table, strategy: Strategy | None) -> TWriteDispositionConfig:
     if strategy is None:
         return "append"
@@ -129,11 +138,18 @@ def _write_disposition(table: Table, strategy: Strategy | None) -> TWriteDisposi
     return REPLACE_SET if table is MESSAGES else REPLACE_ROWS
 
 
-def _with_hints_of_user(columns: dict[str, TColumnSchema], resource: DltResource) -> dict[str, Any]:
+def _with_hints_of_user(
+    columns: dict[str, TColumnSchema], resource: DltResource, only_own: bool = False
+) -> dict[str, Any]:
+    """The columns with the hints that the user gave; `only_own` leaves out further columns."""
     given: Any = resource.columns
     if not isinstance(given, dict):
         return columns
-    merged = {name: {**columns.get(name, {}), **hints} for name, hints in given.items()}
+    merged = {
+        name: {**columns.get(name, {}), **hints}
+        for name, hints in given.items()
+        if name in columns or not only_own
+    }
     return columns | merged
 
 

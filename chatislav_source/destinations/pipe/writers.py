@@ -38,6 +38,7 @@ from chatislav_source.destinations.merging.strategies import (
 from chatislav_source.destinations.pipe.jsonl import JSON_LINES, write_json_lines
 from chatislav_source.destinations.pipe.parquet import PARQUET, write_parquet
 from chatislav_source.destinations.pipe.tabular import arrow_tables
+from chatislav_source.records.history.table import HISTORY_TABLES
 from chatislav_source.records.rejected.table import ALL_TABLES, REJECTED
 from chatislav_source.records.schema import ARROW_TYPES, DELETED, LOAD_ID, MESSAGES, Table
 
@@ -104,11 +105,16 @@ class Outlet:
 def is_needed(table: Table, rows: pa.Table, is_loaded: bool = True) -> bool:
     """Whether rows must be loaded; an empty batch creates a table that does not exist yet.
 
-    The table of rejected records is only made for its first row.
+    The table of rejected records is only made for its first row. A history is only ever an empty
+    batch, so that this also creates its new columns.
     """
     if rows.num_rows or not is_loaded or table is REJECTED:
         return bool(rows.num_rows)
-    return table.name not in dlt.current.source_schema().tables
+    stored = dlt.current.source_schema().tables.get(table.name)
+    is_new = stored is None
+    if stored and table in HISTORY_TABLES:
+        is_new = any(column.name not in stored["columns"] for column in table.columns)
+    return is_new
 
 
 def _with(rows: pa.Table, column: str, value: Any) -> pa.Table:

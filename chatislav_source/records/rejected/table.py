@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chatislav_source.records.history.table import HISTORY_TABLES
 from chatislav_source.records.periods.table import ANALYTICS_PERIODS
 from chatislav_source.records.schema import (
     DELETED,
@@ -41,4 +42,4 @@ REJECTED = Table(
     ),
 )
 
-ALL_TABLES = (*TABLES, ANALYTICS_PERIODS, REJECTED)
+ALL_TABLES = (*TABLES, ANALYTICS_PERIODS, *HISTORY_TABLES, REJECTED)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import dlt
 
+from chatislav_source.records.history.table import OF_ONE_CONVERSATION
 from chatislav_source.records.rejected.table import REJECTED
-from chatislav_source.records.schema import CONVERSATIONS, MESSAGES
 
-ERASED_FROM = (CONVERSATIONS, MESSAGES, REJECTED)
+ERASED_FROM = (*OF_ONE_CONVERSATION, REJECTED)
 
 DUCKDB = (
     "{file} keeps deleted rows in its free space until that is used again. To write it anew:\n"

@@ -11,6 +11,7 @@ from dlt.destinations.exceptions import DatabaseException
 
 from chatislav_source.destinations.adapter import SqlClient
 from chatislav_source.privacy.erasure import Erased
+from chatislav_source.records.history.table import OF_ONE_CONVERSATION
 from chatislav_source.records.rejected.table import REJECTED
 from chatislav_source.records.schema import CONVERSATIONS, MESSAGES
 from chatislav_source.runner.checkpoint import NO_TABLE
@@ -29,8 +30,7 @@ RECONCILIATION = "reconciliation"
 ABSENT = "absent__"  # begins the metric of a row of `reconciliation` about one conversation
 
 KEY_COLUMNS = {
-    MESSAGES.name: "session_id",
-    CONVERSATIONS.name: "session_id",
+    **{table.name: "session_id" for table in OF_ONE_CONVERSATION},
     REJECTED.name: "rejected_id",
     RECONCILIATION: "metric",
 }

@@ -16,17 +16,18 @@ from dlt.extract import DltSource
 from chatislav_source.destinations.concurrency.bot_locks import bot_locks
 from chatislav_source.destinations.defaults import SCHEMA, own_defaults
 from chatislav_source.destinations.merging.strategies import require_delete
+from chatislav_source.records.history.table import ANALYTICS_HISTORY, OF_ONE_CONVERSATION
 from chatislav_source.records.periods.table import ANALYTICS_PERIODS
 from chatislav_source.records.rejected.table import REJECTED
-from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Table
+from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, Table
 from chatislav_source.runner.checkpoint import NO_TABLE, keep_to_destination
 from chatislav_source.runner.job import alone
 from chatislav_source.runner.load_package import load
 from chatislav_source.runner.redaction import asking
 
 TABLES_OF: dict[str, tuple[Table, ...]] = {
-    CONVERSATIONS.name: (REJECTED, MESSAGES, CONVERSATIONS),
-    ANALYTICS.name: (ANALYTICS_PERIODS, ANALYTICS),
+    CONVERSATIONS.name: (REJECTED, *OF_ONE_CONVERSATION),
+    ANALYTICS.name: (ANALYTICS_PERIODS, ANALYTICS_HISTORY, ANALYTICS),
 }
 """By stream, its tables, in the order in which their rows are deleted."""
 
