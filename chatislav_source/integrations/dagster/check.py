@@ -15,6 +15,7 @@ def check_of(options: ChatislavOptions) -> dg.AssetChecksDefinition:
         additional_deps=[options.key("analytics")],
         name="agrees_with_analytics",
         pool=options.pool,
+        retry_policy=options.retry_policy,
     )
     def agrees_with_analytics() -> dg.AssetCheckResult:
         """Check that each final day holds what the API counts, in the way its totals prove."""

@@ -32,7 +32,7 @@ class ChatislavComponent(dg.Component, ChatislavOptions, dg.Resolvable):
         )
         return dg.Definitions(
             assets=[tables],
-            asset_checks=[check_of(self)],
+            asset_checks=[check_of(self)] if self.verify else [],
             jobs=[job],
             schedules=[schedule_of(self, self.schedule)] if self.schedule else [],
         )

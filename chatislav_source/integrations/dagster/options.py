@@ -51,6 +51,11 @@ class ChatislavOptions(dg.Model):
     freshness_fail_hours: PositiveFloat = Field(
         default=24, description="A table that was not loaded for so long is not fresh."
     )
+    verify: bool = Field(
+        default=True,
+        description="Check after each run that final days hold what the API counts. Needs a "
+        "destination that `chatislav verify` can ask.",
+    )
     max_concurrency: PositiveInt | None = Field(
         default=None,
         description="The most requests that a run has in flight at once. None: as in dlt's config.",
@@ -80,6 +85,19 @@ class ChatislavOptions(dg.Model):
         bots = dg.StaticPartitionsDefinition([str(bot) for bot in self.bot_ids])
         days = dg.DailyPartitionsDefinition(self.first_day, end_offset=1)
         return dg.MultiPartitionsDefinition({"bot": bots, "day": days})
+
+    @property
+    def retry_policy(self) -> dg.RetryPolicy:
+        """Of the load and of the check: Dagster may launch the first runs of a new pool together.
+
+        The second of them then finds that the first has locked the bots, or has the database open.
+        """
+        return dg.RetryPolicy(
+            max_retries=self.retries,
+            delay=self.first_retry_seconds,
+            backoff=dg.Backoff.EXPONENTIAL,
+            jitter=dg.Jitter.PLUS_MINUS,
+        )
 
     def key(self, table: str) -> dg.AssetKey:
         """The asset of a table."""

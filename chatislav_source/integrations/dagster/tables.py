@@ -30,12 +30,7 @@ def tables_of(options: ChatislavOptions) -> dg.AssetsDefinition:
         partitions_def=options.partitions,
         backfill_policy=dg.BackfillPolicy.multi_run(options.max_days_per_run),
         pool=options.pool,
-        retry_policy=dg.RetryPolicy(
-            max_retries=options.retries,
-            delay=options.first_retry_seconds,
-            backoff=dg.Backoff.EXPONENTIAL,
-            jitter=dg.Jitter.PLUS_MINUS,
-        ),
+        retry_policy=options.retry_policy,
     )
     def tables(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
         """Load everything new of one bot, or some of its days again."""
