@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "source": {"configured", "proof", "runner", "extract"},
     "views": set(),
     "report": {"proof"},
+    "integrations": set(),
     "cli": {
         *(
             "source",
@@ -59,7 +60,13 @@ ALONE_IN: dict[str, set[str]] = {
     "altair": {"report"},
     "vl_convert": {"report"},
     "yaml": {"report"},
-    "dlt": {"source", "configured", "proof", "runner", "destinations", "cli", "views"},
+    "airflow": {"integrations"},
+    "dagster": {"integrations"},
+    "pydantic": {"integrations"},
+    "dlt": {
+        *("source", "configured", "proof", "runner", "destinations", "cli", "views"),
+        "integrations",
+    },
 }
 """The only rooms that may import a library."""
 
@@ -125,6 +132,14 @@ def test_a_room_only_imports_the_rooms_below_it(module: str) -> None:
     used = {room_of(name) for name in own_imports(module)} - {"", room} - GROUND
 
     assert used <= MAY_IMPORT[room]
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if room_of(name) == "integrations"])
+def test_integrations_use_only_public_names(module: str) -> None:
+    full = {name for name in imports(MODULES[module]) if name.startswith(f"{NAME}.")}
+    public = {f"{NAME}.{name}" for name in chatislav_source.__all__}
+
+    assert {name for name in full - public if not name.startswith(f"{NAME}.integrations")} == set()
 
 
 def test_every_module_is_in_a_room() -> None:

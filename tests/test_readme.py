@@ -69,8 +69,12 @@ def sessions(page: str) -> list[tuple[str, list[str]]]:
 
 
 def own_python(page: str) -> list[str]:
-    """The Python blocks of a page, without those for an orchestrator."""
-    return [code for code in blocks("python", PAGES[page]) if "from chatislav_source" in code]
+    """The Python blocks of a page, without those for an orchestrator, which run in its tests."""
+    return [
+        code
+        for code in blocks("python", PAGES[page])
+        if "from chatislav_source" in code and "chatislav_source.integrations" not in code
+    ]
 
 
 def shape(lines: list[str]) -> Counter[str]:

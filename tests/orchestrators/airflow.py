@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import secrets
 import subprocess
 from collections.abc import Iterator
@@ -17,18 +16,32 @@ import httpx
 
 from tests.destinations.servers.process import free_port, running
 
-from .environments import AIRFLOW, PROJECT
+from .environments import AIRFLOW, HERE, PROJECT
 from .polling import until
 
 DAG_FILE = PROJECT / "pipelines" / "airflow_dag.py"
 DAG = "/api/v2/dags/chatislav"
+DOWNSTREAM_DAG = "/api/v2/dags/downstream"
 FINISHED = ("success", "failed")
-# what users change at the top of the file, here to make the tests fast
-QUICK = {
-    "RETRIES": "1",
-    "FIRST_RETRY": "timedelta(seconds=1)",
-    "TURN": "timedelta(seconds=2)",
-}
+# of the bots in the variable, as tests have bots of their own
+QUICK = """
+from datetime import timedelta
+from chatislav_source.integrations.airflow import chatislav_dag
+
+chatislav_dag(
+    destination="postgres",
+    retries=1,
+    retry_delay=timedelta(seconds=1),
+    turn=timedelta(seconds=2),
+)
+"""
+DOWNSTREAM = """
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG, Asset
+
+with DAG("downstream", schedule=[Asset.ref(name="chatislav_conversations")]):
+    EmptyOperator(task_id="afterwards")
+"""
 SETTINGS = {
     "CORE__LOAD_EXAMPLES": "false",
     "CORE__PARALLELISM": "4",
@@ -56,11 +69,8 @@ class Airflow:
         """Put the DAG in its place and make the metadata database."""
         dags = self.home / "dags"
         dags.mkdir(parents=True)
-        text = DAG_FILE.read_text()
-        for name, value in QUICK.items():
-            text, found = re.subn(rf"(?m)^{name} = .*", f"{name} = {value}", text)
-            assert found == 1, name
-        (dags / DAG_FILE.name).write_text(text)
+        (dags / "chatislav.py").write_text(QUICK)
+        (dags / "downstream.py").write_text(DOWNSTREAM)
         self.command("db", "migrate")
 
     @property
@@ -81,8 +91,12 @@ class Airflow:
 
     def command(self, *arguments: str, **environment: str) -> str:
         """Run the command line to its end; returns its output."""
+        return self._output([str(AIRFLOW.python.parent / "airflow"), *arguments], environment)
+
+    def _output(self, command: list[str], environment: dict[str, str], given: str = "") -> str:
         done = subprocess.run(
-            [str(AIRFLOW.python.parent / "airflow"), *arguments],
+            command,
+            input=given,
             env=self.environment | environment,
             cwd=self.home,
             capture_output=True,
@@ -90,7 +104,13 @@ class Airflow:
             check=False,
         )
         assert done.returncode == 0, (done.stdout + done.stderr)[-5000:]
-        return done.stdout + done.stderr
+        return done.stderr + done.stdout
+
+    def in_process(self, connection: dict[str, Any], **given: Any) -> Any:
+        """The output of `in_airflow.py`, where the connection of the API is that one."""
+        command = [str(AIRFLOW.python), "-P", str(HERE / "in_airflow.py")]
+        environment = {"AIRFLOW_CONN_CHATISLAV_DEFAULT": json.dumps(connection)}
+        return json.loads(self._output(command, environment, json.dumps(given)).splitlines()[-1])
 
     @contextmanager
     def services(self) -> Iterator[AirflowApi]:
@@ -105,7 +125,7 @@ class Airflow:
                 stack.enter_context(self._service(name, arguments))
             until(api.is_healthy, "Airflow is healthy")
             api.log_in()
-            until(api.knows_the_dag, "the DAG is parsed")
+            until(api.knows_the_dags, "the DAGs are parsed")
             yield api
 
     def _service(self, name: str, arguments: list[str]) -> Any:
@@ -150,15 +170,15 @@ class AirflowApi:
         token = self.request("GET", "/auth/token")["access_token"]
         self.http.headers["Authorization"] = f"Bearer {token}"
 
-    def knows_the_dag(self) -> bool:
-        """Whether the file was parsed; errors in it are raised."""
+    def knows_the_dags(self) -> bool:
+        """Whether both files were parsed; errors in them are raised."""
         errors = self.request("GET", "/api/v2/importErrors")["import_errors"]
         assert not errors, errors
-        return bool(self.request("GET", "/api/v2/dags")["dags"])
+        return len(self.request("GET", "/api/v2/dags")["dags"]) == 2
 
     def connect(self, base_url: str, key: str) -> None:
         """Store the connection of the API."""
-        connection = {"conn_type": "http", "host": base_url, "password": key}
+        connection = {"conn_type": "chatislav", "host": base_url, "password": key}
         body = {"connection_id": "chatislav_default", **connection}
         self.request("POST", "/api/v2/connections", json=body)
 
@@ -173,14 +193,19 @@ class AirflowApi:
             self.request("POST", "/api/v2/variables", json=body)
 
     def unpause(self) -> str:
-        """Let the schedule begin; the id of the run it makes."""
-        self.request("PATCH", DAG, json={"is_paused": False})
+        """Let the schedules begin; the id of the run that is made."""
+        for dag in (DOWNSTREAM_DAG, DAG):
+            self.request("PATCH", dag, json={"is_paused": False})
         return str(until(lambda: self.runs("scheduled"), "the schedule makes a run")[0])
 
     def runs(self, run_type: str) -> list[str]:
         """The ids of the runs of a type."""
         found = self.request("GET", f"{DAG}/dagRuns", params={"run_type": run_type})["dag_runs"]
         return [run["dag_run_id"] for run in found]
+
+    def runs_downstream(self) -> int:
+        """How many runs the DAG has that is to run after the conversations."""
+        return len(self.request("GET", f"{DOWNSTREAM_DAG}/dagRuns")["dag_runs"])
 
     def trigger(self, **conf: str) -> str:
         """Start an incremental run, or one with days in `conf`; returns its id."""
@@ -216,6 +241,11 @@ class AirflowApi:
         path = f"{DAG}/dagRuns/{run}/taskInstances/load/xcomEntries/return_value"
         found = self.request("GET", path, params={"map_index": map_index})["value"]
         return json.loads(found) if isinstance(found, str) else dict(found)
+
+    def form(self) -> dict[str, Any]:
+        """The form of the connection type, as the page of the connections reads it."""
+        forms = self.request("GET", "/ui/connections/hook_meta")
+        return dict(next(form for form in forms if form["connection_type"] == "chatislav"))
 
     def events(self, run: str) -> list[tuple[str, int]]:
         """The asset events of a run: the asset, and the bot whose rows are new."""

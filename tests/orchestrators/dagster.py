@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,8 +19,31 @@ from .environments import DAGSTER, HERE, PROJECT
 from .polling import until
 
 PIPELINES = PROJECT / "pipelines"
-# what users change at the top of the file, here to make the tests fast
-QUICK = {"DESTINATION": '"duckdb"', "SCHEDULE": '"* * * * *"', "FIRST_RETRY_SECONDS": "1"}
+# what users write into the file; and as the tests have it, to be fast
+WRITTEN = 'bot_ids=[123, 456], destination="postgres", schedule="0 * * * *"'
+QUICK = 'bot_ids={bots}, destination="duckdb", schedule="* * * * *", first_retry_seconds=1'
+COMPONENT = "chatislav_source.integrations.dagster.ChatislavComponent"
+PROJECT_TOML = """
+[project]
+name = "warehouse"
+version = "0.1.0"
+
+[tool.dg]
+directory_type = "project"
+
+[tool.dg.project]
+root_module = "warehouse"
+"""
+PROJECT_DEFINITIONS = """
+from pathlib import Path
+
+from dagster import definitions, load_from_defs_folder
+
+
+@definitions
+def defs():
+    return load_from_defs_folder(path_within_project=Path(__file__).parent)
+"""
 REPOSITORY = {
     "repositoryLocationName": "dagster_definitions.py",
     "repositoryName": "__repository__",
@@ -49,9 +71,8 @@ class Dagster:
     def prepare(self) -> None:
         """Put the definitions and the instance's settings in their place."""
         text = (PIPELINES / "dagster_definitions.py").read_text()
-        for name, value in QUICK.items():
-            text, found = re.subn(rf"(?m)^{name} = .*", f"{name} = {value}", text)
-            assert found == 1, name
+        assert WRITTEN in text
+        text = text.replace(WRITTEN, QUICK.format(bots=list(self.bots)))
         self.definitions.write_text(text)
         (self.home / "dagster.yaml").write_text((PIPELINES / "dagster.yaml").read_text())
 
@@ -60,32 +81,50 @@ class Dagster:
         """The variables that every part of Dagster is run with."""
         variables = DAGSTER.variables_in(self.home)
         return variables | {
-            "PYTHONPATH": f"{self.home}:{variables['PYTHONPATH']}",
+            "PYTHONPATH": f"{self.home}:{self.home}/warehouse/src:{variables['PYTHONPATH']}",
             "DAGSTER_HOME": str(self.home),
             "DAGSTER_DISABLE_TELEMETRY": "yes",
             "SOURCES__CHATISLAV__BASE_URL": self.base_url,
             "SOURCES__CHATISLAV__API_KEY": SANDBOX_KEY,
-            "SOURCES__CHATISLAV__BOT_IDS": json.dumps(self.bots),
             "DESTINATION__DUCKDB__CREDENTIALS": str(self.database),
         }
 
-    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """A command of the environment, run to its end."""
+    def run(self, *command: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """A command of the environment, run to its end in `folder`, by default the home."""
         program, *arguments = command
         return subprocess.run(
             [str(DAGSTER.python.parent / program), *arguments],
             env=self.environment,
-            cwd=self.home,
+            cwd=folder or self.home,
             capture_output=True,
             text=True,
             check=False,
         )
+
+    def started(self, *arguments: object) -> subprocess.Popen[bytes]:
+        """A process of `in_dagster.py` that runs."""
+        command = [str(DAGSTER.python), "-P", str(HERE / "in_dagster.py"), *map(str, arguments)]
+        with (self.home / "started.log").open("wb") as log:
+            return subprocess.Popen(
+                command, env=self.environment, cwd=self.home, stdout=log, stderr=log
+            )
 
     def in_process(self, *arguments: object) -> Any:
         """The output of `in_dagster.py`."""
         done = self.run("python", "-P", str(HERE / "in_dagster.py"), *map(str, arguments))
         assert done.returncode == 0, done.stderr[-5000:]
         return json.loads(done.stdout)
+
+    def project(self) -> Path:
+        """Make an empty project of `dg`, as `create-dagster project` does; returns its folder."""
+        folder = self.home / "warehouse"
+        module = folder / "src" / "warehouse"
+        (module / "defs").mkdir(parents=True)
+        (module / "__init__.py").touch()
+        (module / "defs" / "__init__.py").touch()
+        (module / "definitions.py").write_text(PROJECT_DEFINITIONS)
+        (folder / "pyproject.toml").write_text(PROJECT_TOML)
+        return folder
 
     @contextmanager
     def services(self) -> Iterator[DagsterApi]:

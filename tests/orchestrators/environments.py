@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,8 +36,22 @@ class Orchestrator(Environment):
         }
 
 
-AIRFLOW = Orchestrator("airflow")
-DAGSTER = Orchestrator("dagster")
+def entry_points() -> dict[str, dict[str, str]]:
+    """The entry points by which an orchestrator finds this project."""
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    return dict(project["entry-points"])
+
+
+# Entry points are read of what is installed; they are in the code, so that a change rebuilds.
+_INSTALL_PROJECT = f"""
+import subprocess, sys
+pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+subprocess.run([*pip, "--no-deps", "--editable", {str(PROJECT)!r}], check=True)
+{entry_points()!r}
+"""
+
+AIRFLOW = Orchestrator("airflow", after_install=_INSTALL_PROJECT)
+DAGSTER = Orchestrator("dagster", after_install=_INSTALL_PROJECT)
 
 
 def main() -> None:

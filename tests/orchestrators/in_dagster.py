@@ -11,6 +11,9 @@ from typing import Any
 
 import dagster as dg
 import dagster_definitions
+from pydantic import ValidationError
+
+from chatislav_source.integrations.dagster import ChatislavComponent
 
 
 def materialized(bot: str, day: str) -> dict[str, Any]:
@@ -43,19 +46,30 @@ def values(metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def described() -> dict[str, Any]:
-    """The assets as Dagster shows them before anything was loaded."""
-    specs = dagster_definitions.chatislav_tables.specs
+    """The assets as Dagster shows them before anything was loaded, and what is refused."""
     return {
-        spec.key.path[-1]: {
-            "description": spec.description,
-            "columns": {
-                column.name: column.description
-                for column in spec.metadata["dagster/column_schema"].columns
-            },
-            "freshness": spec.freshness_policy is not None,
-        }
-        for spec in specs
+        "assets": {
+            spec.key.path[-1]: {
+                "description": spec.description,
+                "columns": {
+                    column.name: column.description
+                    for column in spec.metadata["dagster/column_schema"].columns
+                },
+                "freshness": spec.freshness_policy is not None,
+            }
+            for spec in dagster_definitions.defs.resolve_all_asset_specs()
+        },
+        "refused": [refused(bot_ids=[]), refused(bot_ids=[101, 101]), refused(first_day="June")],
     }
+
+
+def refused(**attributes: Any) -> list[str]:
+    """What is wrong with some attributes of the component."""
+    try:
+        ChatislavComponent(**{"bot_ids": [101], "destination": "duckdb"} | attributes)
+    except ValidationError as error:
+        return [f"{problem['loc'][0]}: {problem['msg']}" for problem in error.errors()]
+    return []
 
 
 if __name__ == "__main__":

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from chatislav_source.records.schema import TABLES as RECORDS
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 
-from .airflow import Airflow, AirflowApi
+from .airflow import DAG_FILE, Airflow, AirflowApi
 from .conftest import BOTS, require
+from .documented import blocks, commands
 from .environments import AIRFLOW
 from .loaded import TODAY, RowDigests
 from .polling import until
@@ -62,20 +64,76 @@ def new_bot(world: World) -> int:
     return bot
 
 
-def test_dags_test_reads_the_data_interval_of_its_date(
-    airflow: Airflow, api: Sandbox, world: World, loaded: RowDigests, new_bot: int
+def test_one_line_is_a_dag_file_and_dags_test_reads_the_data_interval_of_its_date(
+    airflow: Airflow,
+    api: Sandbox,
+    world: World,
+    loaded: RowDigests,
+    new_bot: int,
+    tmp_path: Path,
 ) -> None:
     day = TODAY - timedelta(days=5)
-    connection = {"conn_type": "http", "host": api.base_url, "password": SANDBOX_KEY}
+    text, _ = blocks("Airflow", "python")
+    assert text.split("\n", 1)[1] in DAG_FILE.read_text()  # but for the comment
+    (tmp_path / "one_line.py").write_text(text.replace("[123, 456]", f"[{new_bot}]"))
 
     said = airflow.command(
         *("dags", "test", "chatislav", str(day + timedelta(days=1))),
-        AIRFLOW_CONN_CHATISLAV_DEFAULT=json.dumps(connection),
-        AIRFLOW_VAR_CHATISLAV_BOT_IDS=json.dumps([new_bot]),
+        AIRFLOW__CORE__DAGS_FOLDER=str(tmp_path),
+        # no connection: the key is in dlt's config
+        SOURCES__CHATISLAV__API_KEY=SANDBOX_KEY,
+        SOURCES__CHATISLAV__BASE_URL=api.base_url,
     )
 
     assert "state=success" in said
     assert loaded.wrong(world, [new_bot], day, day) == []
+
+
+@pytest.fixture(scope="module")
+def described(airflow: Airflow) -> dict[str, Any]:
+    """What Airflow makes of the documented commands and DAG; the connection has two keys."""
+    _, with_alert = blocks("Airflow", "python")
+    keys = {"password": "chsk_one", "extra": {"secondary_api_key": "chsk_two"}}
+    documented = commands("Airflow", "airflow")
+    assert len(documented) > 5
+    return dict(
+        airflow.in_process(
+            {"conn_type": "chatislav", **keys}, python=with_alert, commands=documented
+        )
+    )
+
+
+def test_lineage_tools_read_the_assets_as_the_tables_of_the_warehouse(
+    described: dict[str, Any], postgres_url: str
+) -> None:
+    server, database = postgres_url.removeprefix("postgresql://").rpartition("@")[2].split("/")
+    assert described["assets"] == {
+        f"chatislav_{table.name}": [
+            f"postgres://{server}/{database}/chatislav/{table.name}",
+            f"postgres://{server}",
+            f"{database}.chatislav.{table.name}",
+        ]
+        for table in RECORDS
+    }
+
+
+def test_what_is_no_argument_of_ours_is_one_of_the_dag(described: dict[str, Any]) -> None:
+    assert described["on_failure"] == "alert"
+
+
+def test_a_connection_holds_both_keys(described: dict[str, Any]) -> None:
+    assert described["arguments"] == {"api_key": "chsk_one", "secondary_api_key": "chsk_two"}
+
+
+def test_the_connection_has_a_form_with_only_what_the_api_needs(services: AirflowApi) -> None:
+    form = services.form()
+
+    fields = {name: field for name, field in form["standard_fields"].items() if field}
+    assert {name for name, field in fields.items() if field["hidden"]} == {
+        *("login", "port", "url_schema"),
+    }
+    assert (fields["password"]["title"], fields["host"]["title"]) == ("API key", "Base URL")
+    assert form["extra_fields"]["secondary_api_key"]["schema"]["format"] == "password"
 
 
 def test_the_first_scheduled_run_loads_every_bot_by_many_tasks_at_once(
@@ -103,6 +161,7 @@ def test_a_run_shows_its_summary_and_updates_an_asset_per_table(
     assert 0 < summary["behind_seconds"] < 3600
     assert summary["loaded_up_to"].startswith(str(TODAY)[:8])
     assert services.events(run) == sorted((table, bot) for table in TABLES for bot in BOTS)
+    until(services.runs_downstream, "a DAG scheduled by the asset runs")
 
 
 def test_the_next_run_reads_only_what_may_be_new(
