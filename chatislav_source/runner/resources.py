@@ -75,8 +75,8 @@ class WholeRunScope:
         """A run that ends with the resource; the first one begins with a check of the key.
 
         Raises:
-            ConfigurationError: as `refuse_overlooked_path`, `require_history` and `require_retention`;
-                nothing was requested.
+            ConfigurationError: as `refuse_overlooked_path`, `require_history` and
+                `require_retention`; nothing was requested.
             AuthenticationError: the API accepts no key; not even a lock was made.
             PipelineLockedError: another run loads one of the bots; no row was requested.
             ChatislavError: a request failed; dlt then loads nothing.

@@ -88,7 +88,7 @@ def test_the_windows_left_are_all_that_may_still_be_read() -> None:
 
 def test_a_state_has_exactly_the_described_fields() -> None:
     assert set(fresh(BOT_ID, API)) == {"version", "bot_id", "api", *FORMAT.fields}
-    assert FORMAT.version == 3
+    assert FORMAT.version == 4
 
 
 @pytest.mark.parametrize("settled", [SETTLED, {**SETTLED, "last_load": None}, None])
