@@ -198,12 +198,17 @@ def expiring(known: State, kept_from: date) -> State:
 
 
 def since(progress: State, first_day: date) -> State:
-    """The progress of a sync or backfill without days before this one; begun windows stay."""
+    """The progress of a sync or backfill without days before this one; windows begun stay whole."""
     left = {
         name: [str(window) for window in windows_since(parsed(progress[name]), first_day)]
         for name in ("todo", "unverified")
     }
-    return {**progress, **left}
+    opened = [
+        entry
+        for entry in progress["open"]
+        if not DateWindow.parse(entry["window"]).ends_before(first_day)
+    ]
+    return {**progress, **left, "open": opened}
 
 
 def is_finished(known: State) -> bool:
@@ -211,8 +216,10 @@ def is_finished(known: State) -> bool:
     return known["progress"] is None and known["watermark"] is not None
 
 
-def windows_left(progress: State) -> list[DateWindow]:
+def windows_left(progress: State | None) -> list[DateWindow]:
     """The windows that a sync or backfill under way still reads, or may read again."""
+    if progress is None:
+        return []
     opened = [entry["window"] for entry in progress["open"]]
     return parsed([*progress["todo"], *opened, *progress["unverified"], progress["tail"]])
 
