@@ -121,7 +121,7 @@ def stored_state(pipeline: dlt.Pipeline) -> dict[str, Any] | None:
         return None
     except (DatabaseException, DestinationConnectionError) as error:
         raise failed_query(error) from None
-    return cast(dict[str, Any], decompress_state(stored.state)) if stored else None
+    return decompress_state(stored.state) if stored else None
 
 
 def start_over(pipeline: dlt.Pipeline) -> None:

@@ -67,7 +67,7 @@ def forgotten(warehouse: Warehouse, pipeline: Any) -> list[dict[str, Any]]:
     mostly_slow([*WAREHOUSES, "sqlite", "ducklake"], "duckdb", "postgres"),
     indirect=True,
 )
-def test_an_erased_person_is_in_no_table_and_no_later_run_loads_them(
+def test_an_erased_person_is_in_no_table_and_no_later_run_loads_them_nor_what_is_too_old(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:
     world, hers = a_world()
@@ -118,6 +118,25 @@ def test_an_erased_person_is_in_no_table_and_no_later_run_loads_them(
             assert len(sessions(warehouse, pipeline, table)) == 9
             assert not sessions(warehouse, pipeline, table) & {*erased, (101, new)}
         assert len(forgotten(warehouse, pipeline)) == len(record) + 1
+
+        keeping = given | {"bot_ids": [101], "retention_days": 1}
+        kept = sync(warehouse.pipeline(tmp_path / "here", dataset), **keeping)
+
+        left = recent(world, 101) - {*erased, (101, new)} | recent(world, 102, days=9) - erased
+        for table in TABLES:
+            assert sessions(warehouse, pipeline, table) == left
+        assert (kept.complete, kept.total("rows") < 5) == (True, True)
+        assert any("were deleted" in note for note in kept.notes)
+
+
+def recent(world: World, bot_id: int, days: int = 1) -> set[tuple[int, str]]:
+    """The conversations that were active since that day."""
+    rows = world.conversations(bot_id)
+    return {
+        (bot_id, str(row["sessionId"]))
+        for row in rows
+        if str(row["lastActivity"].date()) >= days_ago(days)
+    }
 
 
 @pytest.mark.parametrize("refresh", mostly_slow([None, "drop_sources"], "drop_sources"))

@@ -25,6 +25,7 @@ from chatislav_source.runner.checkpoint import NO_TABLE, keep_to_destination, st
 from chatislav_source.runner.erasure import search
 from chatislav_source.runner.erasure.record import record
 from chatislav_source.runner.erasure.search import Found, Rows
+from chatislav_source.runner.erasure.snapshots import purge
 from chatislav_source.runner.erasure.statements import together, write_out
 from chatislav_source.runner.erasure.table import Forgotten
 from chatislav_source.runner.job import alone
@@ -163,6 +164,7 @@ def delete(pipeline: dlt.Pipeline, rows: Sequence[Rows]) -> None:
             for name, each in named:
                 delete_rows(client, name, each)
         write_out(pipeline, client)
+        purge(pipeline, client)
 
 
 def delete_rows(client: SqlClient, name: str, rows: Rows) -> None:
