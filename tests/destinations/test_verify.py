@@ -135,7 +135,8 @@ def test_days_of_which_rows_were_deleted_for_their_age_are_not_compared(tmp_path
         pipeline = warehouse.pipeline(tmp_path, "chatislav")
         sync(pipeline, **arguments)
         name = warehouse.qualified(pipeline, "conversations")
-        old = world.conversations(BOT)[3]["sessionId"]  # a day that differs before it is deleted
+        verify_tables(pipeline, datetime.now(UTC), DAYS)  # proves how the API counts
+        old = world.conversations(BOT)[60]["sessionId"]  # of a day that differs from now on
         warehouse.execute(pipeline, f"DELETE FROM {name} WHERE session_id = '{old}'")
         before = verify_tables(pipeline, datetime.now(UTC), DAYS)
 
@@ -144,7 +145,7 @@ def test_days_of_which_rows_were_deleted_for_their_age_are_not_compared(tmp_path
         after = verify_tables(pipeline, datetime.now(UTC), DAYS)
 
         found = statuses(warehouse.pipeline(tmp_path, "chatislav"), datetime.now(UTC))
-    assert not before.is_true
+    assert [row.difference for row in before.bots[0].differences if row.metric == TOTAL] == [-1]
     assert after.is_true
     assert min(after.bots[0].days) == TODAY - timedelta(days=5)
     assert found[0].kept_from == days_ago(6)
