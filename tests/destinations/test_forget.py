@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from chatislav_source import ConfigurationError, PipelineLockedError, chatislav, sync
@@ -13,6 +14,7 @@ from chatislav_source.privacy.erasure import Identity
 from chatislav_source.privacy.hashing import keys_of
 from chatislav_source.runner.erasure import forget as module
 from chatislav_source.runner.erasure.forget import forget, matching
+from chatislav_source.runner.erasure.snapshots import effects_of
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 from tests.conftest import TODAY, days_ago
 from tests.default_suite import mostly_slow
@@ -89,6 +91,11 @@ def test_an_erased_person_is_in_no_table_and_no_later_run_loads_them_nor_what_is
             assert len(sessions(warehouse, pipeline, table)) == 9
             assert not sessions(warehouse, pipeline, table) & erased
         assert matching(pipeline, KEYS, [PHONE, EMAIL]).rows == []
+        if warehouse.name == "ducklake":
+            assert data_files(tmp_path / "lake", "")
+            for value in (PHONE_IN_TABLE, EMAIL_IN_FORM, *(each for _, each in erased)):
+                assert data_files(tmp_path / "lake", value) == []
+            assert "ends time travel for every schema" in effects_of(pipeline)[0]
         record = forgotten(warehouse, pipeline)
         assert sorted((r["kind"], int(r["bot_id"]), int(r["conversations"])) for r in record) == [
             *(("email", 0, 1), ("phone", 0, 2)),
@@ -127,6 +134,13 @@ def test_an_erased_person_is_in_no_table_and_no_later_run_loads_them_nor_what_is
             assert sessions(warehouse, pipeline, table) == left
         assert (kept.complete, kept.total("rows") < 5) == (True, True)
         assert any("were deleted" in note for note in kept.notes)
+
+
+def data_files(lake: Path, text: str) -> list[Path]:
+    """The data files of a DuckLake of which a row has the text."""
+    return [
+        path for path in lake.rglob("*.parquet") if text in str(pq.read_table(path).to_pylist())
+    ]
 
 
 def recent(world: World, bot_id: int, days: int = 1) -> set[tuple[int, str]]:
