@@ -212,6 +212,23 @@ def test_the_sql_of_a_warehouse_is_in_its_dialect_and_names_columns_that_exist(
     assert len(named) > 5
 
 
+def test_the_masking_policy_is_on_columns_that_exist_and_its_condition_is_sql_of_snowflake() -> (
+    None
+):
+    (text,) = blocks("sql", section("docs/privacy.md", "Enforce in the warehouse"))
+    create, *alter = (" ".join(each.split()) for each in text.split(";") if each.strip())
+    columns = {(table.name, column.name) for table in TABLES for column in table.columns}
+
+    words = r"CREATE MASKING POLICY (\S+) AS \(val STRING\) RETURNS STRING -> (CASE .* END)"
+    policy, condition = re.findall(words, create)[0]
+    words = r"ALTER TABLE chatislav\.(\w+) MODIFY COLUMN (\w+) SET MASKING POLICY (\S+)"
+    masked = [re.findall(words, each)[0] for each in alter]
+
+    assert {(table, column) for table, column, _ in masked} <= columns
+    assert {name for *_, name in masked} == {policy}
+    assert isinstance(sqlglot.parse_one(condition, dialect="snowflake"), sqlglot.exp.Case)
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_its_python_and_toml_can_be_read(page: str) -> None:
     for code in blocks("python", PAGES[page]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,7 @@ def test_an_erased_person_is_in_no_table_and_no_later_run_loads_them_nor_what_is
         sync(warehouse.pipeline(tmp_path / "here", dataset), **(given | {"bot_ids": [101]}))
         other = given | {"bot_ids": [102], "privacy": pseudonymous}
         sync(warehouse.pipeline(tmp_path / "here", dataset), **other)
+        assert_pseudonymous(warehouse, warehouse.pipeline(tmp_path / "here", dataset), world)
 
         match = forget(warehouse.pipeline(tmp_path / "here", dataset), KEYS, [PHONE, EMAIL])
 
@@ -134,6 +136,18 @@ def test_an_erased_person_is_in_no_table_and_no_later_run_loads_them_nor_what_is
             assert sessions(warehouse, pipeline, table) == left
         assert (kept.complete, kept.total("rows") < 5) == (True, True)
         assert any("were deleted" in note for note in kept.notes)
+
+
+def assert_pseudonymous(warehouse: Warehouse, pipeline: Any, world: World) -> None:
+    """The rows of the second bot have hashes for phone numbers and IP addresses, and no form."""
+    columns = "contact__phone_number AS phone, contact__ip_address AS ip, user_form, extra"
+    name = warehouse.qualified(pipeline, "conversations")
+    rows = warehouse.execute(pipeline, f"SELECT {columns} FROM {name} WHERE bot_id = 102")
+    hashed = [value for row in rows for value in (row["phone"], row["ip"]) if value is not None]
+    given = [v for row in world.conversations(102) for v in row["contact"].values() if v]
+    assert len(hashed) == len(given) > 0
+    assert all(re.fullmatch(r"h[0-9a-f]+_[0-9a-f]{24}", value) for value in hashed)
+    assert {(row["user_form"], row["extra"]) for row in rows} == {(None, None)}
 
 
 def data_files(lake: Path, text: str) -> list[Path]:
