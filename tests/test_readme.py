@@ -212,9 +212,7 @@ def test_the_sql_of_a_warehouse_is_in_its_dialect_and_names_columns_that_exist(
     assert len(named) > 5
 
 
-def test_the_masking_policy_is_on_columns_that_exist_and_its_condition_is_sql_of_snowflake() -> (
-    None
-):
+def test_the_masking_policy_is_on_columns_that_exist_and_its_condition_is_sql() -> None:
     (text,) = blocks("sql", section("docs/privacy.md", "Enforce in the warehouse"))
     create, *alter = (" ".join(each.split()) for each in text.split(";") if each.strip())
     columns = {(table.name, column.name) for table in TABLES for column in table.columns}
