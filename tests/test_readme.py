@@ -169,7 +169,8 @@ def test_the_sql_about_tables_and_privacy_runs(api: Sandbox, pipeline: dlt.Pipel
         analytics_periods=["month"],
         privacy={"columns": {"user_form": "drop"}},
     )
-    queries = [*blocks("sql", PAGES["docs/tables.md"]), *blocks("sql", PAGES["docs/privacy.md"])]
+    of_privacy = section("docs/privacy.md", "Change of settings")
+    queries = [*blocks("sql", PAGES["docs/tables.md"]), *blocks("sql", of_privacy)]
 
     with pipeline.sql_client() as client:
         found = [client.execute_sql(query) for query in queries]
