@@ -24,11 +24,17 @@ from chatislav_source.destinations.dlt_internals import add_tracking_module
 from chatislav_source.destinations.merging.strategies import require_delete
 from chatislav_source.errors import ChatislavError
 from chatislav_source.records.rejected.table import REJECTED
-from chatislav_source.records.schema import CONVERSATIONS, MESSAGES
+from chatislav_source.records.schema import CONVERSATIONS
 from chatislav_source.runner.checkpoint import NO_TABLE
 from chatislav_source.runner.erasure.aged import IS_AGED, is_aged_record, start_of
 from chatislav_source.runner.erasure.left_out import LeftOut
-from chatislav_source.runner.erasure.search import ABSENT, RECONCILIATION, batches, marks
+from chatislav_source.runner.erasure.search import (
+    ABSENT,
+    KEY_COLUMNS,
+    RECONCILIATION,
+    batches,
+    marks,
+)
 from chatislav_source.runner.erasure.statements import together, write_out
 from chatislav_source.runner.erasure.table import instant_of
 from chatislav_source.runner.load_package import load
@@ -50,7 +56,11 @@ NOT_DELETED = "Rows older than retention_days could not be deleted; the next run
 SESSIONS = f"SELECT {{key}} FROM {{conversations}} WHERE bot_id = %s AND {IS_AGED}"  # noqa: S608 - no input
 CONDITIONS = {
     RECONCILIATION: f"metric IN ({SESSIONS})".replace("{key}", f"CONCAT('{ABSENT}', session_id)"),
-    MESSAGES.name: f"session_id IN ({SESSIONS})".replace("{key}", "session_id"),
+    **{
+        table: f"{column} IN ({SESSIONS})".replace("{key}", column)
+        for table, column in KEY_COLUMNS.items()
+        if column == "session_id" and table != CONVERSATIONS.name
+    },
     CONVERSATIONS.name: IS_AGED,
 }
 """By table, which rows of a bot are of aged conversations; in the order of the deletions."""

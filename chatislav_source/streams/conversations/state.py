@@ -59,8 +59,8 @@ def with_counts(state: State) -> State:
 
 
 def with_retention(state: State) -> State:
-    """Convert version 3 to 4: no row was deleted for its age."""
-    return {**state, "kept_from": None}
+    """Convert version 3 to 4: no row was deleted for its age, unless `expiring` has noted it."""
+    return {"kept_from": None, **state}
 
 
 FORMAT = StateFormat(
@@ -191,9 +191,10 @@ def without_progress(known: State) -> State:
 def expiring(known: State, kept_from: date) -> State:
     """The state of a bot of which conversations last active before this day are to be deleted.
 
-    Its rows are counted anew: a sync would take the deleted ones for lost.
+    Its rows are counted anew: a sync would take the deleted ones for lost. The state may be of any
+    version.
     """
-    earlier = day_of(known["kept_from"])
+    earlier = day_of(known.get("kept_from"))
     return {**known, "settled": None, "kept_from": str(max(filter(None, (earlier, kept_from))))}
 
 
