@@ -13,6 +13,7 @@ import pytest
 
 from chatislav_source import ConfigurationError, chatislav
 from chatislav_source.configured import sync_config
+from chatislav_source.records.history.table import CONVERSATIONS_HISTORY
 from chatislav_source.records.rejected.table import REJECTED
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES
 from chatislav_source.runner.erasure import retention
@@ -107,7 +108,7 @@ def test_as_days_pass_the_tables_hold_what_is_kept_and_nothing_older_is_read(
     days = {row["date"] for row in stored(made.database, ANALYTICS)}
     assert min(days) == START  # totals are kept
 
-    sync_idly(made)
+    sync_idly(made, history=False)
     assert not [each for each in made.sync().notes if "deleted" in each]
 
     monkeypatch.setenv(DAYS, "45")
@@ -122,7 +123,7 @@ def test_as_days_pass_the_tables_hold_what_is_kept_and_nothing_older_is_read(
 KEPT: Any = {"retention_days": 25, "resources": ["conversations"]}
 
 
-@pytest.mark.parametrize("statements", mostly_slow([0, 1], 1))
+@pytest.mark.parametrize("statements", mostly_slow([0, 1, 2], 1))
 def test_a_kill_between_two_deletions_is_ended_by_the_next_sync(
     made: Bench,
     monkeypatch: pytest.MonkeyPatch,
@@ -130,7 +131,7 @@ def test_a_kill_between_two_deletions_is_ended_by_the_next_sync(
     statements: int,
 ) -> None:
     """As in a warehouse without transactions, after so many DELETE statements."""
-    made.sync(resources=["conversations"])
+    made.sync(resources=["conversations"], history=True)
     run, left = retention.Rows.run, list(range(statements))
 
     def killed(rows: Any, client: Any, statement: str) -> Any:
@@ -144,13 +145,15 @@ def test_a_kill_between_two_deletions_is_ended_by_the_next_sync(
         patch.setattr(retention, "together", lambda _: nullcontext())
         patch.setattr(retention.Rows, "run", killed)
         with pytest.raises(CrashError):
-            made.sync(**KEPT)
+            made.sync(**KEPT, history=True)
 
-    report = made.sync(**KEPT)
+    report = made.sync(**KEPT, history=True)
 
     assert differences_from(made, days_ago(25)) == []
     assert report.warnings == []
     assert LOST_ROWS not in caplog.text
+    versions = {row["session_id"] for row in stored(made.database, CONVERSATIONS_HISTORY)}
+    assert versions == {row["session_id"] for row in stored(made.database, CONVERSATIONS)}
 
 
 def test_rows_are_deleted_also_if_a_bot_cannot_be_read_and_are_not_taken_for_lost(
