@@ -169,7 +169,8 @@ def test_the_sql_about_tables_and_privacy_runs(api: Sandbox, pipeline: dlt.Pipel
         analytics_periods=["month"],
         privacy={"columns": {"user_form": "drop"}},
     )
-    queries = [*blocks("sql", PAGES["docs/tables.md"]), *blocks("sql", PAGES["docs/privacy.md"])]
+    of_privacy = section("docs/privacy.md", "Change of settings")
+    queries = [*blocks("sql", PAGES["docs/tables.md"]), *blocks("sql", of_privacy)]
 
     with pipeline.sql_client() as client:
         found = [client.execute_sql(query) for query in queries]
@@ -210,6 +211,21 @@ def test_the_sql_of_a_warehouse_is_in_its_dialect_and_names_columns_that_exist(
     named = {column.name for column in parsed.find_all(sqlglot.exp.Column) if column.table}
     assert named <= columns | {"summary"}
     assert len(named) > 5
+
+
+def test_the_masking_policy_is_on_columns_that_exist_and_its_condition_is_sql() -> None:
+    (text,) = blocks("sql", section("docs/privacy.md", "Enforce in the warehouse"))
+    create, *alter = (" ".join(each.split()) for each in text.split(";") if each.strip())
+    columns = {(table.name, column.name) for table in TABLES for column in table.columns}
+
+    words = r"CREATE MASKING POLICY (\S+) AS \(val STRING\) RETURNS STRING -> (CASE .* END)"
+    policy, condition = re.findall(words, create)[0]
+    words = r"ALTER TABLE chatislav\.(\w+) MODIFY COLUMN (\w+) SET MASKING POLICY (\S+)"
+    masked = [re.findall(words, each)[0] for each in alter]
+
+    assert {(table, column) for table, column, _ in masked} <= columns
+    assert {name for *_, name in masked} == {policy}
+    assert isinstance(sqlglot.parse_one(condition, dialect="snowflake"), sqlglot.exp.Case)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -185,6 +185,7 @@ CONFIGURED = {
     "HISTORY": ("true", "history", True),
     "MAX_CONCURRENCY": ("5", "max_concurrency", 5),
     "REQUESTS_PER_SECOND": ("2.5", "requests_per_second", 2.5),
+    "RETENTION_DAYS": ("180", "retention_days", 180),
 }
 
 

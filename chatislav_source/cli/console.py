@@ -35,6 +35,7 @@ OTHER_PRIVACY = (
     "bot {bot.bot_id}: {bot.other_privacy} rows were written under other privacy settings. "
     "`chatislav backfill` over their days writes them anew."
 )
+KEPT_FROM = "bot {bot.bot_id}: conversations last active before {bot.kept_from} are not kept."
 UNEXPECTED = (  # without the error's message, which may contain rows
     "an unexpected {kind}. Nothing is lost: run again to continue from the last load. --debug "
     "shows the traceback; please report it."
@@ -119,8 +120,7 @@ def summary(title: str, report: SyncReport) -> None:
     _print_table(table)
     for warning in report.warnings:
         line(f"[yellow]{escape(warning)}[/]")
-    for note in report.notes:
-        line(escape(note))
+    notes(report.notes)
     for part in report.resources:
         if part.error:
             line(_error_line(part))
@@ -195,6 +195,8 @@ def status_table(title: str, statuses: Sequence[BotStatus]) -> None:
             line(f"[yellow]{escape(REJECTED_RECORDS.format(bot=bot))}[/]")
         if bot.other_privacy:
             line(f"[yellow]{escape(OTHER_PRIVACY.format(bot=bot))}[/]")
+        if bot.kept_from:
+            line(escape(KEPT_FROM.format(bot=bot)))
         if bot.error:
             line(f"[red]✗ bot {bot.bot_id}:[/] {escape(bot.error)}")
         if bot.verified:
@@ -209,6 +211,12 @@ def _verified(bot: BotStatus) -> str:
     differs = {"differs", "unexplained"} & bot.verified.keys()
     color = "red" if differs else "yellow" if "unproven" in bot.verified else "green"
     return f"[{color}]bot {bot.bot_id}, days by the last `chatislav verify`:[/] {counts}"
+
+
+def notes(texts: Sequence[str]) -> None:
+    """Print what defaults and settings decided."""
+    for text in texts:
+        line(escape(text))
 
 
 def done(text: str) -> None:
@@ -276,8 +284,7 @@ def duration(seconds: int | None) -> str:
         return "-"
     length = pendulum.duration(seconds=seconds)
     units = {"d": length.in_days(), "h": length.in_hours(), "min": length.in_minutes()}
-    unit, count = next((each for each in units.items() if each[1]), ("s", seconds))
-    return f"{count} {unit}"
+    return next((f"{count} {unit}" for unit, count in units.items() if count), f"{seconds} s")
 
 
 def error(message: str) -> None:

@@ -45,7 +45,8 @@ class BotStatus:
     `history` counts the versions of conversations and days that are kept. `rejected` counts records
     of the API that could not be loaded. `other_privacy` counts conversations and rejected records
     that were written under other privacy settings than those of the config, or without any there,
-    than those of the newest row.
+    than those of the newest row. `kept_from` is the first day (UTC) whose activity keeps a
+    conversation under `retention_days`; None if all are kept.
     """
 
     bot_id: int
@@ -62,6 +63,7 @@ class BotStatus:
     history: int
     rejected: int
     other_privacy: int
+    kept_from: str | None
     error: str | None
 
     def as_dict(self) -> dict[str, Any]:
@@ -229,6 +231,7 @@ def _status(
         verified={},
         other_privacy=0,
         history=sum(counts[table.name].get(bot_id, 0) for table in HISTORY_TABLES),
+        kept_from=conversations.get("kept_from"),
         rejected=counts[REJECTED.name].get(bot_id, 0),
         error=conversations.get("error") or analytics.get("error"),
     )

@@ -33,7 +33,8 @@ class Arguments(TypedDict, total=False):
     without an offset; both are IANA names. `timezone` None: the zone that a bot is loaded in, at
     first UTC. `lookback_days` None: 2 if the API filters on activity, else 30. `max_concurrency`
     limits the requests in flight, `requests_per_second` their rate. `history` keeps every version
-    of a conversation's status and of a day's totals. `privacy` None keeps all.
+    of a conversation's status and of a day's totals. `privacy` None keeps all. `retention_days`
+    None keeps rows for good.
     """
 
     bot_ids: list[int] | None
@@ -52,6 +53,7 @@ class Arguments(TypedDict, total=False):
     max_concurrency: int | None
     requests_per_second: float | None
     privacy: PrivacyArguments | None
+    retention_days: int | None
 
 
 PLACEHOLDER = "<configure me>"

@@ -29,7 +29,8 @@ class SyncConfig:
     """The checked arguments of one sync, with every default filled in.
 
     `keys` are secrets and not part of `repr`. With `end_date` None the sync is incremental, else a
-    backfill. `lookback_days` None is chosen per bot. `now` is the start of the sync (UTC).
+    backfill. `lookback_days` None is chosen per bot. `retention_days` None keeps rows for good.
+    `now` is the start of the sync (UTC).
     """
 
     bot_ids: tuple[int, ...]
@@ -49,6 +50,7 @@ class SyncConfig:
     requests_per_second: float | None
     now: datetime
     privacy: PrivacySettings = field(default_factory=PrivacySettings)
+    retention_days: int | None = None
 
     @property
     def is_backfill(self) -> bool:
@@ -59,6 +61,13 @@ class SyncConfig:
     def today(self) -> date:
         """The day of `now` in `timezone`, or in UTC without one."""
         return today_in(self.timezone or "UTC", self.now)
+
+    @property
+    def kept_from(self) -> date | None:
+        """The first day (UTC) whose activity keeps a conversation; None if all are kept."""
+        if self.retention_days is None:
+            return None
+        return self.now.date() - timedelta(days=self.retention_days)
 
     @property
     def backfill_range(self) -> str:
@@ -102,6 +111,7 @@ def checked(*, now: datetime, **arguments: Unpack[Arguments]) -> SyncConfig:
         requests_per_second=values.rate(given.get("requests_per_second")),
         now=now.astimezone(UTC),
         privacy=checked_settings(given.get("privacy"), keys[0]),
+        retention_days=values.retention_days(given.get("retention_days")),
     )
 
 

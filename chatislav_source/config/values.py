@@ -12,6 +12,7 @@ from chatislav_source.config.arguments import BASE_URL
 from chatislav_source.errors import ConfigurationError
 
 MAX_LOOKBACK_DAYS = 3650  # days; longer than the history of the API
+MAX_RETENTION_DAYS = 36_500  # a century; some laws ask for ten years and more
 MAX_BOT_ID = 2**63 - 1  # the largest value of a bigint column
 
 
@@ -77,6 +78,11 @@ def base_url(value: Any) -> str:
 def days(name: str, value: Any) -> int:
     """A number of days, from 0."""
     return whole(name, value, 0, MAX_LOOKBACK_DAYS)
+
+
+def retention_days(value: Any) -> int | None:
+    """A number of days, from 1; None: rows are kept for good."""
+    return None if value is None else whole("retention_days", value, 1, MAX_RETENTION_DAYS)
 
 
 def whole(name: str, value: Any, low: int, high: int) -> int:

@@ -30,7 +30,7 @@ from chatislav_source.proof.result import (
     zone_of_rows,
 )
 from chatislav_source.proof.warehouse import bounds_of, connected
-from chatislav_source.runner.checkpoint import forget_tables, keep_to_destination
+from chatislav_source.runner.checkpoint import forget_tables, keep_to_destination, kept_from
 from chatislav_source.runner.job import alone
 from chatislav_source.streams.date_window import ONE_DAY, days_of
 
@@ -47,6 +47,15 @@ class Held:
     erased: Sequence[ErasedConversation]
     definitions: Sequence[dict[str, Any]]
     stored: Mapping[Key, Comparison]
+    kept_from: Mapping[int, date]
+
+    def complete_totals(self, bot_id: int) -> Sequence[DayTotals]:
+        """The totals of the bot's days of which `retention_days` has deleted no conversation.
+
+        A day of another zone may have begun on the day before it in UTC.
+        """
+        kept_from = self.kept_from.get(bot_id, date.min)
+        return [each for each in self.totals[bot_id] if each.day > kept_from]
 
 
 def verify(
@@ -96,7 +105,11 @@ def _verify(
     attempts: Mapping[tuple[int, date], int] | None,
 ) -> Verification:
     held = _held(pipeline, now, days, bot_ids)
-    bots = [_verified(bot_id, held, days, now, attempts or {}) for bot_id in sorted(held.totals)]
+    bots = [
+        _verified(bot_id, held, days, now, attempts or {})
+        for bot_id in sorted(held.totals)
+        if held.complete_totals(bot_id)
+    ]
     known = {(row["bot_id"], row["metric"]): row for row in held.definitions}
     definitions = [definition_row(bot.bot_id, v) for bot in bots for v in bot.verdicts.values()]
     tables.write(
@@ -123,7 +136,8 @@ def _held(pipeline: dlt.Pipeline, now: datetime, days: int, bot_ids: Sequence[in
         definitions, stored = warehouse.definitions(), warehouse.stored(first_day)
     if definitions is None or stored is None:
         forget_tables(pipeline, tables.SCHEMA)  # if there are none yet, there is nothing to forget
-    return Held(totals, buckets, erased, definitions or [], {row.key: row for row in stored or []})
+    known = {row.key: row for row in stored or []}
+    return Held(totals, buckets, erased, definitions or [], known, kept_from(pipeline))
 
 
 def _verified(
@@ -134,7 +148,7 @@ def _verified(
     attempts: Mapping[tuple[int, date], int],
 ) -> BotVerification:
     """The result for one bot, in the zone of its newest analytics."""
-    all_totals = held.totals[bot_id]
+    all_totals = held.complete_totals(bot_id)
     timezone = zone_of_rows([(day.day, day.timezone) for day in all_totals])
     totals = [day for day in all_totals if day.timezone == timezone]
     zones = list(dict.fromkeys(["UTC", timezone]))

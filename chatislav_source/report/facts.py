@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import chain
 from typing import Any
 
 from chatislav_source.report import queries
 from chatislav_source.report.definitions import Value, value
-from chatislav_source.report.spans import Span, compared_weeks, span_of
+from chatislav_source.report.spans import DAY, Span, compared_weeks, span_of
 
 Ask = Callable[[str], list[tuple[Any, ...]] | None]
 """The rows of a query on the models; None if a table that it needs is not loaded."""
@@ -135,9 +135,15 @@ class Facts:
     verified: list[tuple[Any, ...]] | None = None
 
 
-def ask_all(ask: Ask, timezone: str, days: int, today: date) -> Facts:
-    """The facts of the last `days` days that have ended before `today`, a day in `timezone`."""
-    bots = [Bot(int(row[0]), *row[1:]) for row in ask(queries.BOTS) or []]
+def ask_all(
+    ask: Ask, timezone: str, days: int, today: date, kept_from: Mapping[int, date] | None = None
+) -> Facts:
+    """The facts of the last `days` days that have ended before `today`, a day in `timezone`.
+
+    `kept_from` has, by bot, the day up to which `retention_days` has deleted conversations: it and
+    the days before it are not shown, as only some of their conversations are left.
+    """
+    bots = [_complete_bot(row, kept_from or {}) for row in ask(queries.BOTS) or []]
     span = _loaded_span(ask, bots, days, today)
     if span is None:
         return Facts(bots, None, timezone)
@@ -159,6 +165,13 @@ def ask_all(ask: Ask, timezone: str, days: int, today: date) -> Facts:
         _words(ask, Span(min(bot.first_day for bot in bots), span.last)),
         ask(queries.verified(span)),
     )
+
+
+def _complete_bot(row: tuple[Any, ...], kept_from: Mapping[int, date]) -> Bot:
+    bot = Bot(int(row[0]), *row[1:])
+    if bot.bot_id not in kept_from:
+        return bot
+    return replace(bot, first_day=max(bot.first_day, kept_from[bot.bot_id] + DAY))
 
 
 def _loaded_span(ask: Ask, bots: list[Bot], days: int, today: date) -> Span | None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
@@ -34,7 +35,7 @@ from chatislav_source.destinations.duckdb import has_append_mark
 from chatislav_source.destinations.merging.strategies import can_delete
 from chatislav_source.destinations.target import DAMAGE, DELETED_FOLDER, delete_folder
 from chatislav_source.extract.stream_queue import AnyPage
-from chatislav_source.records.schema import LOAD_ID
+from chatislav_source.records.schema import CONVERSATIONS, LOAD_ID
 from chatislav_source.runner.redaction import failed_query
 from chatislav_source.streams.state import State
 
@@ -90,6 +91,28 @@ def is_current(pipeline: dlt.Pipeline) -> bool:
 
 def stored_hash(pipeline: dlt.Pipeline) -> str | None:
     """The hash of the pipeline's newest state in the destination; None if there is none."""
+    state = stored_state(pipeline)
+    return state["_version_hash"] if state else None
+
+
+def kept_from(pipeline: dlt.Pipeline) -> dict[int, date]:
+    """By bot, the first day whose activity kept a conversation; not of bots that keep all."""
+    sources = (stored_state(pipeline) or {}).get("sources", {})
+    resources = sources.get(SCHEMA, {}).get("resources", {})
+    found: dict[int, date] = {}
+    for bot_id, state in _stored_bots(resources.get(CONVERSATIONS.name, {})).items():
+        day = state.get("kept_from") if isinstance(state, dict) else None
+        if isinstance(day, str):
+            found[int(bot_id)] = date.fromisoformat(day)
+    return found
+
+
+def stored_state(pipeline: dlt.Pipeline) -> dict[str, Any] | None:
+    """The pipeline's newest state in the destination; None if there is none.
+
+    Raises:
+        ChatislavError: the destination could not be asked.
+    """
     try:
         with pipeline.destination_client() as client:
             stored = cast(WithStateSync, client).get_stored_state(pipeline.pipeline_name)
@@ -98,7 +121,7 @@ def stored_hash(pipeline: dlt.Pipeline) -> str | None:
         return None
     except (DatabaseException, DestinationConnectionError) as error:
         raise failed_query(error) from None
-    return decompress_state(stored.state)["_version_hash"] if stored else None
+    return decompress_state(stored.state) if stored else None
 
 
 def start_over(pipeline: dlt.Pipeline) -> None:

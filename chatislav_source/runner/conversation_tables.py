@@ -65,7 +65,12 @@ class ConversationTables:
     def plan(self, stored: dict[int, State | None]) -> None:
         """Decide what to read: the windows that the bots' stored states have left."""
         keys = self._config.privacy.keys
-        self.left_out = LeftOut(Erased.stored(keys, self._stored.forgotten()))
+        self.left_out = LeftOut(
+            Erased.stored(keys, self._stored.forgotten()),
+            self._config.kept_from,
+            self._config.api_zone,
+            self._stored.aged_bots(self._config.kept_from) & stored.keys(),
+        )
         for bot_id, state in stored.items():
             rejected = self._stored.rejected(bot_id)
             self.rejected.start(bot_id, rejected)
@@ -74,6 +79,8 @@ class ConversationTables:
                 state, bot_id, self._config, self._stored.keeps, known
             )
             self.partitions.append(partition)
+            if self._config.kept_from and bot_id in self.left_out.aged:
+                partition.state = states.expiring(partition.state, self._config.kept_from)
             windows = states.windows_left(partition.state[self._slot])
             versions = self._stored.versions(bot_id, windows)
             self._may_replace |= state is not None or bool(versions)
@@ -199,6 +206,7 @@ class ConversationTables:
             for bot_id, checkpoint in checkpoints.items():
                 noted = self._counted(checkpoint, is_unloaded=is_whole_run and bot_id in written)
                 remember(resource_state, {bot_id: noted})
+                self.left_out.unnoted.discard(bot_id)
                 self._reports[STREAM, bot_id].state = noted
 
     def _counted(self, checkpoint: State, is_unloaded: bool) -> State:
@@ -207,7 +215,8 @@ class ConversationTables:
         if not self._needs_count(noted):
             return noted
         before = date.fromisoformat(noted["reread_from"])
-        settled = None if is_unloaded else self._stored.settled(noted["bot_id"], before)
+        bot_id, kept_from = noted["bot_id"], self._config.kept_from
+        settled = None if is_unloaded else self._stored.settled(bot_id, before, kept_from)
         return {**noted, "settled": settled}
 
     def _waits(self, page: ConversationsPage, written: set[int]) -> bool:

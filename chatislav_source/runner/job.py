@@ -39,6 +39,7 @@ from chatislav_source.runner.checkpoint import (
     prune_states,
 )
 from chatislav_source.runner.erasure.record import record
+from chatislav_source.runner.erasure.retention import expire, require_retention
 from chatislav_source.runner.history.follow import follow, require_history
 from chatislav_source.runner.load_package import load
 from chatislav_source.runner.report import Reports, SyncReport
@@ -65,8 +66,8 @@ def run_job(
     `stored` says which rows need not be written; by default it asks the tables.
 
     Raises:
-        ConfigurationError: as `refuse_overlooked_path` and `require_history`; nothing was
-            requested.
+        ConfigurationError: as `refuse_overlooked_path`, `require_history` and `require_retention`;
+            nothing was requested.
         AuthenticationError: the API accepts none of the keys; completed loads stay, and nothing is
             changed if the first request was refused.
         ApiUnreachableError: the API has not responded to any request; nothing was changed.
@@ -91,7 +92,7 @@ def run_job(
         states = pipeline.state["_state_version"]
         source_of = partial(package_source, streams=streams, customize=customize)
         resumed = _load_packages(pipeline, run, report, source_of)
-        left_out = run.left_out
+        left_out = dict(run.left_out.new)
         stored = StoredTables(pipeline)
         if has_other_writers(pipeline) and report.total("rows"):
             may_lack_messages = customize is not None
@@ -102,9 +103,10 @@ def run_job(
             again = replace(config, bot_ids=tuple(resumed), now=datetime.now(UTC))
             with Run(again, on_progress, reports, stored) as second:
                 _load_packages(pipeline, second, report, source_of)
-                left_out |= second.left_out
+                left_out |= second.left_out.new
         if left_out:
             record(pipeline, left_out.values())
+        report.notes += expire(pipeline, config, run.left_out)
         prune_states(pipeline, states)
         create_missing_indexes(pipeline)
     report.seconds = time.monotonic() - began
@@ -120,6 +122,7 @@ def locked_and_accepted(pipeline: dlt.Pipeline, run: Run, streams: Sequence[str]
         AuthenticationError, ApiUnreachableError: as `Run.check_key`; nothing was changed.
     """
     refuse_overlooked_path(pipeline)
+    require_retention(pipeline, run.config)
     is_request_first = are_written(pipeline)
     if is_request_first:
         run.check_key(streams)

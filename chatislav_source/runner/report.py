@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
-from chatislav_source.config import DEFAULT_HISTORY_DAYS
+from chatislav_source.config import DEFAULT_HISTORY_DAYS, SyncConfig
 from chatislav_source.extract.stream_queue import AnyPage
+from chatislav_source.records.schema import CONVERSATIONS
 from chatislav_source.streams.date_window import utc_text
 
 
@@ -70,10 +72,36 @@ DEFAULT_START = (
 )
 
 
-def default_start_note(bot_ids: list[int], first_day: date) -> str:
-    """What to say of bots that are loaded from the default start date on."""
-    bots = ", ".join(map(str, bot_ids))
-    return DEFAULT_START.format(bots=bots, first_day=first_day, days=DEFAULT_HISTORY_DAYS)
+CLAMPED = (
+    "start_date {start_date} is before {kept_from}, the first day that retention_days {days} "
+    "keeps, so loading of conversations begins at {kept_from}. Analytics have totals only, and "
+    "are loaded from the start date on."
+)
+
+
+def start_notes(
+    config: SyncConfig, cut_by_default: list[int], streams: Collection[str]
+) -> list[str]:
+    """What to say of the first day: of bots cut by the default, and of `retention_days`."""
+    notes = []
+    if cut_by_default:
+        bots = ", ".join(map(str, cut_by_default))
+        notes.append(
+            DEFAULT_START.format(bots=bots, first_day=config.start_date, days=DEFAULT_HISTORY_DAYS)
+        )
+    return [*notes, *(retention_notes(config) if CONVERSATIONS.name in streams else ())]
+
+
+def retention_notes(config: SyncConfig) -> list[str]:
+    """What to say of a given start date before the days that `retention_days` keeps."""
+    kept_from = config.kept_from
+    if kept_from is None or not config.start_date_given or config.start_date >= kept_from:
+        return []
+    return [
+        CLAMPED.format(
+            start_date=config.start_date, kept_from=kept_from, days=config.retention_days
+        )
+    ]
 
 
 @dataclass

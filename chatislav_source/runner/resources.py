@@ -31,6 +31,11 @@ from chatislav_source.records.rejected.table import REJECTED
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, DELETED, MESSAGES, Table
 from chatislav_source.runner.checkpoint import first_days
 from chatislav_source.runner.erasure.pending import install_pending_hook
+from chatislav_source.runner.erasure.retention import (
+    HOOK,
+    install_retention_hook,
+    require_retention,
+)
 from chatislav_source.runner.history.follow import require_history
 from chatislav_source.runner.history.plain_runs import keep_history
 from chatislav_source.runner.redaction import install_log_filters
@@ -70,8 +75,8 @@ class WholeRunScope:
         """A run that ends with the resource; the first one begins with a check of the key.
 
         Raises:
-            ConfigurationError: as `refuse_overlooked_path` and `require_history`; nothing was
-                requested.
+            ConfigurationError: as `refuse_overlooked_path`, `require_history` and
+                `require_retention`; nothing was requested.
             AuthenticationError: the API accepts no key; not even a lock was made.
             PipelineLockedError: another run loads one of the bots; no row was requested.
             ChatislavError: a request failed; dlt then loads nothing.
@@ -82,6 +87,7 @@ class WholeRunScope:
             if self._config.history:
                 require_history(cast(dlt.Pipeline, pipeline))
                 keep_history(pipeline, resource, self._config.bot_ids)
+        require_retention(pipeline, self._config)
         with Run(self._config) as run:
             if bot_locks.are_written(pipeline):
                 self._check_key(run, resource)
@@ -97,6 +103,8 @@ class WholeRunScope:
             for partition in run.tables[resource].partitions:
                 if partition.error:
                     raise partition.error
+            if resource == CONVERSATIONS.name:
+                HOOK.note(pipeline, self._config, run.left_out)
 
     def _check_key(self, run: Run, resource: str) -> None:
         """Send the first request of all resources."""
@@ -169,6 +177,7 @@ def resources(scope: RunScope) -> Sequence[DltResource]:
     install_log_filters()
     install_load_hook()
     install_pending_hook()
+    install_retention_hook()
     defaults = own_defaults()
 
     def rows_of(name: str, outlet: Outlet) -> Iterator[Any]:

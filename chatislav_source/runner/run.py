@@ -25,9 +25,9 @@ from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, Table
 from chatislav_source.runner.analytics_tables import AnalyticsTables
 from chatislav_source.runner.checkpoint import is_first_load, stored_states
 from chatislav_source.runner.conversation_tables import ConversationTables
-from chatislav_source.runner.erasure.table import Forgotten
+from chatislav_source.runner.erasure.left_out import LeftOut
 from chatislav_source.runner.history.follow import catch_up
-from chatislav_source.runner.report import Reports, ResourceReport, default_start_note
+from chatislav_source.runner.report import Reports, ResourceReport, start_notes
 from chatislav_source.runner.stored_tables import StoredTables
 from chatislav_source.streams.analytics import state as of_analytics
 from chatislav_source.streams.conversations import state as of_conversations
@@ -179,10 +179,10 @@ class Run:
         return tables.interrupted_before if isinstance(tables, ConversationTables) else []
 
     @property
-    def left_out(self) -> dict[tuple[str, int], Forgotten]:
-        """By key, the conversations of erased persons that the table `forgotten` does not have."""
+    def left_out(self) -> LeftOut:
+        """What was left out of the conversations."""
         tables = self.tables.get(CONVERSATIONS.name)
-        return tables.left_out.new if isinstance(tables, ConversationTables) else {}
+        return tables.left_out if isinstance(tables, ConversationTables) else LeftOut(None)
 
     def finish(self) -> BaseException | None:
         """Complete the reports; returns the error that ended the whole run, or None."""
@@ -206,9 +206,8 @@ class Run:
 
     @property
     def notes(self) -> list[str]:
-        """What the defaults decided."""
-        bots = sorted(self._cut_by_default)
-        return [default_start_note(bots, self.config.start_date)] if bots else []
+        """What the defaults and `retention_days` decided."""
+        return start_notes(self.config, sorted(self._cut_by_default), self.tables)
 
     @property
     def warnings(self) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from typing import Any
 
 import dlt
@@ -27,6 +27,7 @@ from chatislav_source.records.periods.table import ANALYTICS_PERIODS
 from chatislav_source.records.rejected.table import REJECTED
 from chatislav_source.records.schema import Table
 from chatislav_source.runner.checkpoint import NO_TABLE
+from chatislav_source.runner.erasure.aged import AGED_BOTS, COUNT_WITHOUT_AGED, start_of
 from chatislav_source.runner.queries.table_queries import TableQueries, Take
 from chatislav_source.runner.redaction import failed_query
 from chatislav_source.runner.rejected.records import StoredRecord
@@ -164,13 +165,23 @@ class StoredTables:
             raise failed_query(error) from None
         return [(kind, int(bot_id), value_hash) for kind, bot_id, value_hash in found]
 
-    def settled(self, bot_id: int, before: date) -> State | None:
+    def aged_bots(self, kept_from: date | None) -> set[int]:
+        """The bots with conversations last active before that day (UTC); none if all are kept."""
+        rows = self._rows(AGED_BOTS, [start_of(kept_from)]) if kept_from else None
+        return {int(bot_id) for (bot_id,) in rows or ()}
+
+    def settled(self, bot_id: int, before: date, kept_from: date | None = None) -> State | None:
         """What the tables hold of the days before one, as `streams.conversations.state` has it.
 
-        None if one of the tables does not exist.
+        Without conversations last active before `kept_from`, as they will be deleted. None if one
+        of the tables does not exist.
         """
-        start = _start(before)
-        rows = self._rows(SETTLED, [bot_id, start, bot_id, start])
+        start = start_of(before)
+        if kept_from is None:
+            rows = self._rows(SETTLED, [bot_id, start, bot_id, start])
+        else:
+            kept = [bot_id, start_of(kept_from)]
+            rows = self._rows(COUNT_WITHOUT_AGED, [bot_id, start, kept[1], bot_id, start, *kept])
         if rows is None:
             return None
         return {
@@ -193,7 +204,7 @@ class StoredTables:
         if found is None or settled is None:
             return found is not None
         if found["messages"] < settled["messages"]:
-            ((lost,),) = self._rows(LOST_MESSAGES, [bot_id, _start(before)]) or [(1,)]
+            ((lost,),) = self._rows(LOST_MESSAGES, [bot_id, start_of(before)]) or [(1,)]
             return lost == 0 and is_kept(settled, found)
         return is_kept(settled, found)
 
@@ -245,12 +256,8 @@ def _in_any(windows: Sequence[DateWindow]) -> tuple[str, list[datetime]]:
     for window in windows:
         for column in ("created_at", "last_activity"):
             conditions.append(f"{column} >= %s")
-            values.append(_start(window.first_day))
+            values.append(start_of(window.first_day))
             if window.last_day:
                 conditions[-1] = f"({conditions[-1]} AND {column} < %s)"
-                values.append(_start(window.last_day + ONE_DAY))
+                values.append(start_of(window.last_day + ONE_DAY))
     return " OR ".join(conditions) or "1 = 0", values
-
-
-def _start(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)

@@ -129,6 +129,15 @@ def merged(windows: Iterable[DateWindow]) -> list[DateWindow]:
     return result
 
 
+def windows_since(windows: Iterable[DateWindow], first_day: date) -> list[DateWindow]:
+    """What is left of the windows without the days before `first_day`, in the same order."""
+    return [
+        replace(window, first_day=max(window.first_day, first_day))
+        for window in windows
+        if not window.ends_before(first_day)
+    ]
+
+
 def coarser(windows: Iterable[DateWindow], most: int) -> list[DateWindow]:
     """At most `most` windows that cover at least the same days, oldest first."""
     result = sorted(set(windows), key=lambda window: window.first_day)

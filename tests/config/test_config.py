@@ -103,6 +103,10 @@ def test_defaults_are_those_of_the_contract() -> None:
         pytest.param("requests_per_second", float("nan"), "above 0", id="rate not a number"),
         pytest.param("requests_per_second", True, "above 0", id="rate true"),
         pytest.param("requests_per_second", "5", "above 0", id="rate as text"),
+        pytest.param("retention_days", 0, "whole number from 1", id="retention of no day"),
+        pytest.param("retention_days", -30, "whole number from 1", id="retention negative"),
+        pytest.param("retention_days", "30 days", "whole number from 1", id="retention as text"),
+        pytest.param("retention_days", 10**9, "to 36500", id="retention too long"),
     ],
 )
 def test_the_error_for_an_unusable_value_names_it_and_a_usable_value(

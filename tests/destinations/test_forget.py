@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from chatislav_source import ConfigurationError, PipelineLockedError, chatislav, sync
@@ -13,6 +15,7 @@ from chatislav_source.privacy.erasure import Identity
 from chatislav_source.privacy.hashing import keys_of
 from chatislav_source.runner.erasure import forget as module
 from chatislav_source.runner.erasure.forget import forget, matching
+from chatislav_source.runner.erasure.snapshots import effects_of
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 from tests.conftest import TODAY, days_ago
 from tests.default_suite import mostly_slow
@@ -67,7 +70,7 @@ def forgotten(warehouse: Warehouse, pipeline: Any) -> list[dict[str, Any]]:
     mostly_slow([*WAREHOUSES, "sqlite", "ducklake"], "duckdb", "postgres"),
     indirect=True,
 )
-def test_an_erased_person_is_in_no_table_and_no_later_run_loads_them(
+def test_an_erased_person_is_in_no_table_and_no_later_run_loads_them_nor_what_is_too_old(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:
     world, hers = a_world()
@@ -78,6 +81,7 @@ def test_an_erased_person_is_in_no_table_and_no_later_run_loads_them(
         sync(warehouse.pipeline(tmp_path / "here", dataset), **(given | {"bot_ids": [101]}))
         other = given | {"bot_ids": [102], "privacy": pseudonymous}
         sync(warehouse.pipeline(tmp_path / "here", dataset), **other)
+        assert_pseudonymous(warehouse, warehouse.pipeline(tmp_path / "here", dataset), world)
 
         match = forget(warehouse.pipeline(tmp_path / "here", dataset), KEYS, [PHONE, EMAIL])
 
@@ -89,6 +93,11 @@ def test_an_erased_person_is_in_no_table_and_no_later_run_loads_them(
             assert len(sessions(warehouse, pipeline, table)) == 9
             assert not sessions(warehouse, pipeline, table) & erased
         assert matching(pipeline, KEYS, [PHONE, EMAIL]).rows == []
+        if warehouse.name == "ducklake":
+            assert data_files(tmp_path / "lake", "")
+            for value in (PHONE_IN_TABLE, EMAIL_IN_FORM, *(each for _, each in erased)):
+                assert data_files(tmp_path / "lake", value) == []
+            assert "ends time travel for every schema" in effects_of(pipeline)[0]
         record = forgotten(warehouse, pipeline)
         assert sorted((r["kind"], int(r["bot_id"]), int(r["conversations"])) for r in record) == [
             *(("email", 0, 1), ("phone", 0, 2)),
@@ -118,6 +127,44 @@ def test_an_erased_person_is_in_no_table_and_no_later_run_loads_them(
             assert len(sessions(warehouse, pipeline, table)) == 9
             assert not sessions(warehouse, pipeline, table) & {*erased, (101, new)}
         assert len(forgotten(warehouse, pipeline)) == len(record) + 1
+
+        keeping = given | {"bot_ids": [101], "retention_days": 1}
+        kept = sync(warehouse.pipeline(tmp_path / "here", dataset), **keeping)
+
+        left = recent(world, 101) - {*erased, (101, new)} | recent(world, 102, days=9) - erased
+        for table in TABLES:
+            assert sessions(warehouse, pipeline, table) == left
+        assert (kept.complete, kept.total("rows") < 5) == (True, True)
+        assert any("were deleted" in note for note in kept.notes)
+
+
+def assert_pseudonymous(warehouse: Warehouse, pipeline: Any, world: World) -> None:
+    """The rows of the second bot have hashes for phone numbers and IP addresses, and no form."""
+    columns = "contact__phone_number AS phone, contact__ip_address AS ip, user_form, extra"
+    name = warehouse.qualified(pipeline, "conversations")
+    rows = warehouse.execute(pipeline, f"SELECT {columns} FROM {name} WHERE bot_id = 102")
+    hashed = [value for row in rows for value in (row["phone"], row["ip"]) if value is not None]
+    given = [v for row in world.conversations(102) for v in row["contact"].values() if v]
+    assert len(hashed) == len(given) > 0
+    assert all(re.fullmatch(r"h[0-9a-f]+_[0-9a-f]{24}", value) for value in hashed)
+    assert {(row["user_form"], row["extra"]) for row in rows} == {(None, None)}
+
+
+def data_files(lake: Path, text: str) -> list[Path]:
+    """The data files of a DuckLake of which a row has the text."""
+    return [
+        path for path in lake.rglob("*.parquet") if text in str(pq.read_table(path).to_pylist())
+    ]
+
+
+def recent(world: World, bot_id: int, days: int = 1) -> set[tuple[int, str]]:
+    """The conversations that were active since that day."""
+    rows = world.conversations(bot_id)
+    return {
+        (bot_id, str(row["sessionId"]))
+        for row in rows
+        if str(row["lastActivity"].date()) >= days_ago(days)
+    }
 
 
 @pytest.mark.parametrize("refresh", mostly_slow([None, "drop_sources"], "drop_sources"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -23,6 +24,13 @@ from .warehouses import Warehouse, duckdb
 MODELS = [model.name for model in models_of("duckdb") if not model.name.endswith("reconciliation")]
 
 DAYS_OF_REPORT = 60
+PAGE = Path(__file__).parents[2] / "docs" / "dashboards.md"
+DASHBOARDS = dict(
+    re.findall(
+        r"^## ([^\n]+)\n(?:(?!^## ).)*?^```sql\n(.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S
+    )
+)
+"""By title, the queries of the page on dashboards."""
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +56,8 @@ def test_the_same_rows_give_the_same_answers_in_every_warehouse(
 def answers(warehouse: Warehouse, folder: Path) -> Iterator[tuple[str, Any]]:
     """Load the golden rows, make views, replace old ones, and yield the rows of each model.
 
-    At last, what a report asks of the models without their views.
+    Then the questions of the page on dashboards, where their SQL is understood; at last, what a
+    report asks of the models without their views.
     """
     pipeline = warehouse.pipeline(folder)
     golden.load(pipeline, golden.tables())
@@ -58,8 +67,30 @@ def answers(warehouse: Warehouse, folder: Path) -> Iterator[tuple[str, Any]]:
     assert sorted(views.made) == sorted(MODELS)
     for name in MODELS:
         yield name, _rows(warehouse, pipeline, views.schema, name)
+    if warehouse.name in ("duckdb", "postgres"):
+        for title, query in DASHBOARDS.items():
+            yield title, _answer(warehouse, pipeline, views.schema, query)
     with reading(pipeline, golden.TIMEZONE) as ask:
         yield "report", ask_all(ask, golden.TIMEZONE, DAYS_OF_REPORT, golden.SYNCED_AT.date())
+
+
+def _answer(
+    warehouse: Warehouse, pipeline: dlt.Pipeline, schema: str, query: str
+) -> list[tuple[Any, ...]]:
+    """The rows of a question on the last day of the golden rows; numbers to 6 digits."""
+    with pipeline.sql_client() as client, client.with_alternative_dataset_name(schema):
+        names = {name: client.make_qualified_table_name(name) for name in MODELS}
+    for name, qualified in names.items():
+        query = re.sub(rf"\bchatislav_models\.{name}\b", qualified, query)
+    today = f"DATE '{golden.SYNCED_AT.date()}'"
+    found = warehouse.execute(pipeline, query.replace("CURRENT_DATE", today))
+    return [
+        tuple(
+            (column, float(f"{value:.6g}") if isinstance(value, int | float) else value)
+            for column, value in ((name, _plain(value)) for name, value in row.items())
+        )
+        for row in found
+    ]
 
 
 def _make_older(warehouse: Warehouse, pipeline: dlt.Pipeline) -> None:

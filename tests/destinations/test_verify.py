@@ -9,6 +9,7 @@ from typing import Any
 import dlt
 
 from chatislav_source import sync
+from chatislav_source.cli.status import statuses
 from chatislav_source.configured import sync_config
 from chatislav_source.privacy.erasure import Identity
 from chatislav_source.privacy.hashing import Key, Keys
@@ -124,6 +125,31 @@ def test_an_erased_conversation_is_not_missed(tmp_path: Path) -> None:
     assert (after.is_true, after.bots[0].verdicts[TOTAL].is_proven) == (True, True)
     assert [row.difference for row in after.bots[0].rows if row.metric == TOTAL].count(-1) == 1
     assert not damaged.is_true
+
+
+def test_days_of_which_rows_were_deleted_for_their_age_are_not_compared(tmp_path: Path) -> None:
+    warehouse = warehouses.duckdb(tmp_path / "warehouse.duckdb")
+    world = made_world()
+    with Sandbox(world) as api:
+        arguments = arguments_of(api)
+        pipeline = warehouse.pipeline(tmp_path, "chatislav")
+        sync(pipeline, **arguments)
+        name = warehouse.qualified(pipeline, "conversations")
+        verify_tables(pipeline, datetime.now(UTC), DAYS)  # proves how the API counts
+        old = world.conversations(BOT)[60]["sessionId"]  # of a day that differs from now on
+        warehouse.execute(pipeline, f"DELETE FROM {name} WHERE session_id = '{old}'")
+        before = verify_tables(pipeline, datetime.now(UTC), DAYS)
+
+        pipeline = warehouse.pipeline(tmp_path, "chatislav")
+        sync(pipeline, **arguments, retention_days=6)
+        after = verify_tables(pipeline, datetime.now(UTC), DAYS)
+
+        found = statuses(warehouse.pipeline(tmp_path, "chatislav"), datetime.now(UTC))
+    assert [row.difference for row in before.bots[0].differences if row.metric == TOTAL] == [-1]
+    assert after.is_true
+    assert min(after.bots[0].days) == TODAY - timedelta(days=5)
+    assert found[0].kept_from == days_ago(6)
+    assert not {"differs", "unexplained", "unproven"} & found[0].verified.keys()
 
 
 def another(world: World, session_id: str) -> str:

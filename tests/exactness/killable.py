@@ -2,7 +2,8 @@
 
 Reads a JSON object a line: the folder, the arguments of `sync`, and on which event to die. Events
 are files opened, moved or removed in that folder, so that a kill may happen anywhere in extract,
-normalize and load. Writes the pid of each attempt, then its exit status.
+normalize and load; or statements that delete rows of the tables. With a `phone` the attempt erases
+it instead of a sync. Writes the pid of each attempt, then its exit status.
 """
 
 from __future__ import annotations
@@ -29,13 +30,18 @@ worker_pool.BUFFER_BYTES = 30_000
 duckdb.APPEND_FROM_ROWS = 10
 
 import dlt  # noqa: E402 - the constants come first: others import their values
+from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient  # noqa: E402
 
 from chatislav_source import PipelineLockedError, sync  # noqa: E402
+from chatislav_source.privacy.erasure import Identity  # noqa: E402
+from chatislav_source.privacy.hashing import keys_of  # noqa: E402
+from chatislav_source.runner.erasure.forget import forget  # noqa: E402
 from tests import memoized_dlt  # noqa: E402
 
 memoized_dlt.memoize()
 
 BUSY = 75
+DELETIONS = "DELETE"
 
 
 def main() -> None:
@@ -63,7 +69,9 @@ def attempt(order: dict[str, Any]) -> None:
     folder = Path(order["folder"])
     status = 70
     try:
-        if order["dies_at"]:
+        if order["dies_on"] == DELETIONS:
+            die_after_deletions(order["dies_at"])
+        elif order["dies_at"]:
             die_at(order["dies_at"], re.compile(order["dies_on"]), folder / "killed_at.txt")
         pipeline = dlt.pipeline(
             "exact",
@@ -71,7 +79,12 @@ def attempt(order: dict[str, Any]) -> None:
             dataset_name="chatislav",
             pipelines_dir=str(folder / "pipelines"),
         )
-        status = 0 if sync(pipeline, **order["arguments"]).complete else 1
+        if "phone" in order:
+            keys = keys_of(order["arguments"]["privacy"]["key"], None)
+            forget(pipeline, keys, [Identity("phone", order["phone"])])
+            status = 0
+        else:
+            status = 0 if sync(pipeline, **order["arguments"]).complete else 1
     except PipelineLockedError:
         status = BUSY
     finally:
@@ -97,6 +110,22 @@ def die_at(number: int, path: re.Pattern[str], note: Path) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(count)
+
+
+def die_after_deletions(number: int) -> None:
+    """End as by `kill -9` after so many statements that delete rows of our own tables."""
+    execute, left = DuckDbSqlClient.execute_sql, number
+
+    def count(client: Any, sql: Any, *values: Any, **more: Any) -> Any:
+        nonlocal left
+        result = execute(client, sql, *values, **more)
+        is_deletion = str(sql).startswith("DELETE") and "_dlt_" not in str(sql)
+        left -= is_deletion
+        if is_deletion and left <= 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    DuckDbSqlClient.execute_sql = count  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -88,7 +88,8 @@ def texts_of(path: Path) -> Iterator[str]:
     content = path.read_bytes()
     yield as_text(content)
     if path.suffix == ".gz":
-        with suppress(EOFError):  # cut by a crash
+        # cut by a crash, or not packed: then it was searched as it is
+        with suppress(EOFError, gzip.BadGzipFile):
             yield as_text(gzip.decompress(content))
     if path.suffix == ".parquet":
         with suppress(OSError, ValueError):

@@ -11,19 +11,30 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from chatislav_source.records.schema import MESSAGES, TABLES
+from chatislav_source.records.schema import CONVERSATIONS, MESSAGES, TABLES
 from chatislav_source.sandbox import RequestRecord, World
 from tests.default_suite import mostly_slow
 from tests.exactness.model import seeded
-from tests.exactness.truth import TODAY, Bench, bench, days_ago
+from tests.exactness.originals import (
+    BOT,
+    ODD_BOT,
+    PHONE,
+    PSEUDONYMOUS,
+    found_in,
+    personal,
+    planted,
+)
+from tests.exactness.truth import TODAY, Bench, bench, days_ago, stored
 
 ROOT = Path(__file__).parents[2]
 KILLED = -signal.SIGKILL
+DELETIONS = "DELETE"  # the events of `killable` that are statements
 REPEATED_PER_KILL = 16  # requests: a load package and the pages fetched ahead
 
 
@@ -35,11 +46,22 @@ class Killable:
     bench: Bench
     given: dict[str, Any] = field(default_factory=dict)
 
-    def attempt(self, dies_at: int = 0, dies_on: str = "") -> int:
-        """One sync that dies at this event (0: never) on such a path; its exit status."""
-        given = {"start_date": str(self.bench.start_date), "max_concurrency": 4} | self.given
+    def attempt(
+        self, dies_at: int = 0, dies_on: str = "", phone: str | None = None, **given: Any
+    ) -> int:
+        """One sync that dies at this event (0: never) on such a path; its exit status.
+
+        With a `phone` it is erased instead.
+        """
+        given = {
+            "start_date": str(self.bench.start_date),
+            "max_concurrency": 4,
+            **self.given,
+            **given,
+        }
         arguments = self.bench.arguments(**given)
-        order = {
+        order: dict[str, Any] = {"phone": phone} if phone else {}
+        order |= {
             "folder": str(self.bench.folder),
             "arguments": arguments,
             "dies_at": dies_at,
@@ -188,3 +210,54 @@ def test_a_kill_repeats_about_a_package_and_windows_continue_at_their_page_token
         assert kills >= 2
         assert continued >= 1
         assert process.bench.api.count("/conversations") <= needed + kills * REPEATED_PER_KILL + 20
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_kills_leave_no_original_and_an_erasure_and_a_deletion_for_age_are_ended(
+    tmp_path: Path,
+) -> None:
+    """Of one warehouse: syncs that hash are killed, then `forget`, then a sync with retention."""
+    world = planted()
+    old = {"createdAt": noon(9), "lastActivity": noon(9), **personal({"messages": []})}
+    world.put(BOT, {"sessionId": "old", **old, "contact": None})
+    private: dict[str, Any] = {"privacy": PSEUDONYMOUS}
+    with killable(tmp_path / "story", world) as process:
+        folder, bench = process.bench.folder, process.bench
+        for event in (
+            (3, r"\.parquet"),
+            (9, r"\.parquet"),
+            (1, r"pending_transitions/conversations__messages"),
+            (2, r"started_jobs/conversations\.\w+\.\d\.parquet"),
+        ):
+            assert process.attempt(*event, **private) == KILLED
+            assert found_in(folder) == []
+        assert process.attempt(**private) == 0
+        assert found_in(folder) == []
+        assert sessions(bench) == {*ids(world, BOT), *ids(world, ODD_BOT)}
+
+        assert process.attempt(1, DELETIONS, phone=PHONE, **private) == KILLED
+        assert process.attempt(**private) == 0  # lets nobody back
+        assert process.attempt(phone=PHONE, **private) == 0
+        assert sessions(bench) <= {"old", world.conversations(ODD_BOT)[0]["sessionId"]}
+        assert "old" in sessions(bench)
+
+        kept = {**private, "retention_days": 5}
+        assert process.attempt(1, DELETIONS, **kept) == KILLED
+        assert process.attempt(**kept) == 0
+        assert "old" not in sessions(bench)
+
+
+def noon(days: int) -> datetime:
+    """Noon of a day before today, UTC."""
+    return datetime.combine(days_ago(days), time(12), UTC)
+
+
+def ids(world: World, bot_id: int) -> set[str]:
+    """The conversations of a bot."""
+    return {str(row["sessionId"]) for row in world.conversations(bot_id)}
+
+
+def sessions(made: Bench) -> set[str]:
+    """The conversations in the tables."""
+    return {row["session_id"] for row in stored(made.database, CONVERSATIONS)}

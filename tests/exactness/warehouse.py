@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -14,6 +14,8 @@ from chatislav_source.errors import ChatislavError, RetriesExhaustedError
 from chatislav_source.extract.stream_queue import ExtractedPage
 from chatislav_source.records.convert import record_batches, tolerant_page
 from chatislav_source.runner.change_filter import ChangeFilter, changed_rows
+from chatislav_source.runner.erasure.aged import start_of
+from chatislav_source.runner.erasure.left_out import LeftOut
 from chatislav_source.streams.conversations import state
 from chatislav_source.streams.conversations.page import PATH, Page, PageRequest
 from chatislav_source.streams.conversations.partition import ConversationsPartition
@@ -34,6 +36,8 @@ class Warehouse:
         self.messages: dict[str, list[int]] = {}
         self.versions: dict[str, str] = {}
         self.created: dict[str, date] = {}
+        self.active: dict[str, datetime] = {}
+        self.left_out = LeftOut(None)
         self.pages: list[ExtractedPage[PageRequest, Page]] = []
         self.problem: ChatislavError | None = None
         self.touched: set[str] = set()
@@ -62,10 +66,16 @@ class Warehouse:
         before = date.fromisoformat(settled["before"]) if settled else self.start
         return settled is None or state.is_kept(settled, self.settled(before))
 
-    def settled(self, before: date) -> dict[str, Any]:
-        """What the tables hold of the days before one."""
-        count = sum(created < before for created in self.created.values())
+    def settled(self, before: date, kept_from: date | None = None) -> dict[str, Any]:
+        """What the tables hold of the days before one; conversations that are not kept are not."""
+        aged = self.aged(kept_from)
+        count = sum(self.created[each] < before for each in self.created.keys() - aged)
         return {"before": str(before), "conversations": count, "messages": 0, "last_load": None}
+
+    def aged(self, kept_from: date | None) -> set[str]:
+        """The stored conversations that are not kept."""
+        start = start_of(kept_from or date.min)
+        return {each for each, active in self.active.items() if active < start}
 
     def commit(self, changes: ChangeFilter) -> None:
         """Load the rows of the pages so far, and the state after them."""
@@ -73,12 +83,14 @@ class Warehouse:
             return
         read = [page for page in self.pages if page.item is not None]
         batches = record_batches([page.item.records for page in read if page.item is not None])
-        rows = changed_rows({BOT_ID: changes}, read, batches, is_whole_run=False)
+        changed = changed_rows({BOT_ID: changes}, read, batches, is_whole_run=False)
+        rows = [self.left_out.kept(each) for each in changed]
         for page in rows:
             for row in page.conversations.to_pylist():
                 self.comments[row["session_id"]] = row["feedback_comment"]
                 self.versions[row["session_id"]] = row["_version"]
                 self.created[row["session_id"]] = row["created_at"].date()
+                self.active[row["session_id"]] = row["last_activity"]
         sent = [row for page in rows for row in page.messages.to_pylist()]
         for session_id in {row["session_id"] for row in sent}:
             self.messages[session_id] = [
@@ -87,7 +99,8 @@ class Warehouse:
         self.stored = changes.noted_in(self.pages[-1].checkpoint)
         if state.is_finished(self.stored):
             before = date.fromisoformat(self.stored["reread_from"])
-            self.stored = {**self.stored, "settled": self.settled(before)}
+            counted = self.settled(before, self.config().kept_from)
+            self.stored = {**self.stored, "settled": counted}
         self.pages = []
 
     def differences(self) -> list[str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from html import unescape
 
 import pytest
 
+from chatislav_source.report import queries
 from chatislav_source.report.definitions import value
 from chatislav_source.report.facts import Facts, ask_all
 from chatislav_source.report.page import page
@@ -172,3 +174,21 @@ def test_a_missing_table_leaves_out_only_what_needs_it(reader: ModelReader) -> N
     assert "The conversations or their messages are not loaded" in text
     assert 'id="credits"' in text
     assert "<svg" in text.partition('id="credits"')[2]
+
+
+def test_days_of_which_conversations_were_deleted_for_their_age_are_not_shown(facts: Facts) -> None:
+    last_lost = date(2026, 10, 20)
+
+    def answered(query: str) -> list[tuple[object, ...]] | None:
+        rows: dict[str, list[tuple[object, ...]]] = {
+            queries.BOTS: [(bot.bot_id, bot.first_day, bot.last_day, 1) for bot in facts.bots],
+            queries.NEWEST_ANALYTICS_DAY: [(None,)],
+        }
+        return rows.get(query)
+
+    found = ask_all(answered, golden.TIMEZONE, 90, made_up.TODAY, {1: last_lost, 2: last_lost})
+
+    assert (facts.span and facts.span.first, found.span and found.span.first) == (
+        made_up.FIRST,
+        date(2026, 10, 21),
+    )

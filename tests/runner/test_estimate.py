@@ -132,6 +132,26 @@ def test_many_bots_are_estimated_by_some_of_them() -> None:
     assert sum(bot.analytics_days for bot in found.bots) == 0
 
 
+def test_days_before_the_retention_are_not_estimated_and_the_start_date_is_said_to_move(
+    api: Sandbox,
+) -> None:
+    given: dict[str, Any] = {"bot_ids": [101], "retention_days": 10, "lookback_days": 3}
+
+    sync_of_all = estimated(api, start_date=days_ago(60), **given)
+    backfill = estimated(api, start_date=days_ago(60), end_date=days_ago(5), **given)
+    nothing = estimated(api, start_date=days_ago(60), end_date=days_ago(20), **given)
+
+    assert [each.bots[0].first_day for each in (sync_of_all, backfill, nothing)] == [
+        days_ago(13),
+        days_ago(13),
+        None,
+    ]
+    assert nothing.bots[0].conversations == 0
+    for each in (sync_of_all, backfill, nothing):
+        assert f"loading of conversations begins at {days_ago(10)}" in each.notes[0]
+    assert estimated(api, bot_ids=[101], start_date=days_ago(60)).notes == []
+
+
 def test_a_backfill_is_of_its_days(api: Sandbox) -> None:
     given = {"start_date": days_ago(20), "end_date": days_ago(11)}
 

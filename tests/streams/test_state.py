@@ -21,8 +21,9 @@ FORMATS = {"conversations": conversations.FORMAT, "analytics": analytics.FORMAT}
 GONE = {"seal", "digests", "series"}
 """Fields of earlier versions."""
 NEW: dict[tuple[int, str], State] = {
-    (1, "conversations"): {"settled": None},
-    (2, "conversations"): {"settled": None},
+    (1, "conversations"): {"settled": None, "kept_from": None},
+    (2, "conversations"): {"settled": None, "kept_from": None},
+    (3, "conversations"): {"kept_from": None},
     (1, "analytics"): {"backfill": None, "loaded_from": None, "timezone": None},
     (2, "analytics"): {"backfill": None, "loaded_from": None, "timezone": None},
     (3, "analytics"): {"timezone": None},

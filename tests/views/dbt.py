@@ -111,7 +111,7 @@ def run(
     written = {f"DBT_{name.upper()}_PATH": str(folder / name) for name in ("target", "log")}
     DBT.require()
     done = subprocess.run(
-        [str(DBT.python.with_name("dbt")), command, *arguments],
+        [str(DBT.python.with_name("dbt")), *command.split(), *arguments],
         env=DBT.variables() | written | {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false"},
         cwd=folder,
         capture_output=True,

@@ -97,6 +97,29 @@ def test_dbt_builds_the_project_and_its_tests_pass(tmp_path: Path, materialized:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
+def test_dbt_says_how_long_ago_a_sync_was_complete(tmp_path: Path) -> None:
+    file = str(tmp_path / "warehouse.duckdb")
+    profile = {"path": file, "schema": "chatislav"}
+    with duckdb.connect(file) as connection:
+        connection.execute("CREATE SCHEMA chatislav")
+        connection.execute(
+            "CREATE TABLE chatislav._dlt_loads AS SELECT *, 0 AS status FROM (VALUES"
+            " ('chatislav', now() - INTERVAL 30 HOUR),"
+            " ('chatislav_proof', now())) AS loads (schema_name, inserted_at)"
+        )
+
+    said = dbt.run("source freshness", tmp_path, "duckdb", profile, {})
+    with duckdb.connect(file) as connection:
+        connection.execute("UPDATE chatislav._dlt_loads SET inserted_at = now() - INTERVAL 3 DAY")
+
+    assert "WARN freshness of chatislav._dlt_loads" in said
+    assert "Deprecat" not in said
+    with pytest.raises(AssertionError, match="ERROR STALE freshness of chatislav"):
+        dbt.run("source freshness", tmp_path, "duckdb", profile, {})
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_another_project_uses_it_as_a_package(tmp_path: Path) -> None:
     file = str(tmp_path / "warehouse.duckdb")
     pipeline = dlt.pipeline(

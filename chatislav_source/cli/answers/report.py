@@ -104,10 +104,12 @@ def write(facts: Facts, file: Path, is_static: bool) -> None:
 def _facts(config: PipelineConfig, timezone: str, days: int) -> Facts:
     from chatislav_source.cli.status import looking
     from chatislav_source.report.facts import ask_all
+    from chatislav_source.runner.checkpoint import kept_from
     from chatislav_source.views.reading import reading
 
     with looking(config) as pipeline, reading(pipeline, timezone) as ask:
-        return ask_all(ask, timezone, days, datetime.now(ZoneInfo(timezone)).date())
+        today = datetime.now(ZoneInfo(timezone)).date()
+        return ask_all(ask, timezone, days, today, kept_from(pipeline))
 
 
 def _as_dict(facts: Facts, file: Path) -> dict[str, Any]:

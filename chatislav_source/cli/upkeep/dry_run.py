@@ -11,6 +11,7 @@ from chatislav_source.cli.status import looking, stored_bots
 from chatislav_source.config import SyncConfig
 from chatislav_source.destinations.target import PipelineConfig
 from chatislav_source.records.schema import ANALYTICS
+from chatislav_source.runner.erasure.retention import require_retention
 from chatislav_source.runner.stored_tables import StoredTables
 from chatislav_source.runner.upkeep.estimate import Estimate, Known, estimate
 
@@ -32,6 +33,7 @@ def known_of(target: PipelineConfig, config: SyncConfig) -> Known:
     if target.is_duckdb and not target.database.exists():
         return Known()
     with looking(target) as pipeline:
+        require_retention(pipeline, config)
         states = {
             stream: {int(bot): state for bot, state in bots.items()}
             for stream, bots in stored_bots(pipeline).items()
@@ -60,6 +62,7 @@ def show(title: str, found: Estimate) -> None:
         for bot in found.bots
     ]
     console.rows(title, names, rows)
+    console.notes(found.notes)
     console.done(
         f"Nothing was loaded. A sync takes about {found.requests:,} requests and "
         f"{found.minutes:.1f} minutes for {found.rows:,} rows, if the API allows this rate; "

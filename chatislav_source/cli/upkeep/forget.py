@@ -59,6 +59,7 @@ def forget(as_json: bool, is_dry_run: bool, is_sure: bool, **given: Any) -> None
     from chatislav_source.runner.erasure.beyond_reach import beyond_reach
     from chatislav_source.runner.erasure.forget import forget as run_forget
     from chatislav_source.runner.erasure.forget import matching
+    from chatislav_source.runner.erasure.snapshots import effects_of
 
     verbosity = set_up_log(given)
     identities = _identities(given)
@@ -67,8 +68,9 @@ def forget(as_json: bool, is_dry_run: bool, is_sure: bool, **given: Any) -> None
     keys = required(keys_of(privacy.get("key"), privacy.get("previous_key")))
     with looking(config) as pipeline:
         found = matching(pipeline, keys, identities)
+        effects = effects_of(pipeline)
     if not (as_json or verbosity.quiet):
-        _show(found)
+        _show(found, effects)
     if not (is_dry_run or is_sure or _is_confirmed(found, config)):
         console.error("Nothing was deleted.")
         sys.exit(INCOMPLETE)
@@ -78,7 +80,7 @@ def forget(as_json: bool, is_dry_run: bool, is_sure: bool, **given: Any) -> None
     left = beyond_reach(config.pipeline())
     if as_json:
         done = "would_delete" if is_dry_run else "deleted"
-        print_json({done: found.counts, "beyond_reach": left})
+        print_json({done: found.counts, "effects": effects, "beyond_reach": left})
     elif not verbosity.quiet:
         console.done(_result(found, is_dry_run))
         console.beyond_reach(left)
@@ -103,12 +105,13 @@ def _identities(given: dict[str, Any]) -> list[Identity]:
     ]
 
 
-def _show(found: Match) -> None:
+def _show(found: Match, effects: list[str]) -> None:
     from chatislav_source.cli import console
 
     rows: Sequence[Sequence[Any]] = [[table, count] for table, count in found.counts.items()]
     if rows:
         console.rows("Rows to be deleted", ["table", "rows"], rows)
+    console.notes(effects)
 
 
 def _is_confirmed(found: Match, config: PipelineConfig) -> bool:

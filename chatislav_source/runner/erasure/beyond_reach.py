@@ -31,9 +31,10 @@ BIGQUERY = (
     "  ALTER SCHEMA {dataset} SET OPTIONS (max_time_travel_hours = 48);"
 )
 DUCKLAKE = (
-    "A DuckLake keeps deleted rows in its snapshots:\n"
-    "  CALL ducklake_expire_snapshots('<name>', older_than => now());\n"
-    "  CALL ducklake_cleanup_old_files('<name>', cleanup_all => true);"
+    "The snapshots and files of the DuckLake have the rows no more. Its catalog has small tables "
+    "in itself: deleted rows of these may be in free space of its database. Write a DuckDB file "
+    "anew with COPY FROM DATABASE, or run VACUUM FULL in Postgres. Copies of the lake's folder, "
+    "and versions that an object store keeps of its files, have the rows, too."
 )
 OTHER = (
     "Look up how {name} keeps deleted rows, such as in snapshots or logs, and how these are purged."

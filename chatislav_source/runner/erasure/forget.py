@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -26,6 +25,8 @@ from chatislav_source.runner.checkpoint import NO_TABLE, keep_to_destination, st
 from chatislav_source.runner.erasure import search
 from chatislav_source.runner.erasure.record import record
 from chatislav_source.runner.erasure.search import Found, Rows
+from chatislav_source.runner.erasure.snapshots import purge
+from chatislav_source.runner.erasure.statements import together, write_out
 from chatislav_source.runner.erasure.table import Forgotten
 from chatislav_source.runner.job import alone
 from chatislav_source.runner.redaction import asking
@@ -159,13 +160,11 @@ def delete(pipeline: dlt.Pipeline, rows: Sequence[Rows]) -> None:
     """
     with asking(pipeline) as client:
         named = [(search.qualified(client, each.dataset, each.table), each) for each in rows]
-        # BigQuery has them in sessions only
-        has_transactions = client.capabilities.supports_ddl_transactions
-        with client.begin_transaction() if has_transactions else nullcontext():
+        with together(client):
             for name, each in named:
                 delete_rows(client, name, each)
-        if pipeline.destination.destination_type.endswith(".duckdb"):
-            client.execute_sql("CHECKPOINT")  # until then the file and its log have the rows
+        write_out(pipeline, client)
+        purge(pipeline, client)
 
 
 def delete_rows(client: SqlClient, name: str, rows: Rows) -> None:

@@ -1,9 +1,9 @@
-"""Leaves out what was erased, before it is written."""
+"""Leaves out what was erased, or is older than `retention_days`, before it is written."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import compress
 
 import pyarrow.compute as pc
@@ -13,6 +13,7 @@ from chatislav_source.privacy.hashing import Kind
 from chatislav_source.records.record_batch import RecordBatch, kept_rows
 from chatislav_source.records.rejected.record import RejectedRecord
 from chatislav_source.records.schema import DELETED
+from chatislav_source.runner.erasure.aged import is_aged_record, without_aged
 from chatislav_source.runner.erasure.table import Forgotten
 
 COLUMN_OF: dict[Kind, str] = {"phone": "contact__phone_number", "ip": "contact__ip_address"}
@@ -25,24 +26,47 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class LeftOut:
-    """Leaves out conversations of erased persons; `new` are those not in the table `forgotten`."""
+    """Leaves out conversations of erased persons, and those last active before `kept_from`.
 
-    def __init__(self, erased: Erased | None) -> None:
+    `new` are those of erased persons that are not in the table `forgotten`. `aged` are bots whose
+    tables have conversations from before `kept_from`; `unnoted` those of them whose stored state
+    does not say yet that they are deleted.
+    """
+
+    def __init__(
+        self,
+        erased: Erased | None,
+        kept_from: date | None = None,
+        zone: tzinfo = UTC,
+        aged: Iterable[int] = (),
+    ) -> None:
         self.new: dict[tuple[str, int], Forgotten] = {}
+        self.aged = set(aged)
+        self.unnoted = set(aged)
         self._erased = erased
+        self._kept_from = kept_from
+        self._zone = zone
 
     def kept_rejected(
         self, bot_id: int, records: Sequence[RejectedRecord]
     ) -> Sequence[RejectedRecord]:
-        """The records of `records`, all of `bot_id`, that are of nobody erased."""
-        erased = self._erased
+        """The records of `records`, all of `bot_id`, that are of nobody erased and not too old."""
+        erased, kept_from = self._erased, self._kept_from
+        if kept_from is not None:
+            records = [
+                each
+                for each in records
+                if not is_aged_record(each.raw, kept_from, self._zone, seen_at=None)
+            ]
         if erased is None:
             return records
         return [each for each in records if not is_rejected(erased, bot_id, each)]
 
     def kept(self, batch: RecordBatch) -> RecordBatch:
-        """The rows of `batch` that are of nobody erased."""
+        """The rows of `batch` that are of nobody erased and not too old."""
         erased = self._erased
+        if self._kept_from is not None and batch.session_ids:
+            batch = without_aged(batch, self._kept_from)
         if erased is None or not batch.session_ids:
             return batch
         bot_id = batch.bot_id

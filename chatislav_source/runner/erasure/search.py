@@ -150,6 +150,11 @@ def qualified(client: SqlClient, dataset: str, table: str) -> str:
         return client.make_qualified_table_name(table)
 
 
+def exists(client: SqlClient, dataset: str, table: str) -> bool:
+    """Whether a dataset has a table."""
+    return _query(client, dataset, table, "1", "1 = 0") is not None
+
+
 def _query(
     client: SqlClient,
     dataset: str,

@@ -19,12 +19,13 @@ from chatislav_source.errors import WrongShapeError
 from chatislav_source.records.json_decoder import decode
 from chatislav_source.records.periods.table import ANALYTICS_PERIODS
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS
+from chatislav_source.runner.report import retention_notes
 from chatislav_source.runner.upkeep.rehearsal import Totals, pages_of, parts_of, totals_in
 from chatislav_source.streams.analytics.day import DayRequest, StoredDays
 from chatislav_source.streams.analytics.plan import FIRST_ZONE, analytics_partition
 from chatislav_source.streams.conversations.page import PageRequest
 from chatislav_source.streams.conversations.partition import ConversationsPartition
-from chatislav_source.streams.conversations.plan import conversations_partition
+from chatislav_source.streams.conversations.plan import conversations_partition, read_from
 from chatislav_source.streams.conversations.state import windows_left
 from chatislav_source.streams.date_window import DateWindow
 
@@ -56,13 +57,14 @@ class BotEstimate:
 
 @dataclass(frozen=True)
 class Estimate:
-    """All bots; `asked` requests were sent for it."""
+    """All bots; `asked` requests were sent for it. `notes` say what `retention_days` decided."""
 
     bots: list[BotEstimate]
     requests: int
     rows: int
     minutes: float
     asked: int
+    notes: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """The estimate as JSON values."""
@@ -161,8 +163,9 @@ def estimate(
         for bot_id in config.bot_ids
     }
     found = {}
-    if CONVERSATIONS.name in streams:
-        found = densities(ask, config, plans)
+    read = {bot_id: plan for bot_id, plan in plans.items() if not plan.done}
+    if CONVERSATIONS.name in streams and read:
+        found = densities(ask, config, read)
     else:  # to measure its time
         ask.totals(config.bot_ids[0], DateWindow(config.now.date(), config.now.date()))
     bots = [_of_bot(plans[bot_id], totals[bot_id], found, config) for bot_id in config.bot_ids]
@@ -177,7 +180,8 @@ def estimate(
     if config.requests_per_second:
         seconds = max(seconds, requests / config.requests_per_second)
     minutes = round((SETTING_UP_SECONDS + seconds) / 60, 2)
-    return Estimate(bots, requests, rows, minutes, ask.asked)
+    notes = retention_notes(config) if CONVERSATIONS.name in streams else []
+    return Estimate(bots, requests, rows, minutes, ask.asked, notes)
 
 
 def analytics_requests(bot_id: int, config: SyncConfig, known: Known) -> Counter[str]:
@@ -215,7 +219,8 @@ def days_of_plan(plan: ConversationsPartition, config: SyncConfig) -> DateWindow
     left = windows_left(plan.state["backfill" if config.is_backfill else "progress"])
     today = config.now.date()
     if config.end_date:
-        return DateWindow(config.start_date, min(config.end_date, today))
+        first_day = max(config.start_date, read_from(plan.state, config))
+        return DateWindow(first_day, min(config.end_date, today))
     return DateWindow(min(min(window.first_day for window in left), today), today)
 
 

@@ -77,6 +77,8 @@ class ConversationsPartition:
         self._verification = Verification(state.parsed(progress["unverified"]))
         self._retries = WindowRetries()
         self._failures = WindowFailures()
+        if not (self._is_sync or ranges or self._open or self._verification.drift.unverified):
+            self.phase, self.state = Phase.DONE, state.backfilled(bot_state, ())
 
     @property
     def done(self) -> bool:

@@ -1,4 +1,11 @@
-"""Plans which conversations of one bot a run reads, from the config and the stored state."""
+"""Plans which conversations of one bot a run reads, from the config and the stored state.
+
+With `retention_days`, conversations that were last active before the day `kept_from` of the config
+are not wanted, and the days that can have no other ones are not read. The API may filter on the day
+of creation: then a conversation that began earlier is wanted if it was active later, so that a
+lookback before `kept_from` is read, too. What is read of it and not wanted is left out when rows
+are made.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +19,13 @@ from chatislav_source.records.rejected.table import REJECTED
 from chatislav_source.streams.conversations import state, window_sizer
 from chatislav_source.streams.conversations.page import PageReader
 from chatislav_source.streams.conversations.partition import ConversationsPartition
-from chatislav_source.streams.date_window import ONE_DAY, DateWindow, merged, utc_instant
+from chatislav_source.streams.date_window import (
+    ONE_DAY,
+    DateWindow,
+    merged,
+    utc_instant,
+    windows_since,
+)
 from chatislav_source.streams.state import State, warn_unused
 
 Keeps = Callable[[State], bool]
@@ -44,6 +57,8 @@ def conversations_partition(
     else:
         slot = "progress"
         known = begun_sync(known, config) if known[slot] is None else _extended(known, config)
+    if config.kept_from is not None:
+        known = {**known, slot: state.since(known[slot], read_from(known, config))}
     progress = known[slot]
     reader = PageReader(
         bot_id,
@@ -59,11 +74,12 @@ def conversations_partition(
 def begun_sync(known: State, config: SyncConfig) -> State:
     """The state with a sync that starts now: all days not loaded yet, and the lookback."""
     first_day = first_day_of_sync(known, config)
-    started = config.now.date()
+    started, kept_from = config.now.date(), config.kept_from
     newest_from = max(first_day, started - timedelta(days=ZONE_MARGIN_DAYS))
     lookback = timedelta(days=state.lookback_days(known, config.lookback_days))
     settled_before = min(newest_from, started - lookback)
-    ranges = [*_earlier(known, config), *state.parsed(known["again"])]
+    ranges = [*_earlier(known, config), *_kept_again(known, config), *state.parsed(known["again"])]
+    ranges = windows_since(ranges, read_from(known, config))
     if not ranges and first_day >= settled_before and _is_small(known, first_day, started):
         newest_from = first_day  # one request reads all of it, and the next sync reads it again
     elif first_day < newest_from:
@@ -73,15 +89,29 @@ def begun_sync(known: State, config: SyncConfig) -> State:
         **known,
         "progress": state.begun(config.now, merged(ranges), newest, settled_before),
         "loaded_from": min(filter(None, (known["loaded_from"], _loaded_from(known, config)))),
+        "kept_from": str(kept_from) if kept_from else None,
         "error": None,
     }
+
+
+def read_from(known: State, config: SyncConfig) -> date:
+    """The first day that may have a conversation that `retention_days` keeps."""
+    if config.kept_from is None:
+        return date.min
+    lookback = state.lookback_days(known, config.lookback_days)
+    return config.kept_from - timedelta(days=max(lookback, ZONE_MARGIN_DAYS))
 
 
 def first_day_of_sync(known: State, config: SyncConfig) -> date:
     """The first day to read: the start date, or after a sync the first day of the lookback.
 
-    Days that the last sync left unsettled are included, even if the lookback got shorter.
+    Days that the last sync left unsettled are included, even if the lookback got shorter; days
+    that have nothing to keep are not.
     """
+    return max(_wanted_from(known, config), read_from(known, config))
+
+
+def _wanted_from(known: State, config: SyncConfig) -> date:
     if known["watermark"] is None:
         loaded_from = state.day_of(known["loaded_from"]) or config.start_date
         return min(config.start_date, loaded_from) if config.start_date_given else loaded_from
@@ -107,8 +137,21 @@ def _earlier(known: State, config: SyncConfig) -> list[DateWindow]:
     return [DateWindow(config.start_date, loaded_from - ONE_DAY)]
 
 
+def _kept_again(known: State, config: SyncConfig) -> list[DateWindow]:
+    """Days whose conversations were deleted or left out, if `retention_days` keeps more now."""
+    left_out = state.day_of(known["kept_from"])
+    if known["watermark"] is None or left_out is None or left_out <= (config.kept_from or date.min):
+        return []
+    first_day = max(date.fromisoformat(known["loaded_from"]), read_from(known, config))
+    # the day itself, too, as the API's days may be of another zone
+    return [DateWindow(first_day, left_out)] if first_day <= left_out else []
+
+
 def _extended(known: State, config: SyncConfig) -> State:
     """A sync under way, extended to a start date that was moved back since it began."""
+    if config.kept_from is not None:
+        left_out = max(filter(None, (state.day_of(known["kept_from"]), config.kept_from)))
+        known = {**known, "kept_from": str(left_out)}
     loaded_from = date.fromisoformat(known["loaded_from"])
     if not config.start_date_given or config.start_date >= loaded_from:
         return known
@@ -133,6 +176,6 @@ def begun_backfill(known: State, config: SyncConfig) -> State:
     last_day = min(config.end_date or today, today + timedelta(days=ZONE_MARGIN_DAYS))
     # read only if a window may have drifted: what left it is among the newest days
     newest = DateWindow(max(today - ONE_DAY, config.start_date), None)
-    todo = [DateWindow(config.start_date, last_day)]
+    todo = windows_since([DateWindow(config.start_date, last_day)], read_from(known, config))
     progress = state.begun(config.now, todo, newest)
     return {**known, "backfill": {**progress, "range": config.backfill_range}}

@@ -14,7 +14,13 @@ from chatislav_source.config import (
     LOOKBACK_DAYS_BY_ACTIVITY,
     ZONE_MARGIN_DAYS,
 )
-from chatislav_source.streams.date_window import DateWindow, merged, utc_instant, utc_text
+from chatislav_source.streams.date_window import (
+    DateWindow,
+    merged,
+    utc_instant,
+    utc_text,
+    windows_since,
+)
 from chatislav_source.streams.state import (
     Field,
     State,
@@ -52,6 +58,11 @@ def with_counts(state: State) -> State:
     return {**without_fields("digests")(state), "settled": None}
 
 
+def with_retention(state: State) -> State:
+    """Convert version 3 to 4: no row was deleted for its age, unless `expiring` has noted it."""
+    return {"kept_from": None, **state}
+
+
 FORMAT = StateFormat(
     fields={
         "watermark": Field(
@@ -81,6 +92,12 @@ FORMAT = StateFormat(
             "What the tables hold of the days before the first one that the next sync reads, see "
             "`is_kept`; null if it was not counted.",
         ),
+        "kept_from": Field(
+            None,
+            optional(DAY),
+            "Conversations last active before this day (UTC) are not in the tables, as "
+            "retention_days has it; null if all are.",
+        ),
         "progress": Field(
             None, optional(record(**PROGRESS)), "The sync under way, see `begun`; null if none."
         ),
@@ -93,7 +110,7 @@ FORMAT = StateFormat(
             None, optional(of_type(str)), "The last sync's error; null if it ended well."
         ),
     },
-    migrations=(without_seal, with_counts),
+    migrations=(without_seal, with_counts, with_retention),
 )
 
 
@@ -171,13 +188,39 @@ def without_progress(known: State) -> State:
     return {**fresh_state, "loaded_from": known["loaded_from"]}
 
 
+def expiring(known: State, kept_from: date) -> State:
+    """The state of a bot of which conversations last active before this day are to be deleted.
+
+    Its rows are counted anew: a sync would take the deleted ones for lost. The state may be of any
+    version.
+    """
+    earlier = day_of(known.get("kept_from"))
+    return {**known, "settled": None, "kept_from": str(max(filter(None, (earlier, kept_from))))}
+
+
+def since(progress: State, first_day: date) -> State:
+    """The progress of a sync or backfill without days before this one; windows begun stay whole."""
+    left = {
+        name: [str(window) for window in windows_since(parsed(progress[name]), first_day)]
+        for name in ("todo", "unverified")
+    }
+    opened = [
+        entry
+        for entry in progress["open"]
+        if not DateWindow.parse(entry["window"]).ends_before(first_day)
+    ]
+    return {**progress, **left, "open": opened}
+
+
 def is_finished(known: State) -> bool:
     """Whether no sync is under way and one has ended."""
     return known["progress"] is None and known["watermark"] is not None
 
 
-def windows_left(progress: State) -> list[DateWindow]:
+def windows_left(progress: State | None) -> list[DateWindow]:
     """The windows that a sync or backfill under way still reads, or may read again."""
+    if progress is None:
+        return []
     opened = [entry["window"] for entry in progress["open"]]
     return parsed([*progress["todo"], *opened, *progress["unverified"], progress["tail"]])
 

@@ -1,6 +1,6 @@
 -- Compiled by dbt from chatislav_source/models. Not to be edited:
 -- python -m tests.views.dbt
--- project: 8850e6c95e309fd9
+-- project: 927d4e4f7814a0c3
 
 -- model: chatislav__reconciliation
 select

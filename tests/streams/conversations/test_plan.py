@@ -78,7 +78,7 @@ def test_a_sync_after_an_update_reads_the_lookback_only(version: int) -> None:
     partition = planned(known, kept)
 
     assert windows_of(partition) == [DateWindow(date(2026, 11, 26), None)]
-    assert partition.state["version"] == 3
+    assert partition.state["version"] == state.FORMAT.version
 
 
 @earlier_versions

@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from chatislav_source.streams.conversations.state import (
     FORMAT,
     begun,
+    expiring,
     finished,
     fresh,
     is_finished,
     is_kept,
     restored,
+    since,
     windows_left,
     without_progress,
 )
@@ -88,7 +90,7 @@ def test_the_windows_left_are_all_that_may_still_be_read() -> None:
 
 def test_a_state_has_exactly_the_described_fields() -> None:
     assert set(fresh(BOT_ID, API)) == {"version", "bot_id", "api", *FORMAT.fields}
-    assert FORMAT.version == 3
+    assert FORMAT.version == 4
 
 
 @pytest.mark.parametrize("settled", [SETTLED, {**SETTLED, "last_load": None}, None])
@@ -117,3 +119,26 @@ def test_a_state_with_a_damaged_count_is_not_used(settled: Any) -> None:
 
     assert state == fresh(BOT_ID, API)
     assert "'settled' is damaged" in (problem or "")
+
+
+def test_what_is_noted_of_rows_that_will_be_deleted_survives_an_update() -> None:
+    earlier = {name: value for name, value in fresh(BOT_ID, API).items() if name != "kept_from"}
+    noted = expiring({**earlier, "version": 3, "settled": SETTLED}, date(2026, 5, 1))
+
+    state, problem = restored(noted, BOT_ID, API, START)
+
+    assert (problem, state["kept_from"], state["settled"]) == (None, "2026-05-01", None)
+    assert expiring(state, date(2026, 4, 1))["kept_from"] == "2026-05-01"
+
+
+def test_a_sync_under_way_reads_no_day_that_can_have_nothing_to_keep() -> None:
+    progress = begun(START, [OLDER], TAIL)
+    old = {"window": "2026-05-01/2026-05-31", "page_token": "t", "limit": 100}
+    new = {**old, "window": "2026-05-20/2026-06-12"}
+    begun_windows = {**progress, "open": [old, new], "unverified": [str(OLDER)]}
+
+    left = since(begun_windows, date(2026, 6, 10))
+
+    later = ["2026-06-10/2026-06-28"]
+    assert (left["todo"], left["unverified"], left["open"]) == (later, later, [new])
+    assert left["tail"] == str(TAIL)
