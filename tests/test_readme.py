@@ -124,6 +124,7 @@ def test_the_readme_is_short() -> None:
         if sessions(page)
     ],
 )
+@pytest.mark.slow
 def test_its_commands_print_what_it_says(page: str, run: Callable[[str], str]) -> None:
     for command, said in sessions(page):
         printed = run(command)

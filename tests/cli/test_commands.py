@@ -159,6 +159,7 @@ def test_a_start_date_given_for_one_resource_counts_for_the_other(
     assert (ended.json["notes"], count("analytics")) == ([], 31)
 
 
+@pytest.mark.slow
 def test_a_second_time_zone_is_a_warning_of_the_sync_and_of_the_status(
     chatislav: Chatislav,
 ) -> None:

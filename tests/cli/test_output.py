@@ -30,11 +30,19 @@ SYNC = ("sync", "--bot-id", "101", "--start-date", days_ago(9))
 
 @pytest.mark.parametrize(
     "env",
-    [
-        {"PYTHONIOENCODING": "cp1252"},
+    mostly_slow(
+        [
+            {"PYTHONIOENCODING": "cp1252"},
+            {"PYTHONIOENCODING": "ascii"},
+            {
+                "LC_ALL": "C",
+                "PYTHONUTF8": "0",
+                "PYTHONCOERCECLOCALE": "0",
+                "PYTHONIOENCODING": None,
+            },
+        ],
         {"PYTHONIOENCODING": "ascii"},
-        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": None},
-    ],
+    ),
 )
 @pytest.mark.parametrize("words", mostly_slow([(SYNC,), ((*SYNC, "--json"),)], (SYNC,)))
 def test_a_sync_ends_well_in_every_encoding(

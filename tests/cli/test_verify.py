@@ -58,6 +58,7 @@ def lose_three(database: Path) -> None:
             connection.executemany(f"DELETE FROM chatislav.{table} WHERE session_id = ?", lost)
 
 
+@pytest.mark.slow
 def test_a_day_that_was_wrong_is_found_and_healed_as_the_page_says(
     api: Sandbox, tmp_path: Path
 ) -> None:

@@ -19,7 +19,12 @@ from . import meeting, warehouses
 from .meeting import BOT, Meeting
 
 MACHINES = [
-    pytest.param(("first", "chatislav_sync"), ("second", "chatislav_sync"), id="two machines"),
+    pytest.param(
+        ("first", "chatislav_sync"),
+        ("second", "chatislav_sync"),
+        id="two machines",
+        marks=pytest.mark.slow,
+    ),
     pytest.param(("first", "chatislav_sync"), ("first", "other_name"), id="two names"),
 ]
 Run = tuple[str, str]

@@ -111,6 +111,7 @@ def test_the_commands_of_dlt_find_the_database_from_any_folder(
     assert list(elsewhere.iterdir()) == []  # no empty database was made there
 
 
+@pytest.mark.slow
 def test_a_dropped_resource_is_read_anew_and_every_row_names_its_load(
     warehouse: Warehouse, tmp_path: Path, given: dict[str, Any]
 ) -> None:

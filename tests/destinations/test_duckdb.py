@@ -53,6 +53,7 @@ def test_existing_rows_are_merged(made: Bench) -> None:
     assert made.differences() == []
 
 
+@pytest.mark.slow
 def test_removed_messages_are_deleted(made: Bench) -> None:
     made.sync()
     made.world.change(101, str(made.world.conversations(101)[-1]["sessionId"]), messages=[])
@@ -62,6 +63,7 @@ def test_removed_messages_are_deleted(made: Bench) -> None:
     assert made.differences() == []
 
 
+@pytest.mark.slow
 def test_messages_without_their_conversation_are_not_appended_to(made: Bench) -> None:
     made.sync()
     with duckdb.connect(str(made.database)) as connection:

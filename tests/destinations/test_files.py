@@ -19,6 +19,7 @@ from chatislav_source.cli.status import looking, statuses
 from chatislav_source.destinations.target import PipelineConfig
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 from tests.conftest import TODAY, days_ago
+from tests.default_suite import mostly_slow
 
 from . import warehouses
 from .telling import KilledError
@@ -123,7 +124,7 @@ def test_an_emptied_conversation_has_no_messages_and_no_rows_that_mark_it(files:
     assert {row["_deleted"] for row in stored} == {None}
 
 
-@pytest.mark.parametrize("is_folder_lost", [False, True])
+@pytest.mark.parametrize("is_folder_lost", mostly_slow([False, True], True))
 def test_a_kill_between_the_state_and_its_load_loses_no_row(
     files: Files, monkeypatch: pytest.MonkeyPatch, is_folder_lost: bool
 ) -> None:
@@ -150,7 +151,10 @@ def test_rows_of_a_load_that_was_killed_before_its_state_do_not_count(
     files.assert_exact()
 
 
-@pytest.mark.parametrize("table", ["conversations", "conversations__messages", "analytics"])
+@pytest.mark.parametrize(
+    "table",
+    mostly_slow(["conversations", "conversations__messages", "analytics"], "conversations"),
+)
 def test_a_table_whose_folder_was_deleted_is_filled_again(files: Files, table: str) -> None:
     before = len(files.stored(table))
     shutil.rmtree(files.dataset / table)

@@ -67,7 +67,7 @@ def forgotten(warehouse: Warehouse, pipeline: Any) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(
     "warehouse",
-    mostly_slow([*WAREHOUSES, "sqlite", "ducklake"], "duckdb", "postgres"),
+    mostly_slow([*WAREHOUSES, "sqlite", "ducklake"], "duckdb"),
     indirect=True,
 )
 def test_an_erased_person_is_in_no_table_and_no_later_run_loads_them_nor_what_is_too_old(
@@ -168,6 +168,7 @@ def recent(world: World, bot_id: int, days: int = 1) -> set[tuple[int, str]]:
 
 
 @pytest.mark.parametrize("refresh", mostly_slow([None, "drop_sources"], "drop_sources"))
+@pytest.mark.slow
 def test_a_plain_run_of_dlt_leaves_erased_persons_out(tmp_path: Path, refresh: Any) -> None:
     warehouse = warehouses.duckdb(tmp_path / "warehouse.duckdb")
     world, hers = a_world((101,))
@@ -211,6 +212,7 @@ def test_a_package_from_before_an_erasure_is_not_loaded_after_it(tmp_path: Path)
 
 
 @pytest.mark.parametrize("statements", mostly_slow([0, 1, 2], 1))
+@pytest.mark.slow
 def test_a_killed_erasure_lets_nobody_back_and_is_ended_by_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, statements: int
 ) -> None:

@@ -40,7 +40,7 @@ def test_a_lost_table_is_filled_again(warehouse: Warehouse, tmp_path: Path, lost
         assert [key_values(warehouse, pipeline, table) for table in TABLES] == before
 
 
-@pytest.mark.parametrize("warehouse", ["duckdb", "postgres"], indirect=True)
+@pytest.mark.parametrize("warehouse", mostly_slow(["duckdb", "postgres"], "duckdb"), indirect=True)
 def test_a_lost_schema_file_is_replaced(warehouse: Warehouse, tmp_path: Path) -> None:
     """Also where the locks are asked of the destination, before anything else of a sync."""
     world = World.generate((101,), conversations=3, days=2, last_day=TODAY, messages=1)

@@ -58,7 +58,7 @@ def rows_and_writes(postgres: Warehouse, pipeline: dlt.Pipeline) -> dict[str, An
     }
 
 
-@pytest.mark.parametrize("date_filter", ["activity", "created"])
+@pytest.mark.parametrize("date_filter", mostly_slow(["activity", "created"], "activity"))
 @pytest.mark.parametrize("conversations", mostly_slow([10, 2_000], 10))
 def test_nothing_new_writes_nothing_with_the_folder_and_without(
     postgres: Warehouse, tmp_path: Path, conversations: int, date_filter: str

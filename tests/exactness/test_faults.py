@@ -73,7 +73,7 @@ def test_a_bot_with_endless_faults_is_reported_and_delays_no_other(made: Bench, 
     assert made.differences() == []
 
 
-@pytest.mark.parametrize("path", ["/conversations", "/analytics"])
+@pytest.mark.parametrize("path", mostly_slow(["/conversations", "/analytics"], "/analytics"))
 def test_an_endpoint_with_endless_faults_delays_no_other(made: Bench, path: str) -> None:
     made.api.configure(faults={"500": 1.0}, fault_paths={path})
 
@@ -114,6 +114,7 @@ def test_the_secondary_key_is_used_when_the_first_is_revoked_midway(made: Bench)
 
 
 @pytest.mark.parametrize("status", mostly_slow([403, 404, 500], 404))
+@pytest.mark.slow
 def test_a_bot_that_is_refused_or_unknown_has_its_error_and_the_others_are_complete(
     made: Bench, status: int
 ) -> None:
@@ -164,6 +165,7 @@ def test_a_first_run_of_a_workspace_without_data_is_complete(tmp_path: Path) -> 
         assert empty.differences() == []
 
 
+@pytest.mark.slow
 def test_a_bot_added_later_is_loaded_from_the_start_date(made: Bench) -> None:
     made.sync(bot_ids=[101])
 

@@ -123,6 +123,7 @@ def test_rows_that_were_deleted_are_loaded_again(
     assert_next_sync_is_exact(made)
 
 
+@pytest.mark.slow
 def test_deleted_rows_are_found_although_as_many_were_added_before_the_lookback(
     original: CachedBench, tmp_path: Path
 ) -> None:
@@ -135,6 +136,7 @@ def test_deleted_rows_are_found_although_as_many_were_added_before_the_lookback(
 
 
 @pytest.mark.usefixtures("small_pages")
+@pytest.mark.slow
 def test_a_load_that_lost_its_files_is_not_loaded_without_them(
     original: CachedBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,6 +155,7 @@ def test_a_load_that_lost_its_files_is_not_loaded_without_them(
     assert_next_sync_is_exact(made)
 
 
+@pytest.mark.slow
 def test_messages_that_the_api_removed_from_an_old_conversation_are_not_rows_that_were_lost(
     made: CachedBench, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -174,6 +177,7 @@ def test_two_warehouses_under_one_name_are_both_exact(made: CachedBench) -> None
         assert_next_sync_is_exact(made)
 
 
+@pytest.mark.slow
 def test_two_machines_that_take_turns_are_exact(made: CachedBench) -> None:
     other = made.folder / "other_machine"
     shutil.copytree(made.folder / "pipelines", other)
@@ -197,6 +201,7 @@ def test_a_clock_that_is_set_back_loses_nothing(made: CachedBench, days: float) 
     assert_next_sync_is_exact(made)
 
 
+@pytest.mark.slow
 def test_a_clock_that_was_fast_and_is_set_right_loses_nothing(made: CachedBench) -> None:
     with faults.clock_set_back(timedelta(hours=-1)):
         made.sync()
@@ -207,6 +212,7 @@ def test_a_clock_that_was_fast_and_is_set_right_loses_nothing(made: CachedBench)
     assert made.differences() == []
 
 
+@pytest.mark.slow
 def test_a_fault_while_a_sync_is_interrupted_loses_nothing(made: CachedBench) -> None:
     shutil.rmtree(made.folder / "pipelines")
     faults.restore(made, "first")

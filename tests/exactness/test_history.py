@@ -82,6 +82,7 @@ Step = tuple[list[str], str, int]
 """Changes of the world, how they are loaded, and a seed for both."""
 
 
+@pytest.mark.slow
 def test_each_way_to_load_records_what_it_has_stored(tmp_path: Path) -> None:
     random = seeded(5)
     tell(tmp_path, [(random.sample(KINDS, 3), way, n) for n, way in enumerate(WAYS)])
@@ -147,6 +148,7 @@ KILLS = {
 }
 
 
+@pytest.mark.slow
 def test_after_kills_no_version_that_was_stored_is_lost_and_none_is_there_twice(
     tmp_path: Path,
 ) -> None:

@@ -128,6 +128,7 @@ def messages_of(made: Bench, session_id: str) -> list[dict[str, Any]]:
     return sorted(own, key=lambda row: int(row["message_index"]))
 
 
+@pytest.mark.slow
 def test_ids_of_every_kind_stay_distinct_and_bots_may_share_them(made: Bench) -> None:
     for session_id in SESSION_IDS:
         for bot_id in (101, 102):
@@ -161,6 +162,7 @@ def test_odd_values_fail_no_load_lose_no_row_and_change_no_table(made: Bench) ->
         assert len(messages_of(made, f"odd-{number}")) == (count or 0)
 
 
+@pytest.mark.slow
 def test_values_that_fit_no_column_are_kept_whole_in_extra(made: Bench) -> None:
     made.world.put(101, plain("wide") | {"unknown": 2**64 + 12345, "helpful": 2**64 + 1})
 
@@ -182,6 +184,7 @@ def test_characters_that_warehouses_refuse_are_replaced_and_counted(made: Bench)
     assert report.total("replaced_characters") == 2
 
 
+@pytest.mark.slow
 def test_long_and_many_messages_are_loaded_completely(made: Bench) -> None:
     made.world.put(101, plain("long") | {"messages": [{"content": "ž" * 200_000}]})
     made.world.put(101, plain("many") | {"messages": [{"content": str(n)} for n in range(2_000)]})

@@ -90,6 +90,7 @@ def tiny_merged_packages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("tiny_merged_packages")
+@pytest.mark.slow
 def test_loads_that_may_replace_rows_are_smaller_than_first_loads(made: Bench) -> None:
     first = made.sync(lookback_days=1)
 
@@ -101,6 +102,7 @@ def test_loads_that_may_replace_rows_are_smaller_than_first_loads(made: Bench) -
 
 
 @pytest.mark.usefixtures("tiny_merged_packages")
+@pytest.mark.slow
 def test_a_backfill_is_loaded_in_the_smaller_packages(
     made: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

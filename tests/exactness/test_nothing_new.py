@@ -69,7 +69,10 @@ def sync_idly(made: Bench, history: bool) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("date_filter", "history"), [("activity", False), ("created", True)])
+@pytest.mark.parametrize(
+    ("date_filter", "history"),
+    mostly_slow([("activity", False), ("created", True)], ("created", True)),
+)
 @pytest.mark.parametrize("conversations", mostly_slow([10, 2_000], 10))
 def test_nothing_new_writes_nothing_with_the_folder_and_without(
     tmp_path: Path, conversations: int, date_filter: str, history: bool

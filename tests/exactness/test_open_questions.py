@@ -120,6 +120,7 @@ def first_day_requested(made: Bench) -> date:
     return min(date.fromisoformat(body["from"]) for body in bodies if body)
 
 
+@pytest.mark.slow
 def test_without_proof_the_date_filter_is_unknown_and_the_lookback_long(tmp_path: Path) -> None:
     world = World.generate((101,), conversations=80, days=20, last_day=TODAY, messages=1)
     with bench(tmp_path, world, start_date=days_ago(39)) as made:
@@ -134,6 +135,7 @@ def test_without_proof_the_date_filter_is_unknown_and_the_lookback_long(tmp_path
 
 
 @pytest.mark.parametrize("clock", mostly_slow([-600.0, 600.0], 600.0))
+@pytest.mark.slow
 def test_conversations_touched_while_they_are_read_are_no_proof(
     tmp_path: Path, clock: float
 ) -> None:
@@ -149,6 +151,7 @@ def test_conversations_touched_while_they_are_read_are_no_proof(
         assert made.states()["101"]["date_filter"] != "activity"
 
 
+@pytest.mark.slow
 def test_each_bot_has_its_own_date_filter(tmp_path: Path) -> None:
     world = World.generate((101,), conversations=200, days=30, last_day=TODAY, messages=3)
     for _ in range(3):

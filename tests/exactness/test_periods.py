@@ -16,6 +16,7 @@ from chatislav_source.records.schema import ANALYTICS
 from chatislav_source.runner.report import SyncReport
 from chatislav_source.sandbox import World
 from chatislav_source.streams.analytics.periods import TRAILING_DAYS
+from tests.default_suite import mostly_slow
 from tests.exactness.truth import (
     DATASET,
     TODAY,
@@ -95,7 +96,7 @@ def found_differences(made: Bench, zone: str, names: list[str], first_day: date)
     return differences(PERIODS_TABLE, rows, period_rows(made, zone, names, first_day))
 
 
-@pytest.mark.parametrize("zone", ["Europe/Belgrade", "Asia/Tokyo"])
+@pytest.mark.parametrize("zone", mostly_slow(["Europe/Belgrade", "Asia/Tokyo"], "Europe/Belgrade"))
 def test_totals_of_periods_are_exact_in_a_zone_over_changes_of_the_clock(
     tmp_path: Path, zone: str
 ) -> None:
@@ -180,6 +181,7 @@ def totals(made: Bench) -> dict[tuple[str, date, date], int]:
     }
 
 
+@pytest.mark.slow
 def test_a_period_that_cannot_be_loaded_is_rejected_and_loaded_when_it_can(
     tmp_path: Path,
 ) -> None:

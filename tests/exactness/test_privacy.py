@@ -166,6 +166,7 @@ def test_another_profile_rewrites_rows_with_the_next_backfill_and_only_once(made
     assert HASHED_PHONE not in {row["contact__phone_number"] for row in rows_of(made)}
 
 
+@pytest.mark.slow
 def test_status_counts_the_rows_of_other_settings(
     made: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,6 +194,7 @@ def others(made: Bench) -> dict[int, int]:
     return {bot.bot_id: bot.other_privacy for bot in found}
 
 
+@pytest.mark.slow
 def test_a_section_that_keeps_everything_changes_no_row(made: Bench) -> None:
     made.sync()
 

@@ -185,6 +185,7 @@ def sent(item: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_bad_record_among_the_newest_days_does_not_hold_up_what_is_new(tmp_path: Path) -> None:
     with bench(tmp_path, world_of(), start_date=FIRST_DAY) as made:
         for kind in BAD_RECORDS:
@@ -215,6 +216,7 @@ def test_a_page_of_another_bot_is_an_error_and_its_rows_are_not_stored(tmp_path:
         assert rejected_rows(made) == []
 
 
+@pytest.mark.slow
 def test_analytics_that_are_nested_too_deep_are_set_aside_and_read_again(tmp_path: Path) -> None:
     with bench(tmp_path, world_of(4), start_date=FIRST_DAY) as made:
         bad = days_ago(3)

@@ -37,6 +37,7 @@ def into(tmp_path: Path) -> Callable[[str], dlt.Pipeline]:
     return pipeline
 
 
+@pytest.mark.slow
 def test_rows_that_only_another_file_has_are_loaded_into_this_one(
     api: Sandbox, world: World, into: Callable[[str], dlt.Pipeline], tmp_path: Path
 ) -> None:
