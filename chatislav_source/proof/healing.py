@@ -17,6 +17,7 @@ from chatislav_source.proof import tables
 from chatislav_source.proof.definitions import TOTAL
 from chatislav_source.proof.heal_plan import (
     REQUESTS_PER_RUN,
+    Costs,
     Repair,
     days_to_heal,
     next_repair,
@@ -76,10 +77,11 @@ class Healer:
         days = days_to_heal(bot.rows)
         tried: dict[date, int] = {}
         channels = sorted({row.channel for row in bot.rows})
+        costs = Costs(len(channels), bot.rows_in, self.config.guardrail_flags)
         if days:
             StoredTables(self.pipeline).remove_doubles(bot_ids=[bot.bot_id])
         while days:
-            repair = next_repair(days, bot.yesterday + ONE_DAY, budget, len(channels), bot.rows_in)
+            repair = next_repair(days, bot.yesterday + ONE_DAY, budget, costs)
             if repair is None:
                 break
             budget -= self._repair(bot, repair, channels)

@@ -81,12 +81,15 @@ class Killable:
 
 
 @contextmanager
-def killable(folder: Path, world: World) -> Iterator[Killable]:
-    """A process that syncs `world` into a new folder."""
+def killable(folder: Path, world: World, with_flags: bool = False) -> Iterator[Killable]:
+    """A process that syncs `world` into a new folder; with flags, every third row has one."""
+    for bot_id in world.bots if with_flags else ():
+        for row in world.conversations(bot_id)[::3]:
+            world.flag(bot_id, row["sessionId"])
     folder.mkdir()
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with (
-        bench(folder, world, start_date=days_ago(20)) as made,
+        bench(folder, world, start_date=days_ago(20), with_flags=with_flags) as made,
         subprocess.Popen(
             [sys.executable, "-m", "tests.exactness.killable"],
             stdin=subprocess.PIPE,
@@ -113,13 +116,18 @@ KILLS = 16
     ("seed", "settings", "folder_is_lost"),
     [
         pytest.param(1, {}, False, id="still"),
-        pytest.param(2, {"churn": {"new_message": 0.2, "new_conversation": 0.1}}, False, id="busy"),
+        pytest.param(
+            2,
+            {"churn": {"new_message": 0.2, "new_conversation": 0.1}},
+            False,
+            id="busy, with flags",
+        ),
         pytest.param(3, {"date_filter": "created"}, True, id="folder lost"),
         pytest.param(
             4,
             {"churn": {"new_message": 0.2}, "page_order": "oldest_activity"},
             True,
-            id="busy and folder lost",
+            id="busy and folder lost, with flags",
         ),
     ],
 )
@@ -127,7 +135,8 @@ def test_after_kills_at_random_moments_one_undisturbed_sync_is_exact(
     tmp_path: Path, seed: int, settings: dict[str, Any], folder_is_lost: bool
 ) -> None:
     random = seeded(seed)
-    with killable(tmp_path / "story", made_world(seed)) as process:
+    is_busy = "churn" in settings
+    with killable(tmp_path / "story", made_world(seed), with_flags=is_busy) as process:
         process.bench.api.configure(latency_seconds=0.002, **settings)
         killed = 0
         while killed < KILLS:
@@ -135,7 +144,8 @@ def test_after_kills_at_random_moments_one_undisturbed_sync_is_exact(
             killed += process.attempt(dies_at) == KILLED
             if folder_is_lost and killed % 3 == 0:
                 shutil.rmtree(process.bench.folder / "pipelines")
-            process.bench.world.mutate("new_message", random, 101)
+            changed = process.bench.world.mutate("new_message", random, 101)
+            process.bench.world.flag(101, str(changed))
         process.bench.api.configure(churn={})
 
         status = process.attempt()
@@ -150,7 +160,7 @@ def test_after_kills_at_random_moments_one_undisturbed_sync_is_exact(
 def test_a_kill_between_staging_rows_and_recording_it_stores_nothing_twice(
     tmp_path: Path, table: str
 ) -> None:
-    with killable(tmp_path / "story", made_world(6)) as process:
+    with killable(tmp_path / "story", made_world(6), with_flags=True) as process:
         status = process.attempt(1, rf"pending_transitions/{table}\.\w+\.")
         assert status == KILLED
 
