@@ -33,8 +33,10 @@ CREDIT_PARTS = (
     "usage__other",
 )
 CREDIT_TOLERANCE = 0.01 * len(CREDIT_PARTS)  # each part is rounded to hundredths
+GUARDRAILS = "conversations__guardrail_interventions"
 AT_MOST = "not counted; at most the conversations of the day"
 SUM_OF_PARTS = "not counted; the sum of its parts"
+AT_LEAST_FLAGGED = "not counted; at least the flagged conversations of the day"
 
 
 def values(totals: Values) -> Iterator[tuple[str, float | None, str]]:
@@ -42,11 +44,15 @@ def values(totals: Values) -> Iterator[tuple[str, float | None, str]]:
     for name in CONTACTS:
         yield name, totals.get(name), AT_MOST
     yield CREDITS, totals.get(CREDITS), SUM_OF_PARTS
+    yield GUARDRAILS, totals.get(GUARDRAILS), AT_LEAST_FLAGGED
 
 
-def broken(totals: Values) -> list[str]:
-    """What is wrong with the values of one row of `analytics`, in words."""
-    problems = []
+def broken(totals: Values, flagged: int | None = None) -> list[str]:
+    """What is wrong with the values of one row of `analytics`, in words.
+
+    `flagged` are the day's conversations with guardrail events; None if that is not known.
+    """
+    problems = [] if flagged is None else _broken_by_flags(totals.get(GUARDRAILS), flagged)
     most = totals.get(TOTAL)
     for name in CONTACTS:
         value = totals.get(name)
@@ -59,3 +65,11 @@ def broken(totals: Values) -> list[str]:
         if difference > CREDIT_TOLERANCE:
             problems.append(f"{CREDITS} is {credit:g}, but its parts are {sum(parts):g}")
     return problems
+
+
+def _broken_by_flags(interventions: float | None, flagged: int) -> list[str]:
+    """Each flagged conversation has at least one intervention, and each of these flags one."""
+    if interventions is None or (flagged <= interventions and bool(flagged) == bool(interventions)):
+        return []
+    shown = f"{flagged or 'no'} conversation{'s are' if flagged > 1 else ' is'}"
+    return [f"{GUARDRAILS} is {interventions:g}, but {shown} flagged"]

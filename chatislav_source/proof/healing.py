@@ -14,6 +14,7 @@ from chatislav_source.api.client import CONVERSATIONS_PATH, ChatislavClient
 from chatislav_source.api.rate_limiter import RateLimiter
 from chatislav_source.config import SyncConfig
 from chatislav_source.proof import tables
+from chatislav_source.proof.absences import absence
 from chatislav_source.proof.definitions import TOTAL
 from chatislav_source.proof.heal_plan import (
     REQUESTS_PER_RUN,
@@ -22,7 +23,7 @@ from chatislav_source.proof.heal_plan import (
     days_to_heal,
     next_repair,
 )
-from chatislav_source.proof.reconciliation import Comparison, absence
+from chatislav_source.proof.reconciliation import Comparison
 from chatislav_source.proof.result import BotVerification, Verification
 from chatislav_source.proof.verification import DEFAULT_DAYS, verify_tables
 from chatislav_source.proof.warehouse import Warehouse, connected

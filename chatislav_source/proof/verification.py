@@ -11,13 +11,14 @@ import dlt
 
 from chatislav_source.config import today_in
 from chatislav_source.proof import bounds, tables
+from chatislav_source.proof.absences import absences
 from chatislav_source.proof.counts import Bucket, DayCounts, ErasedConversation
 from chatislav_source.proof.reconciliation import (
     Comparison,
     DayTotals,
     Key,
-    absences,
     compared,
+    flagged_of,
     is_stored,
     not_loaded,
     verdicts,
@@ -172,7 +173,7 @@ def _verified(
     warnings = [
         f"Bot {bot_id}, {day.day}, {day.channel}: {problem}."
         for day in checked
-        for problem in bounds.broken(day.values)
+        for problem in bounds.broken(day.values, flagged_of(day, counts, found))
     ]
     rows = with_history(tried, held.stored, now)
     rows += absences(rows, (r for r in held.stored.values() if r.bot_id == bot_id), now)

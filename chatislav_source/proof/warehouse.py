@@ -13,11 +13,12 @@ from dlt.destinations.exceptions import DatabaseException, DestinationConnection
 
 from chatislav_source.destinations.merging.rows_in_force import names_in_queries
 from chatislav_source.destinations.merging.strategies import can_delete
-from chatislav_source.errors import ConfigurationError
-from chatislav_source.proof.bounds import CONTACTS, CREDIT_PARTS, CREDITS
+from chatislav_source.errors import ConfigurationError, LoadFailedError
+from chatislav_source.proof.bounds import CONTACTS, CREDIT_PARTS, CREDITS, GUARDRAILS
 from chatislav_source.proof.counts import Bucket, ErasedConversation
 from chatislav_source.proof.definitions import METRICS
 from chatislav_source.proof.reconciliation import Comparison, DayTotals
+from chatislav_source.records.schema import GUARDRAIL_FLAGGED
 from chatislav_source.runner.checkpoint import NO_TABLE
 from chatislav_source.runner.redaction import failed_query
 
@@ -45,6 +46,8 @@ known AS (
   SELECT c.bot_id AS bot_id, {created} AS created, {activity} AS activity, c.channel AS channel,
     CASE WHEN c.human_takeover THEN 1 ELSE 0 END AS takeover,
     CASE WHEN c.feedback_comment IS NOT NULL THEN 1 ELSE 0 END AS commented,
+    CASE WHEN {flag} THEN 1 ELSE 0 END AS flagged,
+    CASE WHEN {flag} IS NULL THEN 1 ELSE 0 END AS not_asked,
     COALESCE(c.resolution_status, '') AS status,
     COALESCE(c.summary__resolution_status, '') AS summary_status,
     COALESCE(t.messages, 0) AS messages, COALESCE(t.user_messages, 0) AS user_messages,
@@ -61,7 +64,7 @@ SELECT 'activity' AS basis, bot_id, activity AS quarter, channel, {sums}
 FROM known GROUP BY bot_id, activity, channel
 UNION ALL
 SELECT 'sent' AS basis, m.bot_id, {sent} AS quarter, c.channel,
-  0, 0, 0, 0, 0, 0, 0, 0, 0, COUNT(*),
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, COUNT(*),
   SUM(CASE WHEN m.role = 'user' THEN 1 ELSE 0 END),
   SUM(CASE WHEN m.role = 'assistant' THEN 1 ELSE 0 END)
 FROM {messages} m
@@ -79,13 +82,17 @@ SUMS = ", ".join(
             for column in ("status", "summary_status")
             for condition in ("= 'resolved'", "= 'unresolved'", "NOT IN ('resolved', 'unresolved')")
         ),
+        "SUM(flagged)",
+        "SUM(not_asked)",
         "SUM(messages)",
         "SUM(user_messages)",
         "SUM(assistant_messages)",
     )
 )
 VALUES = tuple(
-    dict.fromkeys([*(c for m in METRICS for c in m.columns), *CONTACTS, CREDITS, *CREDIT_PARTS])
+    dict.fromkeys(
+        [*(c for m in METRICS for c in m.columns), *CONTACTS, CREDITS, *CREDIT_PARTS, GUARDRAILS]
+    )
 )
 TOTALS = """
 SELECT bot_id, date, channel, timezone, is_final, {numbers} FROM {analytics}
@@ -145,15 +152,18 @@ class Warehouse:
 
     def counted(self, first: datetime, last: datetime, bot_ids: Sequence[int]) -> list[Bucket]:
         """What the tables hold from `first` (included) to `last` (excluded), by quarter-hour."""
-        rows = self._rows(
-            COUNTED,
-            [first, last] * 3,
-            bots=_listed(bot_ids),
-            created=self._quarter.format(column="c.created_at"),
-            activity=self._quarter.format(column="c.last_activity"),
-            sent=self._quarter.format(column="m.created_at"),
-            sums=SUMS,
-        )
+        parts = {
+            "bots": _listed(bot_ids),
+            "created": self._quarter.format(column="c.created_at"),
+            "activity": self._quarter.format(column="c.last_activity"),
+            "sent": self._quarter.format(column="m.created_at"),
+            "sums": SUMS,
+        }
+        values = [first, last] * 3
+        try:
+            rows = self._rows(COUNTED, values, flag=f"c.{GUARDRAIL_FLAGGED.name}", **parts)
+        except LoadFailedError:  # a version without this column has loaded the tables
+            rows = self._rows(COUNTED, values, flag="CAST(NULL AS BOOLEAN)", **parts)
         return [
             Bucket(int(bot_id), basis, int(quarter), channel, tuple(int(v or 0) for v in values))
             for basis, bot_id, quarter, channel, *values in rows or ()

@@ -8,10 +8,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatislav_source.proof.absences import absence
 from chatislav_source.proof.heal_plan import RADIUS_DAYS, Costs, days_to_heal, next_repair
 from chatislav_source.proof.reconciliation import (
     Comparison,
-    absence,
     is_stored,
     with_history,
 )
