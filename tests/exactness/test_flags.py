@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from chatislav_source import chatislav
+from chatislav_source.records.schema import CONVERSATIONS
+from chatislav_source.sandbox import World
 from chatislav_source.streams.conversations.page import PageRequest
+from tests.default_suite import mostly_slow
 from tests.exactness.model import START, Conversation, ModelApi, seeded
+from tests.exactness.truth import TODAY, Bench, bench, days_ago, stored
 from tests.exactness.warehouse import Disturbance, Warehouse, run_sync
 
 pytestmark = pytest.mark.usefixtures("small_pages")
@@ -160,3 +167,55 @@ def test_a_sync_without_flags_keeps_those_of_unchanged_rows_and_clears_those_of_
     sync(warehouse)
 
     assert warehouse.flags == before | {changed.session_id: None}
+
+
+def flags_in(made: Bench) -> dict[str, bool | None]:
+    """The flags in the tables, by session id."""
+    rows = stored(made.database, CONVERSATIONS)
+    return {row["session_id"]: row["guardrail_flagged"] for row in rows}
+
+
+def flags_of(made: Bench, since: date, column: str) -> dict[str, bool | None]:
+    """The flags of the API; null for conversations of before a day."""
+    return {
+        row["sessionId"]: made.world.is_flagged(101, row["sessionId"])
+        if row[column].date() >= since
+        else None
+        for row in made.world.conversations(101)
+    }
+
+
+@pytest.mark.parametrize(
+    ("date_filter", "column"),
+    mostly_slow(
+        [("activity", "lastActivity"), ("created", "createdAt")], ("activity", "lastActivity")
+    ),
+)
+def test_rows_have_flags_from_when_they_are_asked_for_and_older_rows_by_a_backfill(
+    tmp_path: Path, date_filter: str, column: str
+) -> None:
+    world = World.generate((101,), conversations=60, days=40, last_day=TODAY, messages=2)
+    for row in world.conversations(101)[::2]:
+        world.flag(101, row["sessionId"])
+    with bench(tmp_path, world) as made:
+        made.api.configure(date_filter=date_filter)
+        lookback: dict[str, Any] = {"resources": ["conversations"], "lookback_days": 10}
+        made.sync(**lookback)
+        plain = flags_in(made)
+        made.with_flags = True
+
+        made.pipeline().run(chatislav(**made.arguments(lookback_days=10)))
+        later = flags_in(made)
+        idle = made.sync(**lookback)
+        made.sync(start_date=made.start_date, end_date=TODAY)
+        backfilled = made.differences()
+        made.with_flags = False
+        changed = world.conversations(101)[-1]["sessionId"]
+        world.change(101, changed, helpful=1, touch=True)
+        off = made.sync(**lookback)
+
+        assert set(plain.values()) == {None}
+        assert later == flags_of(made, days_ago(10), column)
+        assert (idle.total("rows"), backfilled) == (0, [])
+        assert off.total("rows") == 1
+        assert flags_in(made) == flags_of(made, made.start_date, column) | {changed: None}
