@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from chatislav_source.proof.definitions import TOTAL
+from chatislav_source.proof.definitions import MESSAGES, TOTAL
 
 Values = Mapping[str, float | None]
 """The numbers of a row of `analytics` by column."""
@@ -34,7 +34,12 @@ CREDIT_PARTS = (
 )
 CREDIT_TOLERANCE = 0.01 * len(CREDIT_PARTS)  # each part is rounded to hundredths
 GUARDRAILS = "conversations__guardrail_interventions"
+AVERAGE = "conversations__avg_messages_per_conversation"
+AVERAGE_TOLERANCE = 0.05  # as if it were rounded to tenths
+MEDIAN = "conversations__median_duration_seconds"
 AT_MOST = "not counted; at most the conversations of the day"
+QUOTIENT = "not counted; messages by conversations of the day"
+NO_BOUND = "not counted"
 SUM_OF_PARTS = "not counted; the sum of its parts"
 AT_LEAST_FLAGGED = "not counted; at least the flagged conversations of the day"
 
@@ -45,12 +50,15 @@ def values(totals: Values) -> Iterator[tuple[str, float | None, str]]:
         yield name, totals.get(name), AT_MOST
     yield CREDITS, totals.get(CREDITS), SUM_OF_PARTS
     yield GUARDRAILS, totals.get(GUARDRAILS), AT_LEAST_FLAGGED
+    yield AVERAGE, totals.get(AVERAGE), QUOTIENT
+    yield MEDIAN, totals.get(MEDIAN), NO_BOUND
 
 
-def broken(totals: Values, flagged: int | None = None) -> list[str]:
+def broken(totals: Values, flagged: int | None = None, by_event: bool = True) -> list[str]:
     """What is wrong with the values of one row of `analytics`, in words.
 
     `flagged` are the day's conversations with guardrail events; None if that is not known.
+    `by_event`: its messages may be others than those of its conversations.
     """
     problems = [] if flagged is None else _broken_by_flags(totals.get(GUARDRAILS), flagged)
     most = totals.get(TOTAL)
@@ -64,6 +72,11 @@ def broken(totals: Values, flagged: int | None = None) -> list[str]:
         difference = abs(credit - sum(parts))
         if difference > CREDIT_TOLERANCE:
             problems.append(f"{CREDITS} is {credit:g}, but its parts are {sum(parts):g}")
+    average, messages = totals.get(AVERAGE), totals.get(MESSAGES)
+    if average is not None and messages is not None and most and not by_event:
+        quotient = messages / most
+        if abs(average - quotient) > AVERAGE_TOLERANCE:
+            problems.append(f"{AVERAGE} is {average:g}, but its messages make {quotient:.2f}")
     return problems
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any, Literal
@@ -178,9 +178,8 @@ def flagged_of(day: DayTotals, counts: DayCounts, found: Mapping[str, Verdict]) 
     It is known of a final day if its conversations are proven to be counted by their own day, as
     guardrail events may then be, too, and if all of them were asked for.
     """
-    total, messages = found[TOTAL], found[MESSAGES]
-    is_by_event = messages.chosen.basis == "sent"
-    if not (day.is_final and total.is_proven and messages.is_proven) or is_by_event:
+    total = found[TOTAL]
+    if not (day.is_final and total.is_proven) or may_count_by_event(found):
         return None
 
     def counted(name: str) -> int:
@@ -200,6 +199,27 @@ def _status(
     if counted <= api_value <= with_erased:
         return "equal"
     return "missing" if counted < api_value else "extra"
+
+
+def may_count_by_event(found: Mapping[str, Verdict]) -> bool:
+    """Whether the API may count messages, and so other events, on the day of their own instant."""
+    messages = found[MESSAGES]
+    return not messages.is_proven or messages.chosen.basis == "sent"
+
+
+def more_than_all(days: Iterable[DayTotals]) -> Iterator[tuple[date, str]]:
+    """The final days whose single channels have more than all together, and what to say of them."""
+    by_day: dict[date, dict[str, DayTotals]] = {}
+    for day in days:
+        if day.is_final:
+            by_day.setdefault(day.day, {})[day.channel] = day
+    for each, channels in by_day.items():
+        whole = channels.pop(ALL, None)
+        for name in (TOTAL, MESSAGES) if whole else ():
+            most = whole.values.get(name) if whole else None
+            parts = sum(day.values.get(name) or 0 for day in channels.values())
+            if most is not None and parts > most:
+                yield each, f"{name} is {most:g}, but its channels have {parts:g}"
 
 
 def _bounded(bot_id: int, day: DayTotals, flagged: int | None, now: datetime) -> list[Comparison]:

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from chatislav_source.records.periods.table import ANALYTICS_PERIODS
 from chatislav_source.records.schema import CONVERSATIONS, MESSAGES, TABLES
 from chatislav_source.sandbox import RequestRecord, World
 from tests.default_suite import mostly_slow
@@ -30,6 +31,7 @@ from tests.exactness.originals import (
     personal,
     planted,
 )
+from tests.exactness.test_periods import found_differences
 from tests.exactness.truth import TODAY, Bench, bench, days_ago, stored
 
 ROOT = Path(__file__).parents[2]
@@ -156,18 +158,25 @@ def test_after_kills_at_random_moments_one_undisturbed_sync_is_exact(
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("table", mostly_slow([table.name for table in TABLES], MESSAGES.name))
+@pytest.mark.parametrize(
+    "table",
+    mostly_slow([table.name for table in (*TABLES, ANALYTICS_PERIODS)], MESSAGES.name),
+)
 def test_a_kill_between_staging_rows_and_recording_it_stores_nothing_twice(
     tmp_path: Path, table: str
 ) -> None:
+    periods = ["week", "last_7_days"]
     with killable(tmp_path / "story", made_world(6), with_flags=True) as process:
+        process.given = {"analytics_periods": periods}
         status = process.attempt(1, rf"pending_transitions/{table}\.\w+\.")
         assert status == KILLED
 
         process.attempt()
 
-        assert process.bench.differences() == []
-        assert process.bench.analytics_differences(process.bench.start_date) == []
+        made = process.bench
+        assert made.differences() == []
+        assert made.analytics_differences(made.start_date) == []
+        assert found_differences(made, "UTC", periods, made.start_date) == []
 
 
 @pytest.mark.timeout(300)

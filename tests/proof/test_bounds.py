@@ -9,8 +9,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from chatislav_source.proof.bounds import CREDIT_PARTS, CREDITS, GUARDRAILS, broken, values
-from chatislav_source.proof.definitions import TOTAL
+from chatislav_source.proof.bounds import (
+    AVERAGE,
+    CREDIT_PARTS,
+    CREDITS,
+    GUARDRAILS,
+    broken,
+    values,
+)
+from chatislav_source.proof.definitions import MESSAGES, TOTAL
+from chatislav_source.proof.reconciliation import DayTotals, more_than_all
 from tests.proof.made_up import DAYS, FIRST_DAY, Way, chats, totals, verify
 
 PARTS = dict.fromkeys(CREDIT_PARTS, 1.0)
@@ -81,3 +89,27 @@ def test_flagged_conversations_of_a_day_are_counted_by_its_proven_definition(
     (row,) = [row for row in rows if (row.date, row.metric) == (day, GUARDRAILS)]
     assert row.status == "not_comparable"
     assert row.counted_value == (expected if known else None)
+
+
+def test_an_average_that_is_not_of_its_messages_and_conversations_is_warned_of() -> None:
+    totals = {TOTAL: 3.0, MESSAGES: 10.0, AVERAGE: 3.33}
+
+    assert broken(totals, by_event=False) == []
+    (warning,) = broken({**totals, AVERAGE: 3.5}, by_event=False)
+    assert warning == f"{AVERAGE} is 3.5, but its messages make 3.33"
+    assert broken({**totals, AVERAGE: 3.5}) == []  # these may be the messages of that day
+    assert broken({**totals, TOTAL: 0.0}, by_event=False) == []
+
+
+def test_channels_that_have_more_than_all_together_are_warned_of() -> None:
+    def day(channel: str, total: float, is_final: bool = True) -> DayTotals:
+        return DayTotals(FIRST_DAY, channel, "UTC", is_final, {TOTAL: total, MESSAGES: 5.0})
+
+    assert list(more_than_all([day("widget", 9)])) == []
+    assert list(more_than_all([day("all", 9), day("widget", 6)])) == []
+    assert list(more_than_all([day("all", 3, is_final=False), day("widget", 6)])) == []
+    found = list(more_than_all([day("all", 9), day("widget", 6), day("viber", 4)]))
+    assert [text for _, text in found] == [
+        f"{TOTAL} is 9, but its channels have 10",
+        f"{MESSAGES} is 5, but its channels have 10",
+    ]
