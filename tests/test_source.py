@@ -182,6 +182,7 @@ CONFIGURED = {
     "ANALYTICS_LOOKBACK_DAYS": ("4", "analytics_lookback_days", 4),
     "ANALYTICS_CHANNELS": ('["viber"]', "analytics_channels", ("viber",)),
     "ANALYTICS_PERIODS": ("week, month", "analytics_periods", ("week", "month")),
+    "GUARDRAIL_FLAGS": ("true", "guardrail_flags", True),
     "HISTORY": ("true", "history", True),
     "MAX_CONCURRENCY": ("5", "max_concurrency", 5),
     "REQUESTS_PER_SECOND": ("2.5", "requests_per_second", 2.5),

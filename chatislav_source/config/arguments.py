@@ -31,10 +31,11 @@ class Arguments(TypedDict, total=False):
     `DEFAULTS`. `start_date` and `end_date` are whole days, both included; an `end_date` makes the
     sync a backfill. `timezone` is the zone of the analytics day, `api_timezone` that of timestamps
     without an offset; both are IANA names. `timezone` None: the zone that a bot is loaded in, at
-    first UTC. `lookback_days` None: 2 if the API filters on activity, else 30. `max_concurrency`
-    limits the requests in flight, `requests_per_second` their rate. `history` keeps every version
-    of a conversation's status and of a day's totals. `privacy` None keeps all. `retention_days`
-    None keeps rows for good.
+    first UTC. `lookback_days` None: 2 if the API filters on activity, else 30. `guardrail_flags`
+    also asks which conversations have guardrail events. `history` keeps every version of a
+    conversation's status and of a day's totals. `max_concurrency` limits the requests in flight,
+    `requests_per_second` their rate. `privacy` None keeps all. `retention_days` None keeps rows
+    for good.
     """
 
     bot_ids: list[int] | None
@@ -49,6 +50,7 @@ class Arguments(TypedDict, total=False):
     analytics_lookback_days: int | None
     analytics_channels: list[str] | None
     analytics_periods: list[str] | None
+    guardrail_flags: bool | None
     history: bool | None
     max_concurrency: int | None
     requests_per_second: float | None
@@ -68,6 +70,7 @@ DEFAULTS: Arguments = {
     "analytics_lookback_days": 7,  # the totals of a day change for some days after it
     "analytics_channels": ["all"],
     "analytics_periods": [],
+    "guardrail_flags": False,
     "history": False,
     "max_concurrency": DEFAULT_CONCURRENCY,
 }

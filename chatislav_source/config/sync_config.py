@@ -45,6 +45,7 @@ class SyncConfig:
     analytics_lookback_days: int
     analytics_channels: tuple[str, ...]
     analytics_periods: tuple[str, ...]
+    guardrail_flags: bool
     history: bool
     max_concurrency: int
     requests_per_second: float | None
@@ -104,6 +105,7 @@ def checked(*, now: datetime, **arguments: Unpack[Arguments]) -> SyncConfig:
             "analytics_channels", given, ANALYTICS_CHANNELS, at_least=1
         ),
         analytics_periods=values.names("analytics_periods", given, ANALYTICS_PERIODS),
+        guardrail_flags=values.flag("guardrail_flags", given["guardrail_flags"]),
         history=values.flag("history", given["history"]),
         max_concurrency=values.whole(
             "max_concurrency", given["max_concurrency"], 1, MAX_CONCURRENCY

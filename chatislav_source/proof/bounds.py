@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from chatislav_source.proof.definitions import TOTAL
+from chatislav_source.proof.definitions import MESSAGES, TOTAL
 
 Values = Mapping[str, float | None]
 """The numbers of a row of `analytics` by column."""
@@ -33,8 +33,15 @@ CREDIT_PARTS = (
     "usage__other",
 )
 CREDIT_TOLERANCE = 0.01 * len(CREDIT_PARTS)  # each part is rounded to hundredths
+GUARDRAILS = "conversations__guardrail_interventions"
+AVERAGE = "conversations__avg_messages_per_conversation"
+AVERAGE_TOLERANCE = 0.05  # as if it were rounded to tenths
+MEDIAN = "conversations__median_duration_seconds"
 AT_MOST = "not counted; at most the conversations of the day"
+QUOTIENT = "not counted; messages by conversations of the day"
+NO_BOUND = "not counted"
 SUM_OF_PARTS = "not counted; the sum of its parts"
+AT_LEAST_FLAGGED = "not counted; at least the flagged conversations of the day"
 
 
 def values(totals: Values) -> Iterator[tuple[str, float | None, str]]:
@@ -42,11 +49,18 @@ def values(totals: Values) -> Iterator[tuple[str, float | None, str]]:
     for name in CONTACTS:
         yield name, totals.get(name), AT_MOST
     yield CREDITS, totals.get(CREDITS), SUM_OF_PARTS
+    yield GUARDRAILS, totals.get(GUARDRAILS), AT_LEAST_FLAGGED
+    yield AVERAGE, totals.get(AVERAGE), QUOTIENT
+    yield MEDIAN, totals.get(MEDIAN), NO_BOUND
 
 
-def broken(totals: Values) -> list[str]:
-    """What is wrong with the values of one row of `analytics`, in words."""
-    problems = []
+def broken(totals: Values, flagged: int | None = None, by_event: bool = True) -> list[str]:
+    """What is wrong with the values of one row of `analytics`, in words.
+
+    `flagged` are the day's conversations with guardrail events; None if that is not known.
+    `by_event`: its messages may be others than those of its conversations.
+    """
+    problems = [] if flagged is None else _broken_by_flags(totals.get(GUARDRAILS), flagged)
     most = totals.get(TOTAL)
     for name in CONTACTS:
         value = totals.get(name)
@@ -58,4 +72,17 @@ def broken(totals: Values) -> list[str]:
         difference = abs(credit - sum(parts))
         if difference > CREDIT_TOLERANCE:
             problems.append(f"{CREDITS} is {credit:g}, but its parts are {sum(parts):g}")
+    average, messages = totals.get(AVERAGE), totals.get(MESSAGES)
+    if average is not None and messages is not None and most and not by_event:
+        quotient = messages / most
+        if abs(average - quotient) > AVERAGE_TOLERANCE:
+            problems.append(f"{AVERAGE} is {average:g}, but its messages make {quotient:.2f}")
     return problems
+
+
+def _broken_by_flags(interventions: float | None, flagged: int) -> list[str]:
+    """Each flagged conversation has at least one intervention, and each of these flags one."""
+    if interventions is None or (flagged <= interventions and bool(flagged) == bool(interventions)):
+        return []
+    shown = f"{flagged or 'no'} conversation{'s are' if flagged > 1 else ' is'}"
+    return [f"{GUARDRAILS} is {interventions:g}, but {shown} flagged"]

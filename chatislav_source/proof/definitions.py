@@ -28,11 +28,15 @@ COUNTS = (
     "summary_resolved",
     "summary_unresolved",
     "summary_unclear",
+    "flagged",
+    "not_asked",
     "messages",
     "user_messages",
     "assistant_messages",
 )
-"""What is counted in each bucket of the tables, in the order of the query's columns."""
+"""What is counted in each bucket of the tables, in the order of the query's columns.
+
+`not_asked` are conversations without a `guardrail_flagged`."""
 
 OF_MESSAGES = ("messages", "user_messages", "assistant_messages")
 """Those that count messages; the others count conversations."""

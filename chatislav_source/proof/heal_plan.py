@@ -49,13 +49,32 @@ def days_to_heal(rows: Sequence[Comparison]) -> dict[date, int]:
     }
 
 
+@dataclass(frozen=True)
+class Costs:
+    """What the requests of one bot depend on: channels of analytics, conversations of a window.
+
+    `with_flags`: each window also has a listing of its flagged conversations.
+    """
+
+    channels: int
+    rows_in: RowsIn
+    with_flags: bool = False
+
+    def of(self, repair: Repair) -> int:
+        """About how many requests a repair takes, without retries."""
+        window = repair.window
+        windows = ceil(window.days / DAYS_PER_REQUEST)
+        pages = ceil(self.rows_in(window) / PAGE_SIZE) + windows * (2 if self.with_flags else 1)
+        return pages + len(repair.days) * self.channels + FIRST_REQUESTS
+
+
 def next_repair(
-    days: Mapping[date, int], last_day: date, budget: int, channels: int, rows_in: RowsIn
+    days: Mapping[date, int], last_day: date, budget: int, costs: Costs
 ) -> Repair | None:
     """The next repair that the budget allows; None if there is none.
 
     Of the first day, as wide as its attempts say and the budget allows, together with the days
-    beside it. `channels` are those of analytics, `last_day` is the last that may be read.
+    beside it. `last_day` is the last that may be read.
     """
     for day, tries in days.items():
         for radius in [*reversed(RADIUS_DAYS[: tries + 1]), 0]:
@@ -63,7 +82,7 @@ def next_repair(
                 first_day = together[0] - timedelta(days=radius)
                 end = max(together[-1], min(together[-1] + timedelta(days=radius), last_day))
                 repair = Repair(DateWindow(first_day, end), tuple(together))
-                if cost(repair, channels, rows_in) <= budget:
+                if costs.of(repair) <= budget:
                     return repair
     return None
 
@@ -73,10 +92,3 @@ def _beside(day: date, days: Iterable[date]) -> list[date]:
     windows = merged(DateWindow(each, each) for each in days)
     run = next(window for window in windows if window.contains(day))
     return list(days_of(run.first_day, run.last_day or day))
-
-
-def cost(repair: Repair, channels: int, rows_in: RowsIn) -> int:
-    """About how many requests a repair takes, without retries."""
-    window = repair.window
-    pages = ceil(rows_in(window) / PAGE_SIZE) + ceil(window.days / DAYS_PER_REQUEST)
-    return pages + len(repair.days) * channels + FIRST_REQUESTS

@@ -14,14 +14,16 @@ from chatislav_source.api.client import CONVERSATIONS_PATH, ChatislavClient
 from chatislav_source.api.rate_limiter import RateLimiter
 from chatislav_source.config import SyncConfig
 from chatislav_source.proof import tables
+from chatislav_source.proof.absences import absence
 from chatislav_source.proof.definitions import TOTAL
 from chatislav_source.proof.heal_plan import (
     REQUESTS_PER_RUN,
+    Costs,
     Repair,
     days_to_heal,
     next_repair,
 )
-from chatislav_source.proof.reconciliation import Comparison, absence
+from chatislav_source.proof.reconciliation import Comparison
 from chatislav_source.proof.result import BotVerification, Verification
 from chatislav_source.proof.verification import DEFAULT_DAYS, verify_tables
 from chatislav_source.proof.warehouse import Warehouse, connected
@@ -76,10 +78,11 @@ class Healer:
         days = days_to_heal(bot.rows)
         tried: dict[date, int] = {}
         channels = sorted({row.channel for row in bot.rows})
+        costs = Costs(len(channels), bot.rows_in, self.config.guardrail_flags)
         if days:
             StoredTables(self.pipeline).remove_doubles(bot_ids=[bot.bot_id])
         while days:
-            repair = next_repair(days, bot.yesterday + ONE_DAY, budget, len(channels), bot.rows_in)
+            repair = next_repair(days, bot.yesterday + ONE_DAY, budget, costs)
             if repair is None:
                 break
             budget -= self._repair(bot, repair, channels)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any, Literal
 
 from chatislav_source.proof import bounds
 from chatislav_source.proof.counts import DayCounts
-from chatislav_source.proof.definitions import METRICS, TOTAL, Metric
+from chatislav_source.proof.definitions import MESSAGES, METRICS, TOTAL, Metric
 from chatislav_source.proof.verdict import MIN_CONVERSATIONS, Evidence, Verdict, judge
 from chatislav_source.streams.date_window import ALL
 
@@ -21,7 +21,6 @@ MAX_HEAL_ATTEMPTS = 3  # per day; a day that still differs is unexplained
 ABSENT = "absent__"
 """Begins the metric of a row about one conversation, which its session id ends: the tables have it,
 the API does not return it. `heal_attempts` counts the days on which it was asked for."""
-ABSENT_WORDS = "asked for by its session id; the API does not return it"
 ABSENCES_OF_A_DELETION = 2
 
 Key = tuple[int, date, str, str]
@@ -169,8 +168,25 @@ def compared(
                     now,
                 )
             )
-        rows += _bounded(bot_id, day, now)
+        rows += _bounded(bot_id, day, flagged_of(day, counts, found), now)
     return rows
+
+
+def flagged_of(day: DayTotals, counts: DayCounts, found: Mapping[str, Verdict]) -> int | None:
+    """The conversations of a day that have guardrail events; None if that is not known.
+
+    It is known of a final day if its conversations are proven to be counted by their own day, as
+    guardrail events may then be, too, and if all of them were asked for.
+    """
+    total = found[TOTAL]
+    if not (day.is_final and total.is_proven) or may_count_by_event(found):
+        return None
+
+    def counted(name: str) -> int:
+        return counts.counted(replace(total.chosen, count=name), day.day, day.channel)
+
+    is_asked = counted("conversations") > 0 and not counted("not_asked")
+    return counted("flagged") if is_asked and not counts.has_erased(day.day) else None
 
 
 def _status(
@@ -185,8 +201,30 @@ def _status(
     return "missing" if counted < api_value else "extra"
 
 
-def _bounded(bot_id: int, day: DayTotals, now: datetime) -> list[Comparison]:
+def may_count_by_event(found: Mapping[str, Verdict]) -> bool:
+    """Whether the API may count messages, and so other events, on the day of their own instant."""
+    messages = found[MESSAGES]
+    return not messages.is_proven or messages.chosen.basis == "sent"
+
+
+def more_than_all(days: Iterable[DayTotals]) -> Iterator[tuple[date, str]]:
+    """The final days whose single channels have more than all together, and what to say of them."""
+    by_day: dict[date, dict[str, DayTotals]] = {}
+    for day in days:
+        if day.is_final:
+            by_day.setdefault(day.day, {})[day.channel] = day
+    for each, channels in by_day.items():
+        whole = channels.pop(ALL, None)
+        for name in (TOTAL, MESSAGES) if whole else ():
+            most = whole.values.get(name) if whole else None
+            parts = sum(day.values.get(name) or 0 for day in channels.values())
+            if most is not None and parts > most:
+                yield each, f"{name} is {most:g}, but its channels have {parts:g}"
+
+
+def _bounded(bot_id: int, day: DayTotals, flagged: int | None, now: datetime) -> list[Comparison]:
     """The rows of metrics that cannot be counted: their value, and what bounds it."""
+    counted = {bounds.GUARDRAILS: None if flagged is None else float(flagged)}
     return [
         Comparison(
             bot_id,
@@ -195,7 +233,7 @@ def _bounded(bot_id: int, day: DayTotals, now: datetime) -> list[Comparison]:
             metric,
             day.timezone,
             value,
-            None,
+            counted.get(metric),
             None,
             words,
             "not_comparable",
@@ -211,63 +249,6 @@ def not_loaded(bot_id: int, day: date, channel: str, timezone: str, now: datetim
     return Comparison(
         bot_id, day, channel, TOTAL, timezone, None, None, None, NOT_LOADED, "unproven", now, now
     )
-
-
-def absence(
-    day: Comparison, session_id: str, before: Comparison | None, is_there: bool, now: datetime
-) -> Comparison | None:
-    """The row of a conversation that was asked for by its id; None if nothing need be noted.
-
-    `day` is the row of its day, `before` what was noted earlier. A second absence counts only on
-    another day, as the API may be out of order for hours.
-    """
-    if is_there:
-        return _is_back(before, now) if before else None
-    if before is None:
-        metric = f"{ABSENT}{session_id}"
-        values = (1.0, 1.0, ABSENT_WORDS)
-        return Comparison(
-            day.bot_id,
-            day.date,
-            day.channel,
-            metric,
-            day.timezone,
-            0.0,
-            *values,
-            "extra",
-            now,
-            now,
-            1,
-        )
-    if before.checked_at.date() == now.date():
-        return before
-    return replace(before, checked_at=now, heal_attempts=before.heal_attempts + 1)
-
-
-def absences(
-    rows: Sequence[Comparison], stored: Iterable[Comparison], now: datetime
-) -> list[Comparison]:
-    """The stored rows of absent conversations of the days of `rows`.
-
-    Those of days that no longer have too many conversations are settled: the row is gone.
-    """
-    extra = {
-        (row.date, row.channel) for row in rows if row.metric == TOTAL and row.status == "extra"
-    }
-    days = {row.date for row in rows}
-    kept = [row for row in stored if row.session_id is not None and row.date in days]
-    return [
-        row if row.status == "equal" or (row.date, row.channel) in extra else _is_gone(row, now)
-        for row in kept
-    ]
-
-
-def _is_gone(row: Comparison, now: datetime) -> Comparison:
-    return replace(row, counted_value=0.0, difference=0.0, status="equal", checked_at=now)
-
-
-def _is_back(row: Comparison, now: datetime) -> Comparison:
-    return replace(row, api_value=1.0, difference=0.0, status="equal", checked_at=now)
 
 
 def with_history(

@@ -41,6 +41,11 @@ class BotVerification:
             found.setdefault(row.date, set()).add(kind_of(row.status, row.heal_attempts))
         return {day: worst(kinds) for day, kinds in sorted(found.items())}
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing differs and nothing is unproven."""
+        return set(self.days.values()) <= {"equal", "settling"}
+
     def number_of(self, kind: str) -> int:
         """How many days are of this kind; unexplained days also differ."""
         kinds = {kind, "unexplained"} if kind == "differs" else {kind}

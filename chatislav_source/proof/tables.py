@@ -33,7 +33,11 @@ RECONCILED = Table(
         METRIC,
         Column("timezone", "text", "IANA zone the API's total was asked in."),
         Column("api_value", "double", "The API's total. Null if it is not loaded."),
-        Column("counted_value", "double", "Counted in the tables. Null if it cannot be counted."),
+        Column(
+            "counted_value",
+            "double",
+            "Counted in the tables, or what bounds the API's total. Null if it cannot be counted.",
+        ),
         Column("difference", "double", "counted_value - api_value."),
         Column("definition", "text", "How it was counted, in words."),
         Column(

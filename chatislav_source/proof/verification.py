@@ -11,14 +11,18 @@ import dlt
 
 from chatislav_source.config import today_in
 from chatislav_source.proof import bounds, tables
+from chatislav_source.proof.absences import absences
 from chatislav_source.proof.counts import Bucket, DayCounts, ErasedConversation
+from chatislav_source.proof.queries.counting import buckets_of
 from chatislav_source.proof.reconciliation import (
     Comparison,
     DayTotals,
     Key,
-    absences,
     compared,
+    flagged_of,
     is_stored,
+    may_count_by_event,
+    more_than_all,
     not_loaded,
     verdicts,
     with_history,
@@ -29,7 +33,14 @@ from chatislav_source.proof.result import (
     definition_row,
     zone_of_rows,
 )
-from chatislav_source.proof.warehouse import bounds_of, connected
+from chatislav_source.proof.warehouse import (
+    DEFINITIONS,
+    RECONCILIATION,
+    comparisons_of,
+    connected,
+    definitions_of,
+    totals_of,
+)
 from chatislav_source.runner.checkpoint import forget_tables, keep_to_destination, kept_from
 from chatislav_source.runner.job import alone
 from chatislav_source.streams.date_window import ONE_DAY, days_of
@@ -105,11 +116,12 @@ def _verify(
     attempts: Mapping[tuple[int, date], int] | None,
 ) -> Verification:
     held = _held(pipeline, now, days, bot_ids)
-    bots = [
-        _verified(bot_id, held, days, now, attempts or {})
-        for bot_id in sorted(held.totals)
-        if held.complete_totals(bot_id)
-    ]
+    bots = _all_verified(held, days, now, attempts or {})
+    if not all(bot.is_sound for bot in bots):
+        with connected(pipeline) as warehouse:
+            erased = warehouse.erased()  # only what is missing may have been erased
+        if erased:
+            bots = _all_verified(replace(held, erased=erased), days, now, attempts or {})
     known = {(row["bot_id"], row["metric"]): row for row in held.definitions}
     definitions = [definition_row(bot.bot_id, v) for bot in bots for v in bot.verdicts.values()]
     tables.write(
@@ -127,17 +139,27 @@ def _verify(
 def _held(pipeline: dlt.Pipeline, now: datetime, days: int, bot_ids: Sequence[int]) -> Held:
     first_day = now.date() - timedelta(days=max(days, DEFINITION_DAYS) + 1)
     with connected(pipeline) as warehouse:
-        totals = warehouse.totals(first_day, bot_ids)
-        buckets: list[Bucket] = []
-        if totals:
-            earliest = min(day.day for rows in totals.values() for day in rows)
-            buckets = warehouse.counted(*bounds_of(earliest, now.date()), sorted(totals))
-        erased = warehouse.erased() if totals else []
-        definitions, stored = warehouse.definitions(), warehouse.stored(first_day)
-    if definitions is None or stored is None:
+        found = warehouse.held(first_day, now.date(), bot_ids)
+    if found[DEFINITIONS] is None or found[RECONCILIATION] is None:
         forget_tables(pipeline, tables.SCHEMA)  # if there are none yet, there is nothing to forget
-    known = {row.key: row for row in stored or []}
-    return Held(totals, buckets, erased, definitions or [], known, kept_from(pipeline))
+    return Held(
+        totals_of(found["totals"] or ()),
+        buckets_of(found["counted"] or ()),
+        (),
+        definitions_of(found[DEFINITIONS] or ()),
+        {row.key: row for row in comparisons_of(found[RECONCILIATION] or ())},
+        kept_from(pipeline),
+    )
+
+
+def _all_verified(
+    held: Held, days: int, now: datetime, attempts: Mapping[tuple[int, date], int]
+) -> list[BotVerification]:
+    return [
+        _verified(bot_id, held, days, now, attempts)
+        for bot_id in sorted(held.totals)
+        if held.complete_totals(bot_id)
+    ]
 
 
 def _verified(
@@ -172,8 +194,11 @@ def _verified(
     warnings = [
         f"Bot {bot_id}, {day.day}, {day.channel}: {problem}."
         for day in checked
-        for problem in bounds.broken(day.values)
+        for problem in bounds.broken(
+            day.values, flagged_of(day, counts, found), may_count_by_event(found)
+        )
     ]
+    warnings += [f"Bot {bot_id}, {day}: {problem}." for day, problem in more_than_all(checked)]
     rows = with_history(tried, held.stored, now)
     rows += absences(rows, (r for r in held.stored.values() if r.bot_id == bot_id), now)
     return BotVerification(bot_id, timezone, yesterday, rows, found, counts, warnings)

@@ -27,7 +27,12 @@ from chatislav_source.records.fast_decode import (
 )
 from chatislav_source.records.fast_rows import fast_batches
 from chatislav_source.records.json_decoder import Row, decode
-from chatislav_source.records.record_batch import RecordBatch
+from chatislav_source.records.record_batch import (
+    Flagged,
+    RecordBatch,
+    flagged_versions,
+    flags_of,
+)
 from chatislav_source.records.rejected.page_text import is_too_deep, split_page
 from chatislav_source.records.rejected.record import RejectedRecord
 from chatislav_source.records.rejected.sorting import (
@@ -86,10 +91,12 @@ class TolerantPage:
     replaced_characters: int
     rejected: Sequence[RejectedRecord] = ()
 
-    def records(self, read_at: datetime) -> TolerantRecords:
+    def records(self, read_at: datetime, flagged: Flagged = None) -> TolerantRecords:
         """The conversations; `read_at` is when the response arrived."""
+        flags = flags_of(self.session_ids, flagged)
+        versions = flagged_versions(self.versions, flags)
         batch = page_rows(
-            self.items, self.session_ids, self.versions, self.bot_id, self.zone, read_at
+            self.items, self.session_ids, versions, self.bot_id, self.zone, read_at, flags
         )
         return TolerantRecords(replace(batch, rejected=self.rejected))
 
@@ -230,6 +237,6 @@ def _tolerant_batch(page: FastRecords) -> RecordBatch:
     if all(isinstance(item, dict) for item in items):
         # their texts are storable and their ids known, or fast decoding had refused the page
         ids, versions = page.session_ids, page.versions
-        return page_rows(items, ids, versions, page.bot_id, UTC, page.read_at)
+        return page_rows(items, ids, versions, page.bot_id, UTC, page.read_at, page.flags)
     found = _sorted_page(value, needs_sanitizing, page.bot_id, UTC, page.body)
-    return found.records(page.read_at).batch
+    return found.records(page.read_at, page.flagged).batch

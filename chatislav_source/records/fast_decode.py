@@ -23,6 +23,7 @@ from msgspec import Raw, Struct
 
 from chatislav_source.records.columns import instants, microseconds
 from chatislav_source.records.json_decoder import NUL
+from chatislav_source.records.record_batch import Flagged, flagged_versions, flags_of
 from chatislav_source.records.rejected.record import RejectedRecord
 from chatislav_source.records.sanitize import SAFE_KEY_CHARACTERS
 from chatislav_source.records.schema import CONVERSATIONS, row_version
@@ -93,6 +94,7 @@ class FastRecords:
     read_at: datetime
     created: list[int | None]
     active: list[int | None]
+    flagged: Flagged = None
 
     @cached_property
     def session_ids(self) -> list[str]:
@@ -101,8 +103,14 @@ class FastRecords:
 
     @cached_property
     def versions(self) -> list[str]:
-        """The `version_of` each conversation, in the order of the page."""
-        return [version_of(each) for each in self.conversations]
+        """The `_version` of each row, in the order of the page."""
+        versions = [version_of(each) for each in self.conversations]
+        return versions if self.flagged is None else flagged_versions(versions, self.flags)
+
+    @cached_property
+    def flags(self) -> list[bool | None]:
+        """`guardrail_flagged` of each conversation, in the order of the page."""
+        return flags_of(self.session_ids, self.flagged)
 
     def days_of_messages(self, number: int) -> set[date]:
         """The days on which the messages of one conversation were sent; empty if not documented."""
@@ -135,11 +143,11 @@ class FastPage:
         """The token of that page; None if there is none."""
         return self.envelope.pagination.next_token
 
-    def records(self, read_at: datetime) -> FastRecords:
+    def records(self, read_at: datetime, flagged: Flagged = None) -> FastRecords:
         """The conversations; `read_at` is when the response arrived."""
         conversations = self.envelope.conversations
         return FastRecords(
-            conversations, self.body, self.bot_id, read_at, self.created, self.active
+            conversations, self.body, self.bot_id, read_at, self.created, self.active, flagged
         )
 
 

@@ -23,6 +23,7 @@ from chatislav_source.records.schema import (
     ARROW_TYPES,
     CONVERSATIONS,
     DELETED,
+    GUARDRAIL_FLAGGED,
     LOAD_ID,
     MESSAGES,
     VERSION,
@@ -62,6 +63,7 @@ def _conversation_table(
         "created_at": _times([page.created for page in pages]),
         "last_activity": _times([page.active for page in pages]),
         "message_count": counts.cast(pa.int64()),
+        GUARDRAIL_FLAGGED.name: _flags(pages, len(items)),
         "extra": pa.nulls(len(items), pa.string()),
         "synced_at": _each(pages, [page.read_at for page in pages], INSTANT),
         VERSION.name: pa.array([each for page in pages for each in page.versions], pa.string()),
@@ -77,6 +79,12 @@ def _table(table: Table, arrays: dict[str, pa.Array]) -> pa.Table:
 
 def _times(microseconds: Sequence[Sequence[int | None]]) -> pa.Array:
     return pa.array(list(chain.from_iterable(microseconds)), pa.int64()).cast(INSTANT)
+
+
+def _flags(pages: Sequence[FastRecords], count: int) -> pa.Array:
+    if all(page.flagged is None for page in pages):
+        return pa.nulls(count, pa.bool_())
+    return pa.array([flag for page in pages for flag in page.flags], pa.bool_())
 
 
 def _each(pages: Sequence[FastRecords], values: Sequence[object], kind: pa.DataType) -> pa.Array:

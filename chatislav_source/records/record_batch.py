@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, compress
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from chatislav_source.records.schema import flagged_version
+
 if TYPE_CHECKING:
     from chatislav_source.records.rejected.record import RejectedRecord
+
+
+Flagged = Container[int] | None
+"""Hashes of the session ids of conversations with guardrail events; None if that was not asked."""
+
+
+def flags_of(session_ids: Sequence[str], flagged: Flagged) -> list[bool | None]:
+    """`guardrail_flagged` of each conversation."""
+    if flagged is None:
+        return [None] * len(session_ids)
+    return [hash(session_id) in flagged for session_id in session_ids]
+
+
+def flagged_versions(versions: Sequence[str], flags: Sequence[bool | None]) -> list[str]:
+    """The `_version` of each row, of what they are without flags."""
+    return list(map(flagged_version, versions, flags))
 
 
 @dataclass(frozen=True)

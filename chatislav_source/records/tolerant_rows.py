@@ -25,6 +25,7 @@ from chatislav_source.records.schema import (
     ARROW_TYPES,
     CONVERSATIONS,
     DELETED,
+    GUARDRAIL_FLAGGED,
     LOAD_ID,
     MESSAGES,
     VERSION,
@@ -72,14 +73,16 @@ def page_rows(
     bot_id: int,
     zone: tzinfo,
     read_at: datetime,
+    flags: Sequence[bool | None] | None = None,
 ) -> RecordBatch:
-    """The rows of `items`, with their ids and versions; `read_at` becomes `synced_at`."""
+    """The rows of `items`, with their ids, versions and flags; `read_at` becomes `synced_at`."""
     lists = [item.get("messages") for item in items]
     known = [isinstance(value, list) for value in lists]
     own: dict[str, Sequence[Any]] = {
         "bot_id": [bot_id] * len(items),
         "session_id": session_ids,
         "message_count": [len(m) if isinstance(m, list) else None for m in lists],
+        GUARDRAIL_FLAGGED.name: [None] * len(items) if flags is None else flags,
         "synced_at": _each_time(read_at, len(items)),
         VERSION.name: versions,
     }

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 from chatislav_source.records.record_batch import RecordBatch, kept_rows
+from chatislav_source.records.schema import flagged_version
 from chatislav_source.runner import dedup
 from chatislav_source.runner.dedup import ConversationsPage
 from chatislav_source.streams.conversations import state
@@ -18,13 +19,21 @@ class ChangeFilter:
     """Leaves out the conversations of one bot that the tables already hold.
 
     `stored` has the versions in the tables; it follows what is handed out; `sealed` makes them of
-    the version that was read. If the whole run is one load package, a
-    second version of a conversation is left out, and the next run reads its window again.
+    the version that was read. If the whole run is one load package, a second version of a
+    conversation is left out, and the next run reads its window again. Without `with_flags`, a row
+    that has its flag of an earlier run is left as it is.
     """
 
-    def __init__(self, stored: VersionMap, today: date, sealed: Callable[[str], str] = str) -> None:
+    def __init__(
+        self,
+        stored: VersionMap,
+        today: date,
+        sealed: Callable[[str], str] = str,
+        with_flags: bool = False,
+    ) -> None:
         self.unchanged = 0
         self._sealed = sealed
+        self._with_flags = with_flags
         self._stored = stored
         self._today = today
         self._in_package: set[str] = set()  # only used if the whole run is one package
@@ -65,7 +74,11 @@ class ChangeFilter:
 
     def _holds(self, session_id: str, version: str | None) -> bool:
         """Whether the tables hold just this version."""
-        return version is not None and self._stored.has(session_id, self._sealed(version))
+        if version is None or session_id not in self._stored:
+            return False
+        flags = (None,) if self._with_flags else (None, True, False)
+        versions = (self._sealed(flagged_version(version, flag)) for flag in flags)
+        return any(self._stored.has(session_id, each) for each in versions)
 
     def _note(self, session_id: str, version: str | None, page: ConversationsPage) -> None:
         """Note the version that is handed out; None if it is not known.

@@ -85,7 +85,10 @@ class ConversationTables:
             versions = self._stored.versions(bot_id, windows)
             self._may_replace |= state is not None or bool(versions)
             self._filters[bot_id] = ChangeFilter(
-                versions, self._config.now.date(), self._policy.sealing(CONVERSATIONS)
+                versions,
+                self._config.now.date(),
+                self._policy.sealing(CONVERSATIONS),
+                self._config.guardrail_flags,
             )
             if not self._config.is_backfill and self._is_resumed(partition.state):
                 self._resumed.add(bot_id)

@@ -26,6 +26,18 @@ class KeySet:
         """The keys, in no order."""
         return (key for key in self._slots if key != FREE)
 
+    def __contains__(self, key: object) -> bool:
+        """Whether it has a key, which must be an `int` and not -1."""
+        if not isinstance(key, int) or key == FREE:
+            return False
+        slots, last = self._slots, len(self._slots) - 1
+        place = key & last
+        while (found := slots[place]) != FREE:
+            if found == key:
+                return True
+            place = (place + 1) & last
+        return False
+
     def add(self, keys: Sequence[int]) -> int:
         """Add keys; returns how many of them are new, each counted once."""
         while 3 * (self._count + len(keys)) > 2 * len(self._slots):

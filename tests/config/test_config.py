@@ -95,6 +95,7 @@ def test_defaults_are_those_of_the_contract() -> None:
         pytest.param("analytics_channels", 5, "widget", id="channel as number"),
         pytest.param("analytics_periods", ["year"], "quarter", id="unknown period"),
         pytest.param("analytics_periods", False, "quarter", id="periods as flag"),
+        pytest.param("guardrail_flags", "yes", "true or false", id="flags as text"),
         pytest.param("history", "yes", "true or false", id="history as text"),
         pytest.param("max_concurrency", 0, "from 1", id="concurrency zero"),
         pytest.param("max_concurrency", 1000, "to 64", id="concurrency too large"),

@@ -36,6 +36,7 @@ JSONS: tuple[Any, ...] = (
     False,
     0,
 )
+FLAGGED = ("23", "nulls", "messages unknown")
 INSTANTS = ("1969-12-31T23:59:59.999999Z", "2024-02-29T12:00:00+05:30", "2199-12-31T23:59:59.5Z")
 NUMBERS = (2**63 - 1, -(2**63), 2**53 + 1, 0)
 
@@ -73,7 +74,7 @@ def first_world() -> World:
     """Two bots, the second one a voice bot, and all unusual conversations."""
     world = World.generate(bot_ids=BOTS, conversations=3, days=2, last_day=TODAY, seed=5)
     for row in _odd_items():
-        world.put(row["botId"], row)
+        world.put(row["botId"], row, guardrail_flagged=row["sessionId"] in FLAGGED)
     return world
 
 
@@ -85,6 +86,7 @@ def _odd_items() -> list[Row]:
         item(1, "emptied", ["x", "y"]),
         item(1, "late", ["x"]),
         item(1, "untouched", ["x"]),
+        item(1, "flagged later", ["x"]),
         item(1, "nulls") | dict.fromkeys(names),
         item(1, "null message") | {"messages": [dict.fromkeys(message(0, ""))]},
         item(1, "messages unknown") | {"messages": None},
@@ -106,6 +108,7 @@ def change(world: World) -> None:
     world.change(1, "late", resolutionStatus="resolved", helpful=0, feedbackComment=None)
     world.change(1, "nulls", touch=True, channel="viber", newField={"later": [1.5]})
     world.put(12, item(12, "new", ["n0"]))
+    world.flag(1, "flagged later")
 
 
 def change_again(world: World) -> None:
@@ -117,6 +120,7 @@ def change_again(world: World) -> None:
 def change_once_more(world: World) -> None:
     """The changes before the load that is killed after the merge and before its completion."""
     world.change(1, "emptied", touch=True, messages=[message(0, "filled")])
+    world.flag(12, "new")
     world.put(1, item(1, "last", ["l0"]))
 
 
@@ -144,7 +148,10 @@ OVERRIDES: dict[str, Row] = {
 def truth(world: World) -> dict[str, Rows]:
     """By table and key, the rows that a warehouse should have now, without `synced_at`."""
     items = [row for bot_id in BOTS for row in world.conversations(bot_id)]
-    conversations = [_conversation(row) for row in items]
+    conversations = [
+        _conversation(row) | {"guardrail_flagged": world.is_flagged(row["botId"], row["sessionId"])}
+        for row in items
+    ]
     messages = [_message(row, n) for row in items for n in range(len(row["messages"] or []))]
     days = [FIRST_DAY + timedelta(days=n) for n in range(3)]
     analytics = [_analytics(world, bot_id, day) for bot_id in BOTS for day in days]

@@ -72,6 +72,7 @@ def _told(warehouse: Warehouse, folder: Path, api: Sandbox) -> Told:
         "api_key": SANDBOX_KEY,
         "base_url": api.base_url,
         "start_date": story.FIRST_DAY.isoformat(),
+        "guardrail_flags": True,
     }
     told = Told(warehouse, pipeline(), datetime.now(UTC))
     told.pipeline.run(chatislav(**arguments))

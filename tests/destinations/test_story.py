@@ -51,13 +51,16 @@ def test_json_can_be_taken_apart_by_the_warehouse_itself(told: Told) -> None:
     assert texts("extra", "helpful", "misfits") == ["very"]
 
 
+CHANGED = ("23", "emptied", "late", "nulls", "flagged later")
+
+
 def test_rows_that_did_not_change_are_not_written_again(told: Told) -> None:
     def written_at(chapter: str) -> dict[tuple[int, str], datetime]:
         rows = told.found[chapter]["conversations"]
         return {(row["bot_id"], row["session_id"]): row["synced_at"] for row in rows}
 
     before, after = written_at("first load"), written_at("changes")
-    changed = {(1, session_id) for session_id in ("23", "emptied", "late", "nulls")}
+    changed = {(1, session_id) for session_id in CHANGED}
     assert {key for key in before if after[key] != before[key]} == changed
     assert all(told.began_at < moment < datetime.now(UTC) for moment in after.values())
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import dlt
 
@@ -15,7 +17,9 @@ from chatislav_source.privacy.erasure import Identity
 from chatislav_source.privacy.hashing import Key, Keys
 from chatislav_source.proof.definitions import METRICS, TOTAL
 from chatislav_source.proof.healing import heal
+from chatislav_source.proof.result import Verification
 from chatislav_source.proof.verification import verify_tables
+from chatislav_source.proof.warehouse import Warehouse as Queries
 from chatislav_source.runner.erasure.forget import forget
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 from tests.conftest import TODAY, days_ago
@@ -43,6 +47,7 @@ def arguments_of(api: Sandbox) -> dict[str, Any]:
         "start_date": days_ago(DAYS + 1),
         "timezone": ZONE,
         "analytics_lookback_days": 1,
+        "guardrail_flags": True,
     }
 
 
@@ -55,10 +60,12 @@ def test_a_lost_conversation_is_found_and_loaded_again(
         arguments = arguments_of(api)
         assert sync(pipeline, **arguments).complete
         lost = chosen(world)
+        sessions = [str(row["sessionId"]) for row in world.conversations(BOT)]
 
         at_first = verify_tables(pipeline, datetime.now(UTC), DAYS)
         loads = number_of_loads(warehouse, pipeline)
-        again = verify_tables(pipeline, datetime.now(UTC), DAYS)
+        with patch.object(Queries, "_rows", autospec=True, side_effect=Queries._rows) as asked:
+            again = verify_tables(pipeline, datetime.now(UTC), DAYS)
         loads_again = number_of_loads(warehouse, pipeline)
         for table in ("conversations", "conversations__messages"):
             name = warehouse.qualified(pipeline, table)
@@ -71,7 +78,8 @@ def test_a_lost_conversation_is_found_and_loaded_again(
     assert (at_first.is_true, at_first.is_yesterday_true) == (True, True)
     assert {verdict.is_proven for verdict in at_first.bots[0].verdicts.values()} == {True}
     assert at_first.bots[0].verdicts[TOTAL].chosen.words == f"activity day, {ZONE}"
-    assert again.is_true
+    assert flagged_of(at_first) == sum(world.is_flagged(BOT, each) for each in sessions) > 0
+    assert (again.is_true, asked.call_count) == (True, 1)
     assert loads_again == loads  # nothing has changed, so nothing is written
     assert not damaged.is_true
     assert [row.difference for row in damaged.bots[0].differences if row.metric == TOTAL] == [-1]
@@ -81,6 +89,14 @@ def test_a_lost_conversation_is_found_and_loaded_again(
     healed_at = values(warehouse, pipeline, "reconciliation", "healed_at")
     assert sum(each is not None for each in healed_at) == len(damaged.bots[0].differences)
     assert len(values(warehouse, pipeline, "definitions", "metric")) == len(METRICS)
+
+
+def flagged_of(result: Verification) -> int:
+    """The conversations with guardrail events of all days."""
+    (bot,) = result.bots
+    candidate = replace(bot.verdicts[TOTAL].chosen, count="flagged")
+    days = [TODAY - timedelta(days=number) for number in range(-1, DAYS + 1)]
+    return sum(bot.counts.counted(candidate, day, "all") for day in days)
 
 
 def chosen(world: World) -> str:

@@ -33,6 +33,7 @@ class Conversation:
     activity: datetime
     sent: list[datetime]
     version: int = 0
+    flagged: bool = False
 
     @property
     def channel(self) -> str:
@@ -143,6 +144,7 @@ class ModelApi:
             if window.contains(self.date_of(row))
             and window.channel in (ALL, row.channel)
             and window.resolution_status in (ALL, row.resolution_status)
+            and (row.flagged or not request.asks_flagged)
         ]
         return sorted(rows, key=self._key)
 
@@ -187,7 +189,9 @@ def rendered(row: Conversation) -> dict[str, Any]:
     }
 
 
-def config_at(now: datetime, start: date, lookback_days: int | None = None) -> SyncConfig:
+def config_at(
+    now: datetime, start: date, lookback_days: int | None = None, with_flags: bool = False
+) -> SyncConfig:
     """The config of a sync of the model's bot."""
     return checked(
         bot_ids=[BOT_ID],
@@ -195,6 +199,7 @@ def config_at(now: datetime, start: date, lookback_days: int | None = None) -> S
         base_url=API,
         start_date=start,
         lookback_days=lookback_days,
+        guardrail_flags=with_flags,
         max_concurrency=4,
         now=now,
     )

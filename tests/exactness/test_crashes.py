@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from chatislav_source.records.periods.table import ANALYTICS_PERIODS
 from chatislav_source.records.schema import CONVERSATIONS, MESSAGES, TABLES
 from chatislav_source.sandbox import RequestRecord, World
 from tests.default_suite import mostly_slow
@@ -30,6 +31,7 @@ from tests.exactness.originals import (
     personal,
     planted,
 )
+from tests.exactness.test_periods import found_differences
 from tests.exactness.truth import TODAY, Bench, bench, days_ago, stored
 
 ROOT = Path(__file__).parents[2]
@@ -81,12 +83,15 @@ class Killable:
 
 
 @contextmanager
-def killable(folder: Path, world: World) -> Iterator[Killable]:
-    """A process that syncs `world` into a new folder."""
+def killable(folder: Path, world: World, with_flags: bool = False) -> Iterator[Killable]:
+    """A process that syncs `world` into a new folder; with flags, every third row has one."""
+    for bot_id in world.bots if with_flags else ():
+        for row in world.conversations(bot_id)[::3]:
+            world.flag(bot_id, row["sessionId"])
     folder.mkdir()
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with (
-        bench(folder, world, start_date=days_ago(20)) as made,
+        bench(folder, world, start_date=days_ago(20), with_flags=with_flags) as made,
         subprocess.Popen(
             [sys.executable, "-m", "tests.exactness.killable"],
             stdin=subprocess.PIPE,
@@ -113,13 +118,18 @@ KILLS = 16
     ("seed", "settings", "folder_is_lost"),
     [
         pytest.param(1, {}, False, id="still"),
-        pytest.param(2, {"churn": {"new_message": 0.2, "new_conversation": 0.1}}, False, id="busy"),
+        pytest.param(
+            2,
+            {"churn": {"new_message": 0.2, "new_conversation": 0.1}},
+            False,
+            id="busy, with flags",
+        ),
         pytest.param(3, {"date_filter": "created"}, True, id="folder lost"),
         pytest.param(
             4,
             {"churn": {"new_message": 0.2}, "page_order": "oldest_activity"},
             True,
-            id="busy and folder lost",
+            id="busy and folder lost, with flags",
         ),
     ],
 )
@@ -127,7 +137,8 @@ def test_after_kills_at_random_moments_one_undisturbed_sync_is_exact(
     tmp_path: Path, seed: int, settings: dict[str, Any], folder_is_lost: bool
 ) -> None:
     random = seeded(seed)
-    with killable(tmp_path / "story", made_world(seed)) as process:
+    is_busy = "churn" in settings
+    with killable(tmp_path / "story", made_world(seed), with_flags=is_busy) as process:
         process.bench.api.configure(latency_seconds=0.002, **settings)
         killed = 0
         while killed < KILLS:
@@ -135,7 +146,8 @@ def test_after_kills_at_random_moments_one_undisturbed_sync_is_exact(
             killed += process.attempt(dies_at) == KILLED
             if folder_is_lost and killed % 3 == 0:
                 shutil.rmtree(process.bench.folder / "pipelines")
-            process.bench.world.mutate("new_message", random, 101)
+            changed = process.bench.world.mutate("new_message", random, 101)
+            process.bench.world.flag(101, str(changed))
         process.bench.api.configure(churn={})
 
         status = process.attempt()
@@ -146,18 +158,25 @@ def test_after_kills_at_random_moments_one_undisturbed_sync_is_exact(
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("table", mostly_slow([table.name for table in TABLES], MESSAGES.name))
+@pytest.mark.parametrize(
+    "table",
+    mostly_slow([table.name for table in (*TABLES, ANALYTICS_PERIODS)], MESSAGES.name),
+)
 def test_a_kill_between_staging_rows_and_recording_it_stores_nothing_twice(
     tmp_path: Path, table: str
 ) -> None:
-    with killable(tmp_path / "story", made_world(6)) as process:
+    periods = ["week", "last_7_days"]
+    with killable(tmp_path / "story", made_world(6), with_flags=True) as process:
+        process.given = {"analytics_periods": periods}
         status = process.attempt(1, rf"pending_transitions/{table}\.\w+\.")
         assert status == KILLED
 
         process.attempt()
 
-        assert process.bench.differences() == []
-        assert process.bench.analytics_differences(process.bench.start_date) == []
+        made = process.bench
+        assert made.differences() == []
+        assert made.analytics_differences(made.start_date) == []
+        assert found_differences(made, "UTC", periods, made.start_date) == []
 
 
 @pytest.mark.timeout(300)

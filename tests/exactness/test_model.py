@@ -52,6 +52,7 @@ scenarios = st.fixed_dictionaries(
         "lookback": st.sampled_from((None, None, 0, 1, 3)),
         "kills": st.integers(0, 3),
         "disturbed": st.integers(0, 2),
+        "with_flags": st.booleans(),
     }
 )
 
@@ -85,11 +86,14 @@ def check_scenario(
     lookback: int | None,
     kills: int,
     disturbed: int,
+    with_flags: bool = False,
 ) -> None:
     """Run killed syncs, disturbed syncs, then a quiet one, after which the tables must be exact."""
     api = made(seed, world, rows, days)
-    warehouse = Warehouse(api, (START - timedelta(days=days + 1)).date(), lookback)
+    warehouse = Warehouse(api, (START - timedelta(days=days + 1)).date(), lookback, with_flags)
     random = seeded(seed)
+    for row in api.world.values():
+        row.flagged = with_flags and random.random() < 0.4
     quiet_days = 0 if lookback is not None else 1
     for _ in range(kills):
         killed = random.randrange(1, 120)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,6 +16,7 @@ from chatislav_source.records.periods.table import ANALYTICS_PERIODS as PERIODS_
 from chatislav_source.records.schema import ANALYTICS
 from chatislav_source.runner.report import SyncReport
 from chatislav_source.sandbox import World
+from chatislav_source.sandbox.world.bot import Bot
 from chatislav_source.streams.analytics.periods import TRAILING_DAYS
 from tests.default_suite import mostly_slow
 from tests.exactness.truth import (
@@ -45,10 +47,11 @@ def period_rows(made: Bench, zone: str, names: list[str], first_day: date) -> Ro
     """The rows that the periods of the days from `first_day` must become."""
     today = datetime.now(ZoneInfo(zone)).date()
     rows: Rows = {}
-    for day in (first_day + timedelta(days=n) for n in range((today - first_day).days + 1)):
-        for name in names:
-            first, last = borders(name, day)
-            rows[BOT, name, first, "all", zone] = period_row(made.world, name, first, last, zone)
+    days = [first_day + timedelta(days=n) for n in range((today - first_day).days + 1)]
+    for bot_id, day, name in product(made.bot_ids, days, names):
+        first, last = borders(name, day)
+        row = period_row(made.world.bots[bot_id], name, first, last, zone)
+        rows[bot_id, name, first, "all", zone] = row
     return rows
 
 
@@ -66,9 +69,9 @@ def borders(name: str, day: date) -> tuple[date, date]:
     return same[0], same[-1]
 
 
-def period_row(world: World, name: str, first: date, last: date, zone: str) -> dict[str, Any]:
+def period_row(bot: Bot, name: str, first: date, last: date, zone: str) -> dict[str, Any]:
     """The row of one period over all channels; `is_final` by the default lookback."""
-    bot, today = world.bots[BOT], datetime.now(ZoneInfo(zone)).date()
+    today = datetime.now(ZoneInfo(zone)).date()
     start, end = (midnight(day, zone) for day in (first, last + timedelta(days=1)))
     return totals_row(bot, start, end) | {
         "period": name,

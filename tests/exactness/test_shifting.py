@@ -15,7 +15,13 @@ from tests.exactness.truth import TODAY, Bench, bench, days_ago
 
 pytestmark = pytest.mark.usefixtures("short_waits", "small_pages")
 
-CHURN = {"new_message": 0.3, "new_conversation": 0.2, "resolution": 0.2, "summary": 0.1}
+CHURN = {
+    "new_message": 0.3,
+    "new_conversation": 0.2,
+    "resolution": 0.2,
+    "summary": 0.1,
+    "guardrail": 0.2,
+}
 
 
 @pytest.fixture
@@ -42,6 +48,9 @@ def made(tmp_path: Path) -> Iterator[Bench]:
 def test_after_the_next_quiet_sync_nothing_is_missing_stale_or_double(
     made: Bench, token: str, date_filter: str, order: str
 ) -> None:
+    made.with_flags = True
+    for row in made.world.conversations(101)[::3]:
+        made.world.flag(101, row["sessionId"])
     made.api.configure(
         page_token=token, date_filter=date_filter, page_order=order, churn=CHURN, churn_limit=12
     )

@@ -18,7 +18,13 @@ from tests.exactness.stories import FAULTS, SyncStory, tell
 from tests.exactness.truth import TODAY, Bench, days_ago
 
 ANYTIME = ("new_message", "new_conversation")  # these change `lastActivity`, so any sync loads them
-RECENT = ("resolution", "summary", "rating", "messages")  # these do not: loaded in the lookback
+RECENT = (
+    "resolution",
+    "summary",
+    "rating",
+    "messages",
+    "guardrail",
+)  # these do not: loaded in the lookback
 
 
 class Story(SyncStory):
@@ -28,14 +34,16 @@ class Story(SyncStory):
         seed=st.integers(0, 10**6),
         token=st.sampled_from(("offset", "keyset", "snapshot")),
         order=st.sampled_from(("newest_activity", "oldest_activity", "shuffled")),
+        with_flags=st.booleans(),
     )
-    def begin(self, seed: int, token: str, order: str) -> None:
+    def begin(self, seed: int, token: str, order: str, with_flags: bool) -> None:
         self.random = seeded(seed)
         world = World.generate((101,), conversations=24, days=10, last_day=TODAY, seed=seed)
         self.api = Sandbox(world).start()
         self.api.configure(page_token=token, page_order=order)
         self.folder = tempfile.TemporaryDirectory()
-        self.bench = Bench(self.api, Path(self.folder.name), [101], days_ago(12))
+        folder = Path(self.folder.name)
+        self.bench = Bench(self.api, folder, [101], days_ago(12), with_flags=with_flags)
 
     @rule(kind=st.sampled_from(ANYTIME), count=st.integers(1, 3))
     def people_chat(self, kind: str, count: int) -> None:
@@ -48,6 +56,9 @@ class Story(SyncStory):
         if not recent:
             return
         row = self.random.choice(recent)
+        if kind == "guardrail":
+            self.bench.world.flag(101, row["sessionId"])
+            return
         choices: dict[str, dict[str, Any]] = {
             "resolution": {"resolutionStatus": self.random.choice(("resolved", "unresolved"))},
             "summary": {"summary": {"sentiment": self.random.choice(("positive", "negative"))}},

@@ -52,6 +52,7 @@ class Bench:
     bot_ids: list[int]
     start_date: date = field(default_factory=lambda: days_ago(40))
     name: str = "exact"
+    with_flags: bool = False
 
     @property
     def world(self) -> World:
@@ -75,7 +76,8 @@ class Bench:
     def arguments(self, **given: Any) -> Any:
         """The arguments of a sync of all bots, updated with `given`."""
         defaults = {"bot_ids": self.bot_ids, "api_key": SANDBOX_KEY, "start_date": self.start_date}
-        return defaults | {"base_url": self.api.base_url} | given
+        flags = {"guardrail_flags": True} if self.with_flags else {}
+        return defaults | {"base_url": self.api.base_url} | flags | given
 
     def sync(self, **given: Any) -> SyncReport:
         """Run one sync, as a new process would."""
@@ -114,7 +116,12 @@ class Bench:
 
     def _parents(self, bot_ids: list[int]) -> Rows:
         items = [item for bot_id in bot_ids for item in self.world.conversations(bot_id)]
-        return {(item["botId"], item["sessionId"]): conversation_row(item) for item in items}
+        keys = [(item["botId"], item["sessionId"]) for item in items]
+        flags = {key: self.world.is_flagged(*key) if self.with_flags else None for key in keys}
+        return {
+            key: conversation_row(item) | {"guardrail_flagged": flags[key]}
+            for key, item in zip(keys, items, strict=True)
+        }
 
     def _children(self, bot_ids: list[int]) -> Rows:
         items = [item for bot_id in bot_ids for item in self.world.conversations(bot_id)]

@@ -27,14 +27,22 @@ from tests.exactness.model import API, BOT_ID, ModelApi, config_at
 class Warehouse:
     """Tables and state, committed together."""
 
-    def __init__(self, api: ModelApi, start: date, lookback_days: int | None = None) -> None:
+    def __init__(
+        self,
+        api: ModelApi,
+        start: date,
+        lookback_days: int | None = None,
+        with_flags: bool = False,
+    ) -> None:
         self.api = api
         self.start = start
         self.lookback_days = lookback_days
+        self.with_flags = with_flags
         self.stored: dict[str, Any] | None = None
         self.comments: dict[str, str] = {}
         self.messages: dict[str, list[int]] = {}
         self.versions: dict[str, str] = {}
+        self.flags: dict[str, bool | None] = {}
         self.created: dict[str, date] = {}
         self.active: dict[str, datetime] = {}
         self.left_out = LeftOut(None)
@@ -49,7 +57,7 @@ class Warehouse:
 
     def config(self) -> SyncConfig:
         """The config of a sync that starts now."""
-        return config_at(self.api.now, self.start, self.lookback_days)
+        return config_at(self.api.now, self.start, self.lookback_days, self.with_flags)
 
     def begin(self) -> tuple[ConversationsPartition, ChangeFilter]:
         """The partition of a new run, from what is stored."""
@@ -58,7 +66,8 @@ class Warehouse:
         assert problem is None
         partition = conversations_partition(stored, BOT_ID, self.config(), self.keeps)
         self.pages = []
-        return partition, ChangeFilter(VersionMap(self.versions.items()), self.api.now.date())
+        versions, today = VersionMap(self.versions.items()), self.api.now.date()
+        return partition, ChangeFilter(versions, today, with_flags=self.with_flags)
 
     def keeps(self, known: dict[str, Any]) -> bool:
         """Whether no row of settled days was lost."""
@@ -89,6 +98,7 @@ class Warehouse:
             for row in page.conversations.to_pylist():
                 self.comments[row["session_id"]] = row["feedback_comment"]
                 self.versions[row["session_id"]] = row["_version"]
+                self.flags[row["session_id"]] = row["guardrail_flagged"]
                 self.created[row["session_id"]] = row["created_at"].date()
                 self.active[row["session_id"]] = row["last_activity"]
         sent = [row for page in rows for row in page.messages.to_pylist()]
@@ -111,7 +121,16 @@ class Warehouse:
                 lines.append(f"{row} is {self.comments.get(row.session_id)}")
             if self.messages.get(row.session_id) != list(range(len(row.sent))):
                 lines.append(f"{row} has messages {self.messages.get(row.session_id)}")
-        return lines
+        return [*lines, *self.wrong_flags()]
+
+    def wrong_flags(self) -> list[str]:
+        """The stored rows whose flag is not that of the API; null if it was not asked."""
+        stored = {name: flag for name, flag in self.flags.items() if name in self.api.world}
+        return [
+            f"{self.api.world[name]} is flagged {flag}"
+            for name, flag in stored.items()
+            if flag != (self.api.world[name].flagged if self.with_flags else None)
+        ]
 
 
 @dataclass
@@ -138,7 +157,7 @@ def run_sync(
             return False
         api.now += timedelta(seconds=1)
         if random.random() < disturbance.mutation:
-            mutate(api, random, touched, disturbance.quiet_days)
+            mutate(api, random, touched, disturbance.quiet_days, warehouse.with_flags)
         request = partition.next_request() if len(waiting) < in_flight else None
         if request is not None:
             waiting.append(request)
@@ -183,9 +202,14 @@ def complete_request(
     return ExtractedPage(BOT_ID, request, None, partition.on_error(request, error))
 
 
-def mutate(api: ModelApi, random: Random, touched: set[str], quiet_days: int) -> None:
+KINDS = ("touch", "touch", "add", "change", "remove")
+
+
+def mutate(
+    api: ModelApi, random: Random, touched: set[str], quiet_days: int, with_flags: bool = False
+) -> None:
     """One change of a kind that syncs guarantee to load; no conversation is touched twice."""
-    kind = random.choice(("touch", "touch", "add", "change", "remove"))
+    kind = random.choice((*KINDS, "flag", "touch and flag") if with_flags else KINDS)
     recent = api.now.date() - timedelta(days=quiet_days)
     if kind == "add":
         api.add(api.now)
@@ -194,15 +218,18 @@ def mutate(api: ModelApi, random: Random, touched: set[str], quiet_days: int) ->
     fit = [
         row
         for row in api.world.values()
-        if api.date_of(row) >= recent or (kind == "touch" and by_activity)
+        if api.date_of(row) >= recent or (kind.startswith("touch") and by_activity)
     ]
     fit = [row for row in fit if row.session_id not in touched]
     if not fit:
         return
     chosen = random.choice(fit)
-    if kind == "touch":
+    chosen.flagged |= kind.endswith("flag")
+    if kind.startswith("touch"):
         touched.add(chosen.session_id)
         api.touch(chosen)
+    elif kind == "flag":
+        pass  # nothing else of it changes
     elif kind == "change":
         chosen.version += 1 if random.random() < 0.7 else -1
     else:

@@ -42,6 +42,7 @@ class Chat:
     summary: str | None
     takeover: bool
     commented: bool
+    flagged: bool | None = None
 
     @property
     def activity(self) -> datetime:
@@ -113,6 +114,8 @@ def buckets(held: Iterable[Chat]) -> list[Bucket]:
             "conversations": 1,
             "takeovers": int(chat.takeover),
             "comments": int(chat.commented),
+            "flagged": int(chat.flagged is True),
+            "not_asked": int(chat.flagged is None),
             "messages": len(chat.sent),
             "user_messages": (len(chat.sent) + 1) // 2,
             "assistant_messages": len(chat.sent) // 2,

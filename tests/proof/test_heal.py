@@ -14,6 +14,7 @@ from dlt.extract import DltSource
 
 from chatislav_source import ConfigurationError, sync, verify
 from chatislav_source.configured import sync_config
+from chatislav_source.proof.bounds import GUARDRAILS
 from chatislav_source.proof.definitions import TOTAL
 from chatislav_source.proof.healing import heal
 from chatislav_source.proof.result import Verification
@@ -228,3 +229,28 @@ def test_a_destination_whose_rows_cannot_be_counted_is_refused_before_the_load(
         sync(files, verify=True, **arguments)
 
     assert api.count() == 0
+
+
+def test_flagged_conversations_bound_the_interventions_of_their_day(
+    pipeline: dlt.Pipeline, world: World, arguments: dict[str, Any]
+) -> None:
+    changed, added = TODAY - timedelta(days=9), TODAY - timedelta(days=13)
+    for day in (changed, added):
+        row = next(r for r in world.conversations(BOT) if r["lastActivity"].date() == day)
+        world.flag(BOT, row["sessionId"])
+    assert sync(pipeline, **arguments, guardrail_flags=True).complete
+    before = verify(pipeline, days=DAYS)
+    set_to = f"UPDATE analytics SET {GUARDRAILS} = %s WHERE date = %s"
+    run(pipeline, set_to, 0, changed)
+    run(pipeline, f"UPDATE analytics SET {GUARDRAILS} = {GUARDRAILS} + 5 WHERE date = %s", added)
+
+    after = verify(pipeline, days=DAYS)
+    run(pipeline, "ALTER TABLE conversations DROP COLUMN guardrail_flagged")  # an older version
+    older = verify(pipeline, days=DAYS)
+
+    counted = [row for row in before.bots[0].rows if row.metric == GUARDRAILS]
+    assert {row.counted_value == row.api_value for row in counted if row.counted_value} == {True}
+    assert before.bots[0].warnings == older.bots[0].warnings == []
+    (warning,) = after.bots[0].warnings
+    assert f"{changed}, all: {GUARDRAILS} is 0, but" in warning
+    assert before.is_true == after.is_true == older.is_true

@@ -8,10 +8,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatislav_source.proof.heal_plan import RADIUS_DAYS, cost, days_to_heal, next_repair
+from chatislav_source.proof.absences import absence
+from chatislav_source.proof.heal_plan import RADIUS_DAYS, Costs, days_to_heal, next_repair
 from chatislav_source.proof.reconciliation import (
     Comparison,
-    absence,
     is_stored,
     with_history,
 )
@@ -62,7 +62,7 @@ def test_days_with_fewer_attempts_come_first_then_newer_ones() -> None:
 def test_each_attempt_reads_more_days_around() -> None:
     widths = []
     for tries in range(3):
-        repair = next_repair({DAY: tries}, LAST_DAY, 1000, 1, lambda _: 0)
+        repair = next_repair({DAY: tries}, LAST_DAY, 1000, Costs(1, lambda _: 0))
         assert repair
         widths.append((DAY - repair.window.first_day).days)
 
@@ -75,19 +75,23 @@ def test_each_attempt_reads_more_days_around() -> None:
     budget=st.integers(0, 20),
     channels=st.integers(1, 9),
     per_day=st.integers(0, 900),
+    with_flags=st.booleans(),
 )
 def test_no_repair_costs_more_than_the_budget(
-    offsets: set[int], tries: int, budget: int, channels: int, per_day: int
+    offsets: set[int], tries: int, budget: int, channels: int, per_day: int, with_flags: bool
 ) -> None:
     def rows_in(window: DateWindow) -> int:
         return per_day * window.days
 
     days = {LAST_DAY - timedelta(days=n): tries for n in offsets}
 
-    repair = next_repair(days, LAST_DAY, budget, channels, rows_in)
+    costs = Costs(channels, rows_in, with_flags)
+
+    repair = next_repair(days, LAST_DAY, budget, costs)
 
     if repair:
-        assert cost(repair, channels, rows_in) <= budget
+        assert costs.of(repair) <= budget
+        assert with_flags == (costs.of(repair) > Costs(channels, rows_in).of(repair))
         assert set(repair.days) <= set(days)
         assert all(repair.window.contains(day) for day in repair.days)
         assert repair.window.last_day
@@ -95,7 +99,7 @@ def test_no_repair_costs_more_than_the_budget(
 
 
 def test_what_is_too_large_for_the_budget_is_not_read() -> None:
-    assert next_repair({DAY: 0}, LAST_DAY, 20, 1, lambda window: 5000 * window.days) is None
+    assert next_repair({DAY: 0}, LAST_DAY, 20, Costs(1, lambda window: 5000 * window.days)) is None
 
 
 def test_an_attempt_that_helps_is_noted_and_a_new_difference_starts_anew() -> None:

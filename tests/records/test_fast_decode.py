@@ -67,16 +67,16 @@ def body_of(items: list[Any], **pagination: Any) -> bytes:
     return json.dumps(page, ensure_ascii=False).encode()
 
 
-def fast(body: bytes) -> RecordBatch | None:
+def fast(body: bytes, flagged: set[int] | None = None) -> RecordBatch | None:
     """The rows by fast decoding; None if it refuses the page."""
     page = decode_page(body, BOT_ID)
-    batches = fast_batches([page.records(READ_AT)]) if page else None
+    batches = fast_batches([page.records(READ_AT, flagged)]) if page else None
     return batches[0] if batches else None
 
 
-def tolerant(body: bytes) -> RecordBatch:
+def tolerant(body: bytes, flagged: set[int] | None = None) -> RecordBatch:
     """The rows by tolerant decoding."""
-    return batch_of(tolerant_page(*decode(body), BOT_ID, UTC, body))
+    return batch_of(tolerant_page(*decode(body), BOT_ID, UTC, body), 0, flagged)
 
 
 def comparable(rows: RecordBatch) -> tuple[Any, ...]:
@@ -91,15 +91,25 @@ def comparable(rows: RecordBatch) -> tuple[Any, ...]:
     return conversations, messages, rows.parents.to_pylist(), known
 
 
-@given(items=st.lists(CONVERSATIONS, max_size=2))
-@settings(suppress_health_check=[HealthCheck.too_slow])  # the first draw builds tables of signs
-def test_fast_and_tolerant_decoding_make_the_same_rows(items: list[Any]) -> None:
-    body = body_of(items)
+FLAGGED = st.none() | st.sets(st.text("abc|?-", min_size=1, max_size=6).map(hash))
 
-    rows = fast(body)
+
+@given(items=st.lists(CONVERSATIONS, max_size=2), flagged=FLAGGED, with_first=st.booleans())
+@settings(suppress_health_check=[HealthCheck.too_slow])  # the first draw builds tables of signs
+def test_fast_and_tolerant_decoding_make_the_same_rows(
+    items: list[Any], flagged: set[int] | None, with_first: bool
+) -> None:
+    body = body_of(items)
+    if flagged is not None and with_first:
+        flagged |= {hash(item["sessionId"]) for item in items[:1]}
+
+    rows = fast(body, flagged)
 
     if rows is not None:
-        assert comparable(rows) == comparable(tolerant(body))
+        keys = [hash(item["sessionId"]) for item in items]
+        expected = [None if flagged is None else key in flagged for key in keys]
+        assert rows.conversations["guardrail_flagged"].to_pylist() == expected
+        assert comparable(rows) == comparable(tolerant(body, flagged))
         assert rows.conversations.schema == tolerant(body).conversations.schema
 
 
@@ -293,9 +303,9 @@ def test_an_empty_page_has_empty_tables() -> None:
     assert rows.parents.type == pa.int32()
 
 
-def batch_of(page: ParsedPage, number: int = 0) -> RecordBatch:
+def batch_of(page: ParsedPage, number: int = 0, flagged: set[int] | None = None) -> RecordBatch:
     """The rows of a single page, read `number` seconds after the first."""
-    (batch,) = record_batches([page.records(READ_AT + timedelta(seconds=number))])
+    (batch,) = record_batches([page.records(READ_AT + timedelta(seconds=number), flagged)])
     return batch
 
 

@@ -25,8 +25,8 @@ CONTRACT = {
         last_activity timestamp, channel text, resolution_status text, human_takeover bool,
         helpful bigint, feedback_comment text, summary json, summary__sentiment text,
         summary__resolution_status text, user_form json, contact__ip_address text,
-        contact__phone_number text, message_count bigint, extra json, synced_at timestamp,
-        _version text, _dlt_load_id text
+        contact__phone_number text, message_count bigint, guardrail_flagged bool, extra json,
+        synced_at timestamp, _version text, _dlt_load_id text
     """,
     "conversations__messages": """
         bot_id bigint, session_id text, message_index bigint, id text, created_at timestamp,

@@ -47,6 +47,7 @@ def test_every_documented_field_is_in_its_column() -> None:
             "contact__ip_address": "203.0.113.10",
             "contact__phone_number": None,
             "message_count": 1,
+            "guardrail_flagged": None,
             "extra": None,
             "synced_at": READ_AT,
             "_version": version_of(DOCUMENTED, UTC),

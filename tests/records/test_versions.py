@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,6 +12,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chatislav_source.records.convert import parse_page
+from chatislav_source.records.schema import (
+    ANALYTICS,
+    GUARDRAIL_FLAGGED,
+    MESSAGES,
+    SCHEMA_VERSION,
+    flagged_version,
+    row_version,
+    version_of,
+)
+from chatislav_source.records.schema import CONVERSATIONS as CONVERSATIONS_TABLE
 from tests.records.test_fast_decode import (
     BOT_ID,
     CONVERSATIONS,
@@ -83,13 +94,35 @@ def test_conversations_of_equal_version_are_equal_rows(one: Any, other: Any) -> 
 
 @pytest.mark.parametrize("zone", [UTC, ZoneInfo("Europe/Belgrade")], ids=str)
 @pytest.mark.parametrize("item", [GOOD, *ODD])
-def test_rows_and_records_have_the_same_version(item: Any, zone: Any) -> None:
-    body = body_of([item, GOOD])
+@pytest.mark.parametrize("flagged", [None, {hash("odd")}], ids=["no flags", "flags"])
+def test_rows_and_records_have_the_same_version(
+    item: Any, zone: Any, flagged: set[int] | None
+) -> None:
+    page = parse_page(body_of([item, GOOD]), BOT_ID, zone)
 
-    batch = batch_of(parse_page(body, BOT_ID, zone))
+    batch = batch_of(page, 0, flagged)
 
-    assert versions_of(body, zone) == list(batch.versions)
+    assert list(page.records(READ_AT, flagged).versions) == list(batch.versions)
     assert batch.conversations["_version"].to_pylist() == list(batch.versions)
+    found = batch.conversations["guardrail_flagged"].to_pylist()
+    assert found == [flagged and each == "odd" for each in batch.session_ids]
+
+
+def test_a_row_has_another_version_by_its_flag_and_the_one_of_its_content_without_flags() -> None:
+    content = row_version(b"{}", UTC)
+
+    versions = [flagged_version(content, flag) for flag in (None, False, True)]
+
+    assert versions[0] == content
+    assert len(set(versions)) == 3
+    assert {len(version) for version in versions} == {16}
+
+
+def test_the_column_of_flags_changes_no_version_of_rows_without_flags() -> None:
+    columns = tuple(each for each in CONVERSATIONS_TABLE.columns if each is not GUARDRAIL_FLAGGED)
+    before = replace(CONVERSATIONS_TABLE, columns=columns)
+
+    assert version_of(before, MESSAGES, ANALYTICS) == SCHEMA_VERSION
 
 
 def test_a_conversation_has_another_version_in_another_zone() -> None:

@@ -56,11 +56,12 @@ def holds(new_pipeline: Callable[..., dlt.Pipeline], shape: str, days: int) -> N
     """Assert that a first sync of so many days reads what was estimated."""
     shape_of: dict[str, Any] = WORLDS[shape]
     world = World.generate(days=days, last_day=TODAY, seed=5, **shape_of)
+    given = {"start_date": days_ago(days), "guardrail_flags": shape == "three bots"}
     with Sandbox(world) as api:
-        found = estimated(api, start_date=days_ago(days))
+        found = estimated(api, **given)
         assert api.count() == found.asked <= MOST_REQUESTS
         api.reset_counts()
-        report = sync(new_pipeline(), **arguments(api, start_date=days_ago(days)))
+        report = sync(new_pipeline(), **arguments(api, **given))
 
         assert found.requests == pytest.approx(api.count(), rel=0.25)
         assert found.rows == report.total("rows") + report.total("messages")

@@ -174,6 +174,9 @@ def test_guardrail_events_split_the_conversations_in_two(world: World, call: Cal
 
     assert "flagged" in with_events
     assert sorted(with_events + without) == sorted(call.all_ids(bot_id=101))
+    world.flag(101, without[0])
+    assert call.all_ids(bot_id=101, guardrail_flagged=True).count(without[0]) == 1
+    assert call.all_ids(bot_id=101, guardrail_flagged=False) == without[1:]
 
 
 def test_a_flag_survives_a_change_of_the_conversation(world: World, call: Caller) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from random import Random
+from typing import Any
 
 import pytest
 from sandbox_caller import LAST_DAY, NOON, Caller, conversation, served
@@ -127,13 +128,19 @@ def test_the_clock_offset_applies_to_new_changes(api: Sandbox, world: World) -> 
     assert row["channel"] == "viber"
 
 
+def with_flags(world: World) -> dict[str, Any]:
+    """By session id, the conversations and whether they have guardrail events."""
+    rows = {row["sessionId"]: row for row in world.conversations(101)}
+    return {name: (row, world.is_flagged(101, name)) for name, row in rows.items()}
+
+
 @pytest.mark.parametrize("kind", MUTATION_KINDS)
 def test_every_kind_of_mutation_changes_exactly_one_conversation(kind: str) -> None:
     world = World.generate((101,), conversations=30, last_day=LAST_DAY, messages=3)
-    before = {row["sessionId"]: row for row in world.conversations(101)}
+    before = with_flags(world)
 
     changed = world.mutate(kind, Random(4))  # noqa: S311 - repeatable
-    after = {row["sessionId"]: row for row in world.conversations(101)}
+    after = with_flags(world)
 
     differing = [key for key in before | after if before.get(key) != after.get(key)]
     assert differing == [changed]

@@ -25,6 +25,8 @@ def test_keys_are_counted_and_kept_once_like_in_a_set(pages: list[list[int]]) ->
 
     assert len(keys) == len(expected)
     assert sorted(keys) == sorted(expected)
+    assert all(key in keys for key in expected)
+    assert not any(key in keys for key in {*map(hash, range(-3, 3)), -1} - expected)
 
 
 def test_more_keys_than_slots_are_kept() -> None:

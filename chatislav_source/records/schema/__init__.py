@@ -1,7 +1,12 @@
 """The schema: every table and column, with type, unit and description, for dlt and Arrow."""
 
 from chatislav_source.records.schema.analytics import ANALYTICS, snake_case
-from chatislav_source.records.schema.conversations import CONVERSATIONS, DELETED, MESSAGES
+from chatislav_source.records.schema.conversations import (
+    CONVERSATIONS,
+    DELETED,
+    GUARDRAIL_FLAGGED,
+    MESSAGES,
+)
 from chatislav_source.records.schema.table import (
     ARROW_TYPES,
     BOT_ID,
@@ -16,7 +21,13 @@ from chatislav_source.records.schema.table import (
     JsonPath,
     Table,
 )
-from chatislav_source.records.schema.version import SCHEMA_VERSION, TABLES, row_version, version_of
+from chatislav_source.records.schema.version import (
+    SCHEMA_VERSION,
+    TABLES,
+    flagged_version,
+    row_version,
+    version_of,
+)
 
 __all__ = [
     "ANALYTICS",
@@ -26,6 +37,7 @@ __all__ = [
     "DELETED",
     "EXACT_IN_DOUBLE",
     "EXTRA",
+    "GUARDRAIL_FLAGGED",
     "LOAD_ID",
     "MESSAGES",
     "SCHEMA_VERSION",
@@ -37,6 +49,7 @@ __all__ = [
     "DataType",
     "JsonPath",
     "Table",
+    "flagged_version",
     "row_version",
     "snake_case",
     "version_of",

@@ -18,6 +18,13 @@ from chatislav_source.records.schema.table import (
 DELETED = "_deleted"
 """Marks the row that deletes a conversation's messages; the merge does not store it."""
 
+GUARDRAIL_FLAGGED = Column(
+    "guardrail_flagged",
+    "bool",
+    "It has guardrail events, as of when this row was read. Null if that was not asked.",
+)
+"""From a second listing, not from the response that has the rest of the row."""
+
 CONVERSATIONS = Table(
     "conversations",
     "Conversations of the AI agents, each once, in its newest version.",
@@ -74,6 +81,7 @@ CONVERSATIONS = Table(
             "bigint",
             "Messages in the newest response. Null if the API did not send them (unknown).",
         ),
+        GUARDRAIL_FLAGGED,
         EXTRA,
         SYNCED_AT,
         VERSION,

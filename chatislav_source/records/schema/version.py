@@ -6,7 +6,11 @@ import hashlib
 from datetime import UTC, tzinfo
 
 from chatislav_source.records.schema.analytics import ANALYTICS
-from chatislav_source.records.schema.conversations import CONVERSATIONS, MESSAGES
+from chatislav_source.records.schema.conversations import (
+    CONVERSATIONS,
+    GUARDRAIL_FLAGGED,
+    MESSAGES,
+)
 from chatislav_source.records.schema.table import Table
 
 TABLES = (CONVERSATIONS, MESSAGES, ANALYTICS)
@@ -18,7 +22,12 @@ COERCION_VERSION = 1
 
 def version_of(*tables: Table) -> bytes:
     """Sixteen bytes that differ if the same response would become other rows."""
-    columns = [(t.name, c.name, c.data_type, c.json_path) for t in tables for c in t.columns]
+    columns = [
+        (t.name, c.name, c.data_type, c.json_path)
+        for t in tables
+        for c in t.columns
+        if c is not GUARDRAIL_FLAGGED  # it is not made of the response; see `flagged_version`
+    ]
     return _digest(repr((COERCION_VERSION, columns)).encode())
 
 
@@ -36,3 +45,13 @@ def row_version(content: bytes, zone: tzinfo) -> str:
     """
     key = SCHEMA_VERSION if zone is UTC else _digest(SCHEMA_VERSION + str(zone).encode())
     return hashlib.blake2b(content, digest_size=8, key=key).hexdigest()
+
+
+def flagged_version(version: str, flag: bool | None) -> str:
+    """The `_version` of a row with this `guardrail_flagged`, of what it is without one.
+
+    The row changes with its flag, although the response does not. None leaves the version as it is.
+    """
+    if flag is None:
+        return version
+    return hashlib.blake2b(version.encode(), digest_size=8, key=b"01"[flag : flag + 1]).hexdigest()

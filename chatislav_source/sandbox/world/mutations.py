@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from random import Random
 
-from chatislav_source.sandbox.world.records import Record, Row, to_microseconds
+from chatislav_source.sandbox.world.records import GUARDRAIL, Record, Row, to_microseconds
 
-MAX_TRIES = 20  # to find a conversation that still has a message
+MAX_TRIES = 20  # to find a conversation that a change can apply to
 
 Mutation = Callable[[Row, Random, datetime], Row]
 
@@ -17,9 +17,15 @@ def choose_record(kind: str, ordered: Sequence[Record], random: Random) -> Recor
     """A random record that a change of this kind can apply to; None if none was found."""
     for _ in range(MAX_TRIES if ordered else 0):
         record = random.choice(ordered)
-        if record.messages or kind != "remove_message":
+        if _applies(kind, record):
             return record
     return None
+
+
+def _applies(kind: str, record: Record) -> bool:
+    if kind == "guardrail":
+        return not record.flags & GUARDRAIL
+    return bool(record.messages) or kind != "remove_message"
 
 
 def random_session_id(random: Random) -> str:
@@ -86,4 +92,4 @@ MUTATIONS: dict[str, Mutation] = {
 }
 """Changes of an existing conversation: functions of row, random source and current time."""
 
-MUTATION_KINDS = ("new_conversation", *MUTATIONS, "remove_conversation")
+MUTATION_KINDS = ("new_conversation", *MUTATIONS, "guardrail", "remove_conversation")

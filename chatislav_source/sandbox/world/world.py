@@ -134,6 +134,27 @@ class World:
             bot = self.bots.setdefault(bot_id, Bot(bot_id))
             bot.insert(record_of(row, guardrail_flagged, now))
 
+    def flag(self, bot_id: int, session_id: str) -> None:
+        """Add a guardrail event to a conversation, of which nothing else changes.
+
+        Raises:
+            KeyError: there is no such bot or conversation.
+        """
+        with self.lock:
+            bot = self.bots[bot_id]
+            record = bot.records[session_id]
+            record.flags |= GUARDRAIL
+            bot.insert(record)  # so that no cached response is without it
+
+    def is_flagged(self, bot_id: int, session_id: str) -> bool:
+        """Whether a conversation has guardrail events.
+
+        Raises:
+            KeyError: there is no such bot or conversation.
+        """
+        with self.lock:
+            return bool(self.bots[bot_id].records[session_id].flags & GUARDRAIL)
+
     def add_message(
         self, bot_id: int, session_id: str, content: str = "Još nešto…", role: str = "user"
     ) -> None:
@@ -192,6 +213,8 @@ class World:
                 return None
             if kind == "remove_conversation":
                 self.remove_conversation(chosen, record.session_id)
+            elif kind == "guardrail":
+                self.flag(chosen, record.session_id)
             else:
                 row = self.conversation(chosen, record.session_id)
                 self._replace(chosen, MUTATIONS[kind](row, random, self.server_time()))
@@ -202,8 +225,7 @@ class World:
         return row if record.row is None else deepcopy(row)
 
     def _replace(self, bot_id: int, row: Row) -> None:
-        flags = self.bots[bot_id].records[row["sessionId"]].flags
-        self.put(bot_id, row, bool(flags & GUARDRAIL))
+        self.put(bot_id, row, self.is_flagged(bot_id, row["sessionId"]))
 
 
 def _real_clock() -> datetime:

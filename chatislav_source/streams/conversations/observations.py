@@ -37,6 +37,9 @@ class PageObservations:
     changed: list[ChangedDuringSync]
 
 
+NOTHING_SEEN = PageObservations(None, None, [])
+
+
 def observe(
     records: Records, window: DateWindow, started_at: datetime, newest_from: date
 ) -> PageObservations:

@@ -39,16 +39,16 @@ class PageDriftDetector:
         """
         window = opened.window
         if opened.doubtful and not self._agrees(opened):
-            self._earlier[window] = frozenset(opened.keys)
+            self._earlier[window] = frozenset(opened.all_keys)
             self._passes[window] = self._passes.get(window, 0) + 1
             return [window] if self._passes[window] < MAX_PASSES else window.halves()
-        self._unverified[window] = None if opened.resumed else array("q", opened.keys)
+        self._unverified[window] = None if opened.resumed else array("q", opened.all_keys)
         return []
 
     def _agrees(self, opened: OpenWindow) -> bool:
         """Whether the pass before returned the same conversations."""
         earlier = self._earlier.get(opened.window)
-        return not opened.resumed and earlier == frozenset(opened.keys)
+        return not opened.resumed and earlier == frozenset(opened.all_keys)
 
     def gave_up(self, window: DateWindow) -> bool:
         """Whether `window` was inconsistent in every pass that one sync makes over it."""

@@ -17,9 +17,16 @@ from chatislav_source.errors import (
 )
 from chatislav_source.streams.conversations import state
 from chatislav_source.streams.conversations.newest_days import NewestDays
-from chatislav_source.streams.conversations.open_window import OpenWindow, resumed_windows
+from chatislav_source.streams.conversations.open_window import (
+    FlaggedListing,
+    OpenWindow,
+    resumed_windows,
+)
 from chatislav_source.streams.conversations.page import Page, PageReader, PageRequest
-from chatislav_source.streams.conversations.verification import Verification
+from chatislav_source.streams.conversations.verification import (
+    Verification,
+    warnings_of_drift,
+)
 from chatislav_source.streams.conversations.window_queue import WindowQueue
 from chatislav_source.streams.conversations.window_retries import (
     WindowFailures,
@@ -33,7 +40,6 @@ from chatislav_source.streams.state import State
 
 # A state stays under 4 kB. A window with a longer page token begins anew in the next run; of more
 # unverified windows, neighbours are verified as one.
-MAX_STORED_TOKEN = 120  # characters
 MAX_STORED_OPEN = 8
 MAX_STORED_WINDOWS = 40  # each of those to read and those to verify
 
@@ -68,7 +74,7 @@ class ConversationsPartition:
         self.reader = reader
         self._slot = slot
         self._newest = NewestDays(DateWindow.parse(progress["tail"]))
-        self._open = resumed_windows(progress)
+        self._open = resumed_windows(progress, reader.with_flags)
         is_newest_open = any(opened.of_newest for opened in self._open)
         self.phase = Phase.NEWEST if is_newest_open else Phase.RANGES
         ranges = state.parsed(progress["todo"])
@@ -98,11 +104,10 @@ class ConversationsPartition:
         )
         if opened is None:
             return None
-        opened.waiting = True
         # round robin, so that long windows end at about the same time
         self._open.remove(opened)
         self._open.append(opened)
-        return PageRequest(self.bot_id, opened.window, opened.page_token, opened.limit)
+        return opened.request(self.bot_id)
 
     def read(self, request: PageRequest, client: ChatislavClient) -> Page:
         """Fetch and parse the page of `request`.
@@ -120,7 +125,9 @@ class ConversationsPartition:
         window = window or self._next_of_newest()
         if window is None:
             return None
-        opened = OpenWindow(window, self._retries.page_size(window), of_newest=of_newest)
+        limit = self._retries.page_size(window)
+        flags = FlaggedListing(window, limit) if self.reader.with_flags else None
+        opened = OpenWindow(window, limit, of_newest=of_newest, flags=flags)
         self._open.append(opened)
         return opened
 
@@ -142,8 +149,11 @@ class ConversationsPartition:
             UnexpectedResponseError: the page token is repeated, or pages have no new rows.
         """
         opened = self._window_of(request)
-        opened.take(page)
         self._failures.note_success()
+        if request.asks_flagged:
+            _refuse(request, opened.take_flagged(page))
+            return self._settle()
+        opened.take(page)
         if page.has_more:
             self._go_on(request, opened, page)
         else:
@@ -157,12 +167,10 @@ class ConversationsPartition:
 
     def _window_of(self, request: PageRequest) -> OpenWindow:
         wanted = (request.window, request.page_token)
-        return next(opened for opened in self._open if (opened.window, opened.page_token) == wanted)
+        return next(each for each in self._open if (each.window, each.listing.page_token) == wanted)
 
     def _go_on(self, request: PageRequest, opened: OpenWindow, page: Page) -> None:
-        problem = opened.go_on(page.next_token or "")
-        if problem:
-            raise UnexpectedResponseError(CONVERSATIONS_PATH, str(request), problem)
+        _refuse(request, opened.go_on(page.next_token or ""))
         if opened.pages == 1:
             self._queue.sizer.observe_first_page(len(opened.keys), opened.window.days)
 
@@ -189,11 +197,7 @@ class ConversationsPartition:
 
     def _give_up(self, windows: list[DateWindow]) -> None:
         self._verification.give_up(windows)
-        self.warnings += [
-            f"Bot {self.bot_id}: {window} kept changing while it was read; the next sync reads it "
-            "again."
-            for window in windows
-        ]
+        self.warnings += warnings_of_drift(self.bot_id, windows)
 
     def on_error(self, request: PageRequest, error: ChatislavError) -> State:
         """The bot's state after a failed request; its window is queued again if that may help."""
@@ -284,6 +288,11 @@ class ConversationsPartition:
             return False
         is_all_newest = opened.window == self._newest.window
         return not opened.of_newest or (is_all_newest and not self._verification.drift.unverified)
+
+
+def _refuse(request: PageRequest, problem: str | None) -> None:
+    if problem:
+        raise UnexpectedResponseError(CONVERSATIONS_PATH, str(request), problem)
 
 
 def _texts(windows: Iterable[DateWindow]) -> list[str]:

@@ -67,6 +67,7 @@ def conversations_partition(
         DateWindow.parse(progress["tail"]).first_day,
         rejected,
         policy_of(config.privacy).sealing(REJECTED),
+        config.guardrail_flags,
     )
     return ConversationsPartition(known, slot, config.max_concurrency, reader)
 

@@ -42,3 +42,11 @@ class Verification:
     def give_up(self, windows: Iterable[DateWindow]) -> None:
         """Leave these windows to the next sync."""
         self._again.extend(windows)
+
+
+def warnings_of_drift(bot_id: int, windows: Iterable[DateWindow]) -> list[str]:
+    """What is said of windows that are left to the next sync."""
+    return [
+        f"Bot {bot_id}: {window} kept changing while it was read; the next sync reads it again."
+        for window in windows
+    ]

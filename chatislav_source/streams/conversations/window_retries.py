@@ -39,11 +39,11 @@ class WindowRetries:
             return self._restarted(opened) if is_token_refused(opened, error) else []
         if not isinstance(error, RetriesExhaustedError) or not error.size_may_be_why:
             return []
-        is_deep = len(opened.keys) >= DEEP_ROWS
+        is_deep = len(opened.listing.keys) >= DEEP_ROWS
         parts = self._parts(opened.window) if is_deep else []
         if not parts and self._shrink_pages(opened):
             return [opened.window]
-        is_long = opened.page_token is not None and opened.window.days > 1
+        is_long = opened.listing.page_token is not None and opened.window.days > 1
         return parts or (opened.window.halves() if is_long else [])
 
     def _restarted(self, opened: OpenWindow) -> list[DateWindow]:
@@ -55,7 +55,7 @@ class WindowRetries:
             return [opened.window]
         if restarts <= MAX_TOKEN_RESTARTS:
             return opened.window.halves()
-        return self._parts(opened.window) if len(opened.keys) >= DEEP_ROWS else []
+        return self._parts(opened.window) if len(opened.listing.keys) >= DEEP_ROWS else []
 
     def _parts(self, window: DateWindow) -> list[DateWindow]:
         """Windows with fewer conversations that together have the same; empty if there are none."""
@@ -106,7 +106,7 @@ class WindowFailures:
 
 def is_token_refused(opened: OpenWindow, error: RequestRejectedError) -> bool:
     """Whether the API may have rejected the page token rather than the request."""
-    return opened.page_token is not None and error.status in TOKEN_REFUSALS
+    return opened.listing.page_token is not None and error.status in TOKEN_REFUSALS
 
 
 def warnings_of_filters(bot_id: int, windows: list[DateWindow]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -110,3 +110,15 @@ def test_bad_records_count_for_the_size_of_a_page_and_only_those_with_an_id_for_
     assert not opened.doubtful
     opened.take(read(Client([body(item("g"), item("f", botId=8), token="t")])))
     assert opened.doubtful
+
+
+def test_a_flagged_conversation_is_known_also_if_its_record_cannot_be_loaded() -> None:
+    asked = replace(REQUEST, asks_flagged=True)
+    reader = PageReader(BOT_ID, UTC, NOW, DAY)
+    client = Client([body(GOOD, item("b", botId=8), BAD)])
+
+    page = reader.read(asked, client)  # type: ignore[arg-type]
+
+    assert page.flagged_keys == [hash("a"), hash("b")]
+    assert (page.count, page.keys, list(page.session_ids)) == (3, [], [])
+    assert asked.query() == {**REQUEST.query(), "guardrail_flagged": True}

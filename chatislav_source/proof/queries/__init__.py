@@ -1,0 +1,1 @@
+"""The SQL of `verify`, and how several queries become one."""
