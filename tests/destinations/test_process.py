@@ -65,6 +65,7 @@ def is_running(process: int) -> bool:
     return bool(state) and not state.startswith("Z")
 
 
+@pytest.mark.slow
 def test_an_environment_counts_as_missing_once_its_requirements_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

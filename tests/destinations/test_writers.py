@@ -73,6 +73,7 @@ def of_all(file_format: str) -> dict[str, str]:
     return dict.fromkeys(("conversations", "conversations__messages", "analytics"), file_format)
 
 
+@pytest.mark.slow
 def test_snowflake_gets_json_lines_unless_another_format_is_asked_for(
     snowflake: Destination[Any, Any], source: Any, tmp_path: Path
 ) -> None:

@@ -80,6 +80,7 @@ def test_a_database_locked_between_extract_and_load_loses_nothing(made: Bench) -
     assert made.differences() == []
 
 
+@pytest.mark.slow
 def test_two_pipelines_share_one_file_and_dataset_in_turn(made: Bench) -> None:
     other = Bench(made.api, made.folder, [102], made.start_date, name="other")
 

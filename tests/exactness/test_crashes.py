@@ -208,6 +208,7 @@ def continued_windows(requests: list[RequestRecord]) -> int:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.slow
 def test_a_kill_repeats_about_a_package_and_windows_continue_at_their_page_token(
     tmp_path: Path,
 ) -> None:

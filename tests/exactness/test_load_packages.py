@@ -63,6 +63,7 @@ def test_fetched_pages_are_loaded_while_responses_are_pending(
     assert made.differences() == []
 
 
+@pytest.mark.slow
 def test_the_next_load_is_sized_by_how_long_the_last_one_took(
     made: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -128,6 +128,7 @@ def test_a_backfill_leaves_the_incremental_state_as_it_is(made: Bench) -> None:
     assert made.differences() == []
 
 
+@pytest.mark.slow
 def test_a_backfill_continues_where_it_was_interrupted(
     made: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -274,6 +275,7 @@ def test_an_earlier_start_date_is_loaded_for_both_streams_and_stays(made: Bench)
     assert made.differences() == []
 
 
+@pytest.mark.slow
 def test_old_states_are_deleted_and_the_newest_is_restored(made: Bench) -> None:
     for _ in range(6):
         made.world.add_conversation(101)

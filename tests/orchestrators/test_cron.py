@@ -61,6 +61,7 @@ def test_without_its_disk_a_run_goes_on_from_the_state_in_the_destination(
     assert loaded.wrong(world, [BOT], TODAY - timedelta(days=90)) == []
 
 
+@pytest.mark.slow
 def test_a_run_ends_at_once_with_an_error_if_another_one_runs(
     arguments: list[str], tmp_path: Path, slow_api: Sandbox
 ) -> None:

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +32,7 @@ for run in (load_all, keep_current):
 """
 
 
+@pytest.mark.slow
 def test_dlt_init_writes_a_pipeline_that_runs(tmp_path: Path, api: Sandbox) -> None:
     folder = tmp_path / "project"
     folder.mkdir()

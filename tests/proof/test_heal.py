@@ -163,6 +163,7 @@ def test_a_conversation_that_the_api_deleted_is_reported_on_the_second_day(
     assert verify(pipeline, days=DAYS).is_true
 
 
+@pytest.mark.slow
 def test_a_sync_verifies_and_heals_through_the_steps_of_the_user(
     pipeline: dlt.Pipeline, arguments: dict[str, Any]
 ) -> None:
