@@ -82,9 +82,10 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 		-c constraints.txt -e '.[dev,postgres]'
 	@touch $@
 
-.venvs/docs/.installed: pyproject.toml constraints.txt | $(VENV)/.installed-dev
-	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venvs/docs
-	$(BIN)/uv pip install --quiet --python .venvs/docs -c constraints.txt mkdocs mkdocs-material
+.venvs/docs/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venvs/docs
+	.venvs/docs/bin/python -m pip install --quiet --disable-pip-version-check \
+		-c constraints.txt mkdocs mkdocs-material
 	@touch $@
 
 .venvs/oldest/.installed: pyproject.toml constraints.txt

@@ -394,7 +394,7 @@ def test_an_option_of_the_api_is_an_argument_of_the_source(command: str) -> None
     others = {"destination", "database", "dataset", "pipeline_name", "pipelines_dir", "resources"}
 
     others |= {"wait_seconds", "as_json", "quiet", "verbose", "debug", "is_dry_run", "with_models"}
-    others |= {"is_verifying"}
+    others |= {"is_verifying", "is_exploring"}
     assert options - others <= set(Arguments.__annotations__)
 
 

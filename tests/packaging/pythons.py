@@ -9,7 +9,6 @@ test` uses it.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -65,12 +64,10 @@ def found(paths: Iterable[Path]) -> dict[tuple[int, ...], Python]:
 def installed(python: Python, package: str) -> Path:
     """The interpreter of a new environment that has the package with the pinned dependencies."""
     folder = ROOT / ".venvs" / f"python{python.name}"
-    uv = shutil.which("uv", path=Path(sys.executable).parent)
     made = folder / "bin/python"
-    quiet = [uv, "--quiet"]
-    subprocess.run([*quiet, "venv", "--clear", "--python", python.path, folder], check=True)
-    install = [*quiet, "pip", "install", "--python", made, "--constraints", "constraints.txt"]
-    subprocess.run([*install, package], check=True, cwd=ROOT)
+    subprocess.run([python.path, "-m", "venv", "--clear", folder], check=True)
+    pip = [made, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--constraint", "constraints.txt", package], check=True, cwd=ROOT)
     return made
 
 
