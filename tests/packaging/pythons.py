@@ -105,7 +105,7 @@ def main() -> None:
                 run_demo(run_tests(python, wheel))
                 told[minor] = f"a part of the tests, and the demo ({python.name})"
             else:
-                run_demo(installed(python, f"chatislav-source @ git+{ROOT.as_uri()}"))
+                run_demo(installed(python, f"git+{ROOT.as_uri()}"))
                 told[minor] = f"the demo ({python.name})"
     for number in range(OLDEST[1], max(*(minor[1] for minor in told), NEWEST[1]) + 1):
         sys.stdout.write(f"Python 3.{number}: {told.get((3, number), 'not on this machine')}\n")
