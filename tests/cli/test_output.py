@@ -58,6 +58,7 @@ def test_a_sync_ends_well_in_every_encoding(
         assert "Chatislav -> duckdb" in ended.stdout
 
 
+@pytest.mark.slow
 def test_a_demo_in_ascii_shows_what_it_can() -> None:
     ended = run("demo", "--conversations", "5", env={"PYTHONIOENCODING": "ascii"})
 

@@ -169,6 +169,7 @@ def test_messages_that_the_api_removed_from_an_old_conversation_are_not_rows_tha
     assert "not in the tables any more" not in caplog.text
 
 
+@pytest.mark.slow
 def test_two_warehouses_under_one_name_are_both_exact(made: CachedBench) -> None:
     other = made.folder / "other.duckdb"
     for _ in range(3):

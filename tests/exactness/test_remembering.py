@@ -83,6 +83,7 @@ def test_a_version_that_comes_back_is_written_whatever_wrote_the_other(
     assert made.differences() == []
 
 
+@pytest.mark.slow
 def test_a_version_that_comes_back_after_the_folder_was_lost_is_written(made: Bench) -> None:
     resolve(made, "unresolved")
     made.sync()
