@@ -8,8 +8,8 @@ EXTRAS := dev,test-lakes,postgres,snowflake,bigquery,ducklake,mysql,deltalake,py
 EXTRAS := $(EXTRAS),export,report,test-browser,test-packaging
 
 PYTEST := $(BIN)/python -m pytest
-# Tests wait for sockets and disks, so half as many processes again as cores.
-WORKERS := $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) * 3 // 2)')
+# Tests wait for sockets, disks and other processes, so twice as many processes as cores.
+WORKERS := $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) * 2)')
 IN_PARALLEL := --numprocesses $(WORKERS) --dist worksteal
 
 # The package runs with later releases, but dlt's own `dataset()` does not, which tests call.
