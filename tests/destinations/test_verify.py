@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+from zoneinfo import ZoneInfo
 
 import dlt
 
@@ -100,10 +101,17 @@ def flagged_of(result: Verification) -> int:
 
 
 def chosen(world: World) -> str:
-    """A conversation of a day in the middle."""
+    """A conversation in the middle that lies within one day, at whatever time the test runs."""
     middle = datetime.now(UTC) - timedelta(days=DAYS // 2)
-    rows = world.conversations(BOT)
+    rows = [row for row in world.conversations(BOT) if len(days_of(row)) == 1]
     return str(min(rows, key=lambda row: abs(row["lastActivity"] - middle))["sessionId"])
+
+
+def days_of(row: dict[str, Any]) -> set[date]:
+    """The days of a conversation in the zone of the totals."""
+    moments = [row["createdAt"], row["lastActivity"]]
+    moments += [message["createdAt"] for message in row["messages"]]
+    return {moment.astimezone(ZoneInfo(ZONE)).date() for moment in moments}
 
 
 def number_of_loads(warehouse: Warehouse, pipeline: dlt.Pipeline) -> int:
