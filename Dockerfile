@@ -10,7 +10,7 @@ ARG EXTRAS=postgres
 ENV UV_PYTHON_DOWNLOADS=never
 WORKDIR /src
 COPY constraints.txt ./
-RUN mkdir /work && \
+RUN mkdir /data && \
     python -m pip install --quiet --no-cache-dir --constraint constraints.txt uv && \
     uv venv --quiet --python python /opt/chatislav
 COPY pyproject.toml README.md LICENSE ./
@@ -20,14 +20,14 @@ RUN uv pip install --quiet --python /opt/chatislav --compile-bytecode \
 
 FROM ${PYTHON_IMAGE}
 COPY --from=build /opt/chatislav /opt/chatislav
-# The only folders that are written to are /work and /tmp, and neither must be kept.
-COPY --from=build --chown=10001:10001 /work /work
+# The only folders that are written to are /data and /tmp, and neither must be kept.
+COPY --from=build --chown=10001:10001 /data /data
 ENV PATH=/opt/chatislav/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    HOME=/work \
-    DLT_DATA_DIR=/work/dlt
-WORKDIR /work
+    HOME=/data \
+    DLT_DATA_DIR=/data/dlt
+WORKDIR /data
 USER 10001:10001
 ENTRYPOINT ["chatislav"]
 CMD ["sync"]

@@ -22,6 +22,7 @@ from chatislav_source.destinations.concurrency import bot_locks
 from chatislav_source.destinations.defaults import SCHEMA, is_ours
 from chatislav_source.destinations.dlt_internals import (
     LoadPackageInfo,
+    TrackingModule,
     add_tracking_module,
     create_table,
 )
@@ -40,7 +41,7 @@ NO_INDEX = (
 )
 
 
-class LoadHook:
+class LoadHook(TrackingModule):
     """A tracking module, which dlt calls at every step of every pipeline."""
 
     def __init__(self) -> None:

@@ -49,6 +49,7 @@ __all__ = [
     "SchemaException",
     "SqlJobClientBase",
     "TableNameMeta",
+    "TrackingModule",
     "add_tracking_module",
     "bound_duckdb_file",
     "clear_table_hints",
@@ -110,7 +111,28 @@ def create_table(pipeline: dlt.Pipeline, schema: dlt.Schema, table: str) -> None
         client.sql_client.execute_many(statements)
 
 
-def add_tracking_module(module: Any) -> None:
+class TrackingModule:
+    """What dlt calls at the start and end of every step of every pipeline; ignores its errors.
+
+    Here each call does nothing.
+    """
+
+    def on_start_trace(self, trace: Any, step: str, pipeline: Any) -> None:
+        """A run, or a step that is called alone, begins."""
+
+    def on_start_trace_step(self, trace: Any, step: str, pipeline: Any) -> None:
+        """A step begins."""
+
+    def on_end_trace_step(
+        self, trace: Any, step: Any, pipeline: Any, step_info: Any, send_state: bool
+    ) -> None:
+        """A step has ended."""
+
+    def on_end_trace(self, trace: Any, pipeline: Any, send_state: bool) -> None:
+        """A run, or a step that was called alone, has ended."""
+
+
+def add_tracking_module(module: TrackingModule) -> None:
     """Register a module that dlt calls at the start and end of every step; only once."""
     if module not in trace.TRACKING_MODULES:
         trace.TRACKING_MODULES.append(module)

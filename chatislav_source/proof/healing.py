@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import dlt
 
 from chatislav_source.api.client import CONVERSATIONS_PATH, ChatislavClient
-from chatislav_source.api.rate_limiter import RateLimiter
+from chatislav_source.api.configured_client import client_of
 from chatislav_source.config import SyncConfig
 from chatislav_source.proof import tables
 from chatislav_source.proof.absences import absence
@@ -149,7 +149,7 @@ class Healer:
                 sessions = _not_read_since(warehouse, bot, day, began)
                 asked |= {each: days[day] for each in sessions if each not in before}
         rows = []
-        with _client(self.config) as client:
+        with client_of(self.config, max_concurrency=1) as client:
             for session_id, row in list(asked.items())[: max(0, budget)]:
                 self.requests += 1
                 is_there = _is_there(client, self.config, bot.bot_id, session_id)
@@ -215,11 +215,6 @@ def heal(
 def _no_budget(bot_id: int, days: Sequence[date]) -> str:
     shown = f"{len(days)} days from {days[0]} to {days[-1]}" if len(days) > 1 else str(days[0])
     return NO_BUDGET.format(bot_id=bot_id, days=shown, first=days[0], last=days[-1])
-
-
-def _client(config: SyncConfig) -> ChatislavClient:
-    rate_limiter = RateLimiter(1, requests_per_second=config.requests_per_second)
-    return ChatislavClient(config.base_url, config.keys, rate_limiter)
 
 
 def _is_there(client: ChatislavClient, config: SyncConfig, bot_id: int, session_id: str) -> bool:

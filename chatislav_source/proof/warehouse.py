@@ -11,8 +11,8 @@ import dlt
 from dlt.destinations.exceptions import DatabaseException, DestinationConnectionError
 
 from chatislav_source.destinations.merging.rows_in_force import names_in_queries
-from chatislav_source.destinations.merging.strategies import can_delete
-from chatislav_source.errors import ConfigurationError, LoadFailedError
+from chatislav_source.destinations.merging.strategies import require_dialect
+from chatislav_source.errors import LoadFailedError
 from chatislav_source.proof.bounds import (
     AVERAGE,
     CONTACTS,
@@ -24,7 +24,7 @@ from chatislav_source.proof.bounds import (
 from chatislav_source.proof.counts import ErasedConversation
 from chatislav_source.proof.definitions import METRICS
 from chatislav_source.proof.queries.counting import counted_part, of_bots
-from chatislav_source.proof.queries.together import TYPES, Found, Part, query_of, rows_of
+from chatislav_source.proof.queries.together import Found, Part, query_of, rows_of
 from chatislav_source.proof.reconciliation import Comparison, DayTotals
 from chatislav_source.runner.checkpoint import NO_TABLE
 from chatislav_source.runner.redaction import failed_query
@@ -124,13 +124,9 @@ def dialect_of(pipeline: dlt.Pipeline) -> str:
     """The SQL dialect of the pipeline's destination.
 
     Raises:
-        ConfigurationError: it is none of `TYPES`, or the destination only appends rows.
+        ConfigurationError: as `require_dialect`.
     """
-    dialect = str(pipeline.destination.capabilities().sqlglot_dialect)
-    if dialect not in TYPES or not can_delete(pipeline):
-        name = pipeline.destination.destination_name
-        raise ConfigurationError(NO_DIALECT.format(name=name))
-    return dialect
+    return require_dialect(pipeline, NO_DIALECT)
 
 
 @contextmanager

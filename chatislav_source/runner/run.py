@@ -12,8 +12,7 @@ import pyarrow as pa
 from dlt.common.pipeline import current_pipeline
 from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 
-from chatislav_source.api.client import ChatislavClient
-from chatislav_source.api.rate_limiter import RateLimiter
+from chatislav_source.api.configured_client import client_of
 from chatislav_source.config import SyncConfig
 from chatislav_source.extract.first_request import check_key
 from chatislav_source.extract.key_access import KeyAccess
@@ -67,10 +66,7 @@ class Run:
         self.reports: Reports = {} if reports is None else reports
         self.handed_out_at = time.monotonic()  # when the last table was handed out
         self._access = KeyAccess()
-        rate_limiter = RateLimiter(
-            config.max_concurrency, requests_per_second=config.requests_per_second
-        )
-        self._client = ChatislavClient(config.base_url, config.keys, rate_limiter)
+        self._client = client_of(config)
         self.pool = WorkerPool(self._client, self._access, workers_for(config.max_concurrency))
         self._on_page = on_page
         self.tables: dict[str, Tables] = {}

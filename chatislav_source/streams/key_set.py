@@ -30,13 +30,7 @@ class KeySet:
         """Whether it has a key, which must be an `int` and not -1."""
         if not isinstance(key, int) or key == FREE:
             return False
-        slots, last = self._slots, len(self._slots) - 1
-        place = key & last
-        while (found := slots[place]) != FREE:
-            if found == key:
-                return True
-            place = (place + 1) & last
-        return False
+        return self._slots[place_of(self._slots, key)] == key
 
     def add(self, keys: Sequence[int]) -> int:
         """Add keys; returns how many of them are new, each counted once."""
@@ -54,14 +48,19 @@ class KeySet:
 
 def _put(slots: array[int], keys: Sequence[int]) -> int:
     """Put keys into the slots, of which one is free; returns how many were not there."""
-    last = len(slots) - 1
     added = 0
     for key in keys:
-        place = key & last
-        while (found := slots[place]) != key:
-            if found == FREE:
-                slots[place] = key
-                added += 1
-                break
-            place = (place + 1) & last  # the next slot, and after the last one the first
+        place = place_of(slots, key)
+        if slots[place] == FREE:
+            slots[place] = key
+            added += 1
     return added
+
+
+def place_of(slots: array[int], key: int) -> int:
+    """The slot that has the key, or the free one where it belongs; one slot must be free."""
+    last = len(slots) - 1
+    place = key & last
+    while (found := slots[place]) != key and found != FREE:
+        place = (place + 1) & last  # the next slot, and after the last one the first
+    return place

@@ -5,8 +5,8 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable
 
-SLOTS = 256  # at first; a power of two
-FREE = -1  # in a slot without a key; Python never returns it as a hash
+from chatislav_source.streams.key_set import FREE, SLOTS, place_of
+
 UNKNOWN = -1  # in a slot whose version was removed
 
 
@@ -32,7 +32,7 @@ class VersionMap:
         """Note the version of a conversation; None: it is not known."""
         if 3 * self._used > 2 * len(self._keys):
             self._grow()
-        place = self._place(hash(session_id))
+        place = self._place(session_id)
         if self._keys[place] == FREE:
             self._keys[place] = hash(session_id)
             self._used += 1
@@ -40,21 +40,16 @@ class VersionMap:
 
     def has(self, session_id: str, version: str) -> bool:
         """Whether this is the version of the conversation."""
-        return self._values[self._place(hash(session_id))] == hash(version)
+        return self._values[self._place(session_id)] == hash(version)
 
     def __contains__(self, session_id: str) -> bool:
-        return self._values[self._place(hash(session_id))] != UNKNOWN
+        return self._values[self._place(session_id)] != UNKNOWN
 
     def __len__(self) -> int:
         return sum(value != UNKNOWN for value in self._values)
 
-    def _place(self, key: int) -> int:
-        """The slot that has the key, or the free one where it belongs."""
-        last = len(self._keys) - 1
-        place = key & last
-        while self._keys[place] not in (key, FREE):
-            place = (place + 1) & last  # the next slot, and after the last one the first
-        return place
+    def _place(self, session_id: str) -> int:
+        return place_of(self._keys, hash(session_id))
 
     def _grow(self) -> None:
         keys, values = self._keys, self._values
@@ -62,5 +57,5 @@ class VersionMap:
         self._values = array("q", [UNKNOWN]) * (2 * len(keys))
         for key, value in zip(keys, values, strict=True):
             if key != FREE:
-                place = self._place(key)
+                place = place_of(self._keys, key)
                 self._keys[place], self._values[place] = key, value

@@ -28,7 +28,7 @@ FILE = ROOT / "Dockerfile"
 CRON_JOB = ROOT / "deploy/cronjob.yaml"
 KUBERNETES = "1.34"
 TOOLS = Path(sys.executable).parent
-IN_IMAGE = re.compile(r"(?<![\w.])/(?=(?:opt|work)\b)")
+IN_IMAGE = re.compile(r"(?<![\w.])/(?=(?:opt|data)\b)")
 
 
 def stages() -> list[list[Any]]:
@@ -203,7 +203,7 @@ class Image:
 
     def files(self) -> set[Path]:
         """Every file, without the folder that may be written to."""
-        return {path for path in self.folder.rglob("*") if self.folder / "work" not in path.parents}
+        return {path for path in self.folder.rglob("*") if self.folder / "data" not in path.parents}
 
 
 PATH = f"{TOOLS}:{os.environ['PATH']}"  # the image has a Python with pip, as TOOLS has
@@ -240,7 +240,7 @@ def test_the_steps_of_the_dockerfile_make_a_command_that_writes_only_to_its_fold
     image: Image, api: Sandbox
 ) -> None:
     last = stages()[1]
-    entry, work = value_of(last, "ENTRYPOINT")[0], image.folder / "work"
+    entry, work = value_of(last, "ENTRYPOINT")[0], image.folder / "data"
     before = image.files()
     key = {"SOURCES__CHATISLAV__API_KEY": SANDBOX_KEY, "SOURCES__CHATISLAV__BASE_URL": api.base_url}
     command = [f"{image.folder}/opt/chatislav/bin/{entry}", *value_of(last, "CMD"), "--json"]

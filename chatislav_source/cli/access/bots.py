@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from chatislav_source.api.client import ChatislavClient
-from chatislav_source.api.rate_limiter import RateLimiter
+from chatislav_source.api.configured_client import client_of
 from chatislav_source.config import SyncConfig
 from chatislav_source.errors import AuthenticationError, BotAccessError, ChatislavError
 from chatislav_source.records.convert import parse_page
@@ -34,10 +34,7 @@ def check_bots(config: SyncConfig) -> list[CheckResult]:
     Raises:
         AuthenticationError: the API accepts no key for any bot.
     """
-    rate_limiter = RateLimiter(
-        config.max_concurrency, requests_per_second=config.requests_per_second
-    )
-    with ChatislavClient(config.base_url, config.keys, rate_limiter) as client:
+    with client_of(config) as client:
         errors = {bot_id: _error(client, bot_id, config) for bot_id in config.bot_ids}
     refusals = [error for error in errors.values() if isinstance(error, AuthenticationError)]
     if refusals and len(refusals) == len(errors):

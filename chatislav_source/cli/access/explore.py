@@ -6,18 +6,18 @@ All requests read; the window ends two days ago, so that its conversations rarel
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from chatislav_source.api.client import ChatislavClient
-from chatislav_source.api.rate_limiter import RateLimiter
+from chatislav_source.api.configured_client import client_of
 from chatislav_source.cli.access.bots import TRIES
 from chatislav_source.cli.access.questions import (
     Finding,
     Listing,
-    candidate_of,
     date_filter,
+    days_that_tell,
     of_fields,
     order_of,
     short_pages,
@@ -26,6 +26,7 @@ from chatislav_source.config import SyncConfig
 from chatislav_source.errors import RequestRejectedError
 from chatislav_source.records.convert import parse_page
 from chatislav_source.records.json_decoder import decode
+from chatislav_source.streams.conversations.observations import date_filter_shown
 from chatislav_source.streams.conversations.page import PATH, PageRequest
 from chatislav_source.streams.date_window import ONE_DAY, DateWindow
 
@@ -39,20 +40,16 @@ def explore(config: SyncConfig) -> list[Finding]:
     Raises:
         ChatislavError: the API refuses the key or the bot, or does not respond.
     """
-    rate_limiter = RateLimiter(
-        config.max_concurrency, requests_per_second=config.requests_per_second
-    )
-    with ChatislavClient(config.base_url, config.keys, rate_limiter) as client:
+    with client_of(config) as client:
         return list(Explorer(client, config).findings())
 
 
-@dataclass
+@dataclass(frozen=True)
 class Explorer:
-    """Asks about one bot; `requests` are those that were answered or refused."""
+    """Asks about one bot."""
 
     client: ChatislavClient
     config: SyncConfig
-    requests: int = field(default=0)
 
     @property
     def bot_id(self) -> int:
@@ -67,9 +64,8 @@ class Explorer:
         pages = [first]
         if first.has_more and first.next_token:
             pages.append(self._page(window, first.next_token))
-        candidate = candidate_of(pages)
-        days = (candidate.created, candidate.active) if candidate else ()
-        yield date_filter(candidate, [self._page(DateWindow(d, d), limit=100) for d in days])
+        days = days_that_tell(pages)
+        yield date_filter([self._page(DateWindow(day, day), limit=100) for day in days])
         yield order_of(pages)
         yield self._is_repeatable(window, first)
         yield short_pages(pages)
@@ -122,12 +118,12 @@ class Explorer:
                 session_ids=list(records.session_ids),
                 created=list(records.created),
                 active=list(records.active),
+                date_filter=date_filter_shown(records, window, self.config.now),
                 limit=limit,
                 next_token=parsed.next_token,
                 has_more=parsed.has_more,
             )
 
-        self.requests += 1
         return self.client.post(PATH, request.query(), str(request), parse, tries=TRIES).value
 
 

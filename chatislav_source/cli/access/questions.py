@@ -39,13 +39,15 @@ class Finding:
 class Listing:
     """One page: its conversations as sent, their instants by session id, and its page token.
 
-    Instants are microseconds since 1970 in UTC, None where there is none.
+    Instants are microseconds since 1970 in UTC, None where there is none. `date_filter` is that of
+    `date_filter_shown`.
     """
 
     items: Sequence[Row]
     session_ids: Sequence[str]
     created: Sequence[int | None]
     active: Sequence[int | None]
+    date_filter: str | None
     limit: int
     next_token: str | None
     has_more: bool
@@ -152,39 +154,29 @@ def short_pages(pages: Sequence[Listing]) -> Finding:
     )
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A conversation whose two dates lie on days that are apart by more than a zone can explain."""
+def days_that_tell(pages: Sequence[Listing]) -> list[date]:
+    """The first and the last day (UTC) of a conversation that show what the API filters on.
 
-    session_id: str
-    created: date
-    active: date
-
-
-def candidate_of(pages: Sequence[Listing]) -> Candidate | None:
-    """A conversation that shows which date the API filters on; None if there is none."""
+    They are apart by more than a zone can explain. Empty if no conversation has such days.
+    """
     for page in pages:
-        for session_id, created, active in zip(
-            page.session_ids, page.created, page.active, strict=True
-        ):
-            if created is None or active is None:
-                continue
-            days = day_of(created), day_of(active)
-            if days[1] - days[0] > timedelta(days=2):
-                return Candidate(session_id, *days)
-    return None
+        for created, active in zip(page.created, page.active, strict=True):
+            if created is not None and active is not None:
+                days = [day_of(created), day_of(active)]
+                if days[1] - days[0] > timedelta(days=2):
+                    return days
+    return []
 
 
-def date_filter(candidate: Candidate | None, of_days: Sequence[Listing]) -> Finding:
-    """Which date `from` and `to` filter on, by the pages of the candidate's two days."""
-    question = "date that from and to filter on"
-    if candidate is None:
-        return Finding(question, None, "no conversation was active days after it began")
-    found = [candidate.session_id in page.session_ids for page in of_days]
-    answer = {(True, False): "createdAt", (False, True): "lastActivity"}.get((found[0], found[1]))
-    days = f"the days {candidate.created} (created) and {candidate.active} (active)"
-    places = [name for name, is_in in zip(("first", "second"), found, strict=True) if is_in]
-    return Finding(question, answer, f"found on {' and '.join(places) or 'neither'} of {days}")
+def date_filter(of_days: Sequence[Listing]) -> Finding:
+    """Which date `from` and `to` filter on, by pages of single days."""
+    shown = {page.date_filter for page in of_days} - {None}
+    names = {"created": "createdAt", "activity": "lastActivity"}
+    return Finding(
+        "date that from and to filter on",
+        names[str(shown.pop())] if len(shown) == 1 else None,
+        f"{sum(len(page.items) for page in of_days)} conversations of {len(of_days)} single days",
+    )
 
 
 def day_of(instant: int) -> date:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chatislav_source.api.client import ChatislavClient
-from chatislav_source.api.rate_limiter import RateLimiter
+from chatislav_source.api.configured_client import client_of
 from chatislav_source.cli import console
 from chatislav_source.cli.status import looking, stored_bots
 from chatislav_source.config import SyncConfig
@@ -23,8 +22,7 @@ def dry_run(target: PipelineConfig, config: SyncConfig, streams: Sequence[str]) 
         ChatislavError: the API or the destination cannot be read.
     """
     known = known_of(target, config)
-    limiter = RateLimiter(config.max_concurrency, requests_per_second=config.requests_per_second)
-    with ChatislavClient(config.base_url, config.keys, limiter) as client:
+    with client_of(config) as client:
         return estimate(client, config, streams, known)
 
 

@@ -6,19 +6,16 @@ destination without either can still leave them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import groupby
-from operator import itemgetter
 
 from chatislav_source.destinations.adapter import SqlClient
+from chatislav_source.destinations.merging.statements import batches, marks, together
 from chatislav_source.records.schema import CONVERSATIONS, LOAD_ID, MESSAGES
 
 Key = tuple[int, str]
 """Bot and session."""
 
-KEYS_AT_ONCE = 500  # parameters of one statement
 
 # `message_count` is null if the messages are unknown; they must then have different places.
 STORED_TWICE = """
@@ -57,7 +54,7 @@ def stored_twice(
     given = [(column, values) for column, values in limits if values is not None]
     if not all(values for _, values in given):
         return []
-    conditions = [f"{column} IN ({_marks(len(values))})" for column, values in given]
+    conditions = [f"{column} IN ({marks(values)})" for column, values in given]
     sql = STORED_TWICE.format(
         conversations=client.make_qualified_table_name(CONVERSATIONS.name),
         messages=client.make_qualified_table_name(MESSAGES.name),
@@ -74,26 +71,12 @@ def remove(client: SqlClient, keys: Iterable[Key]) -> None:
     All in one transaction. In BigQuery there is none outside of a session, so the messages are
     deleted first: if the rest is not, `stored_twice` finds a conversation without its messages.
     """
-    has_transactions = client.capabilities.supports_ddl_transactions
-    with client.begin_transaction() if has_transactions else nullcontext():
-        for bot_id, sessions in _batches(keys):
+    with together(client):
+        for bot_id, sessions in batches(keys):
             for table in (MESSAGES, CONVERSATIONS):
                 name = client.make_qualified_table_name(table.name)
-                marks = _marks(len(sessions))
                 client.execute_sql(
-                    f"DELETE FROM {name} WHERE bot_id = %s AND session_id IN ({marks})",  # noqa: S608 - no input
+                    f"DELETE FROM {name} WHERE bot_id = %s AND session_id IN ({marks(sessions)})",  # noqa: S608 - no input
                     bot_id,
                     *sessions,
                 )
-
-
-def _batches(keys: Iterable[Key]) -> Iterator[tuple[int, list[str]]]:
-    """Sessions by bot, at most `KEYS_AT_ONCE` together."""
-    for bot_id, group in groupby(sorted(set(keys)), key=itemgetter(0)):
-        sessions = [session_id for _, session_id in group]
-        for start in range(0, len(sessions), KEYS_AT_ONCE):
-            yield bot_id, sessions[start : start + KEYS_AT_ONCE]
-
-
-def _marks(count: int) -> str:
-    return ", ".join(["%s"] * count)

@@ -27,6 +27,7 @@ from chatislav_source.destinations.concurrency.lock import (
     taken_error,
 )
 from chatislav_source.destinations.dlt_internals import SqlJobClientBase
+from chatislav_source.destinations.merging.statements import marks
 
 logger = logging.getLogger(__name__)
 
@@ -124,7 +125,7 @@ class Leases:
     def _others(self, bot_ids: list[int]) -> list[Lease]:
         """The leases of other runs, also expired ones; creates the table if there is none."""
         columns = ", ".join(Lease._fields)
-        select = f"SELECT {columns} FROM {{table}} WHERE bot_id IN ({_marks(bot_ids)})"  # noqa: S608 - no input
+        select = f"SELECT {columns} FROM {{table}} WHERE bot_id IN ({marks(bot_ids)})"  # noqa: S608 - no input
         try:
             found = self._run(select, *bot_ids)
         except DatabaseUndefinedRelation:
@@ -136,7 +137,7 @@ class Leases:
         self._extended_at = _clocks()
         expires_at = self._now() + EXPIRY_SECONDS
         rows = [Lease(bot_id, self._holder, str(self._owner), expires_at) for bot_id in bot_ids]
-        values = ", ".join(f"({_marks(row)})" for row in rows)
+        values = ", ".join(f"({marks(row)})" for row in rows)
         self._run(
             f"INSERT INTO {{table}} ({', '.join(Lease._fields)}) VALUES {values}",  # noqa: S608 - no input
             *(value for row in rows for value in row),
@@ -144,7 +145,7 @@ class Leases:
 
     def _delete_expired(self, bot_ids: list[int]) -> None:
         self._run(
-            f"DELETE FROM {{table}} WHERE expires_at <= %s AND bot_id IN ({_marks(bot_ids)})",  # noqa: S608 - no input
+            f"DELETE FROM {{table}} WHERE expires_at <= %s AND bot_id IN ({marks(bot_ids)})",  # noqa: S608 - no input
             self._now(),
             *bot_ids,
         )
@@ -152,7 +153,7 @@ class Leases:
     def _delete_own(self, bot_ids: Iterable[int]) -> None:
         bots = sorted(bot_ids)
         self._run(
-            f"DELETE FROM {{table}} WHERE holder = %s AND bot_id IN ({_marks(bots)})",  # noqa: S608 - no input
+            f"DELETE FROM {{table}} WHERE holder = %s AND bot_id IN ({marks(bots)})",  # noqa: S608 - no input
             self._holder,
             *bots,
         )
@@ -208,10 +209,6 @@ class Leases:
         """The rows of a statement about the table, none if it has none."""
         name = self._sql.make_qualified_table_name(TABLE)
         return self._sql.execute_sql(sql.format(table=name), *values) or []
-
-
-def _marks(values: Sequence[Any]) -> str:
-    return ", ".join(["%s"] * len(values))
 
 
 def _clocks() -> tuple[float, float]:

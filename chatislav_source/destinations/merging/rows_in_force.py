@@ -106,12 +106,14 @@ class Connection:
         self, query: str, values: Sequence[Any], parts: Mapping[str, str]
     ) -> Iterator[Sequence[Any]]:
         """The rows of a query, with `parts` and names put into its text; some at a time."""
-        if not self.client.capabilities.supports_tz_aware_datetime:
-            values = [_without_zone(value) for value in values]
-        with self.client.execute_query(query.format(**parts, **self.names), *values) as cursor:
+        text = query.format(**parts, **self.names)
+        with self.client.execute_query(text, *accepted(self.client, values)) as cursor:
             while rows := cursor.fetchmany(ROWS_AT_A_TIME):
                 yield rows
 
 
-def _without_zone(value: Any) -> Any:
-    return value.replace(tzinfo=None) if isinstance(value, datetime) else value
+def accepted(client: Any, values: Sequence[Any]) -> Sequence[Any]:
+    """The values of a query, instants without their zone where the destination has no zones."""
+    if client.capabilities.supports_tz_aware_datetime:
+        return values
+    return [v.replace(tzinfo=None) if isinstance(v, datetime) else v for v in values]

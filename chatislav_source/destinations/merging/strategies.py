@@ -16,6 +16,9 @@ from chatislav_source.records.schema import MESSAGES, Table
 
 Strategy = Literal["upsert", "delete-insert"]
 
+DIALECTS = ("duckdb", "postgres", "snowflake", "bigquery")
+"""dlt's names of the dialects in which statements of our own are written."""
+
 BY_KEY: tuple[Strategy, ...] = ("upsert", "delete-insert")
 BY_SET: tuple[Strategy, ...] = ("delete-insert", "upsert")
 """In order of preference: messages are replaced together, as a conversation may have fewer now."""
@@ -68,3 +71,15 @@ def require_delete(pipeline: SupportsPipeline, problem: str) -> None:
     """
     if not can_delete(pipeline):
         raise ConfigurationError(problem.format(name=pipeline.destination.destination_name))
+
+
+def require_dialect(pipeline: SupportsPipeline, problem: str) -> str:
+    """The SQL dialect of the destination, one of `DIALECTS`, whose rows can be deleted.
+
+    Raises:
+        ConfigurationError: as `require_delete`, also if it is another dialect.
+    """
+    dialect = str(pipeline.destination.capabilities().sqlglot_dialect)
+    if dialect not in DIALECTS or not can_delete(pipeline):
+        raise ConfigurationError(problem.format(name=pipeline.destination.destination_name))
+    return dialect

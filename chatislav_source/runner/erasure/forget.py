@@ -16,6 +16,7 @@ import dlt
 from chatislav_source.destinations.adapter import SqlClient
 from chatislav_source.destinations.concurrency.bot_locks import bot_locks
 from chatislav_source.destinations.defaults import own_defaults
+from chatislav_source.destinations.merging.statements import marks, together
 from chatislav_source.destinations.merging.strategies import require_delete
 from chatislav_source.privacy.erasure import EVERY_BOT, SESSION, Erased, Identity, stored_hash
 from chatislav_source.privacy.hashing import Keys
@@ -26,7 +27,7 @@ from chatislav_source.runner.erasure import search
 from chatislav_source.runner.erasure.record import record
 from chatislav_source.runner.erasure.search import Found, Rows
 from chatislav_source.runner.erasure.snapshots import purge
-from chatislav_source.runner.erasure.statements import together, write_out
+from chatislav_source.runner.erasure.statements import write_out
 from chatislav_source.runner.erasure.table import Forgotten
 from chatislav_source.runner.job import alone
 from chatislav_source.runner.redaction import asking
@@ -171,7 +172,7 @@ def delete_rows(client: SqlClient, name: str, rows: Rows) -> None:
     """Delete the rows of one bot from a table with this qualified name."""
     column = search.KEY_COLUMNS[rows.table]
     client.execute_sql(
-        f"DELETE FROM {name} WHERE bot_id = %s AND {column} IN ({search.marks(rows.keys)})",  # noqa: S608 - no input
+        f"DELETE FROM {name} WHERE bot_id = %s AND {column} IN ({marks(rows.keys)})",  # noqa: S608 - no input
         rows.bot_id,
         *rows.keys,
     )

@@ -12,7 +12,7 @@ from typing import Any
 from dlt.destinations.exceptions import DatabaseException, DestinationConnectionError
 
 from chatislav_source.destinations.defaults import is_ours
-from chatislav_source.destinations.dlt_internals import add_tracking_module
+from chatislav_source.destinations.dlt_internals import TrackingModule, add_tracking_module
 from chatislav_source.runner.checkpoint import NO_TABLE, start_over
 from chatislav_source.runner.erasure.table import FORGOTTEN, instant_of
 
@@ -24,7 +24,7 @@ DELETED = (
 )
 
 
-class PendingPackages:
+class PendingPackages(TrackingModule):
     """A tracking module, which dlt calls at the start of every run of every pipeline."""
 
     def on_start_trace(self, trace: Any, step: str, pipeline: Any) -> None:
@@ -33,15 +33,6 @@ class PendingPackages:
         if step == "run" and is_ours(pipeline) and is_older_than_erasure(pipeline):
             logger.warning(DELETED, pipeline.pipeline_name)
             start_over(pipeline)
-
-    def on_start_trace_step(self, *_: Any) -> None:
-        """Nothing to do."""
-
-    def on_end_trace_step(self, *_: Any) -> None:
-        """Nothing to do."""
-
-    def on_end_trace(self, *_: Any) -> None:
-        """Nothing to do."""
 
 
 def is_older_than_erasure(pipeline: Any) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import dlt
@@ -20,7 +20,9 @@ from dlt.extract import DltSource
 from chatislav_source.config import SyncConfig
 from chatislav_source.destinations.adapter import SqlClient
 from chatislav_source.destinations.defaults import SCHEMA
-from chatislav_source.destinations.dlt_internals import add_tracking_module
+from chatislav_source.destinations.dlt_internals import TrackingModule, add_tracking_module
+from chatislav_source.destinations.merging.rows_in_force import accepted
+from chatislav_source.destinations.merging.statements import batches, marks, together
 from chatislav_source.destinations.merging.strategies import require_delete
 from chatislav_source.errors import ChatislavError
 from chatislav_source.records.rejected.table import REJECTED
@@ -32,10 +34,8 @@ from chatislav_source.runner.erasure.search import (
     ABSENT,
     KEY_COLUMNS,
     RECONCILIATION,
-    batches,
-    marks,
 )
-from chatislav_source.runner.erasure.statements import together, write_out
+from chatislav_source.runner.erasure.statements import write_out
 from chatislav_source.runner.erasure.table import instant_of
 from chatislav_source.runner.load_package import load
 from chatislav_source.runner.redaction import asking
@@ -83,14 +83,8 @@ class Rows:
         conversations = client.make_qualified_table_name(CONVERSATIONS.name)
         condition = self.condition.format(conversations=conversations)
         name = client.make_qualified_table_name(self.table)
-        values = (self.bot_id, *self.values)
-        if not client.capabilities.supports_tz_aware_datetime:
-            values = tuple(
-                each.replace(tzinfo=None) if isinstance(each, datetime) else each for each in values
-            )
-        return client.execute_sql(
-            f"{statement} FROM {name} WHERE bot_id = %s AND {condition}", *values
-        )
+        sql = f"{statement} FROM {name} WHERE bot_id = %s AND {condition}"
+        return client.execute_sql(sql, *accepted(client, (self.bot_id, *self.values)))
 
 
 def require_retention(pipeline: SupportsPipeline | None, config: SyncConfig) -> None:
@@ -201,7 +195,7 @@ def noting_source(bot_ids: Iterable[int], kept_from: date) -> DltSource:
     return chatislav()
 
 
-class RetentionHook:
+class RetentionHook(TrackingModule):
     """A tracking module, which dlt calls at every step: deletes after the load of a plain run."""
 
     def __init__(self) -> None:
@@ -220,9 +214,6 @@ class RetentionHook:
         if step == "run":
             self._runs.pop(pipeline.pipeline_name, None)
 
-    def on_start_trace_step(self, *_: Any) -> None:
-        """Nothing to do."""
-
     def on_end_trace_step(
         self, trace: Any, step: Any, pipeline: Any, step_info: Any, send_state: bool
     ) -> None:
@@ -238,9 +229,6 @@ class RetentionHook:
                 logger.info("%s", text)
         except ChatislavError as error:  # all rows are loaded
             logger.warning(NOT_DELETED, error)
-
-    def on_end_trace(self, *_: Any) -> None:
-        """Nothing to do."""
 
 
 def install_retention_hook() -> None:

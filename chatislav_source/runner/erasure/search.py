@@ -10,6 +10,7 @@ from typing import Any
 from dlt.destinations.exceptions import DatabaseException
 
 from chatislav_source.destinations.adapter import SqlClient
+from chatislav_source.destinations.merging.statements import batches, marks
 from chatislav_source.privacy.erasure import Erased
 from chatislav_source.records.history.table import OF_ONE_CONVERSATION
 from chatislav_source.records.rejected.table import REJECTED
@@ -25,7 +26,6 @@ Key = tuple[int, str]
 """Bot and the value of the column that tells rows of one bot apart."""
 
 ROWS_AT_ONCE = 10_000
-KEYS_AT_ONCE = 500  # parameters of one statement
 RECONCILIATION = "reconciliation"
 ABSENT = "absent__"  # begins the metric of a row of `reconciliation` about one conversation
 
@@ -129,19 +129,6 @@ def messages_of(client: SqlClient, dataset: str, found: Found) -> dict[Session, 
         counted = _query(client, dataset, MESSAGES.name, columns, condition, bot_id, *keys)
         numbers |= {(bot_id, session_id): int(count) for session_id, count in counted or ()}
     return numbers
-
-
-def batches(keys: Sequence[Key]) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """The keys by bot, at most `KEYS_AT_ONCE` together."""
-    for bot in sorted({bot_id for bot_id, _ in keys}):
-        of_bot = [key for bot_id, key in keys if bot_id == bot]
-        for start in range(0, len(of_bot), KEYS_AT_ONCE):
-            yield bot, tuple(of_bot[start : start + KEYS_AT_ONCE])
-
-
-def marks(keys: Sequence[str]) -> str:
-    """The placeholders of so many parameters."""
-    return ", ".join(["%s"] * len(keys))
 
 
 def qualified(client: SqlClient, dataset: str, table: str) -> str:

@@ -1,19 +1,10 @@
-"""How rows are deleted: together where a destination can, and from its files where that is ours."""
+"""How deleted rows are taken out of the file of a DuckDB database."""
 
 from __future__ import annotations
-
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
 
 import dlt
 
 from chatislav_source.destinations.adapter import SqlClient
-
-
-def together(client: SqlClient) -> AbstractContextManager[Any]:
-    """One transaction, where the destination has them; BigQuery has them in sessions only."""
-    has_transactions = client.capabilities.supports_ddl_transactions
-    return client.begin_transaction() if has_transactions else nullcontext()
 
 
 def write_out(pipeline: dlt.Pipeline, client: SqlClient) -> None:

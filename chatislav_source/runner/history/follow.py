@@ -7,7 +7,7 @@ copied.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import dlt
@@ -15,17 +15,14 @@ from dlt.destinations.exceptions import DatabaseException, DestinationConnection
 
 from chatislav_source.destinations.adapter import SqlClient, adapter_of
 from chatislav_source.destinations.ddl import create_like
-from chatislav_source.destinations.duckdb import is_out_of_memory, raise_memory_limit
-from chatislav_source.destinations.merging.strategies import can_delete
-from chatislav_source.errors import ConfigurationError
+from chatislav_source.destinations.merging.strategies import require_dialect
 from chatislav_source.records.history.table import HISTORIES, History
 from chatislav_source.records.schema import Table
 from chatislav_source.runner.checkpoint import NO_TABLE
+from chatislav_source.runner.erasure.search import exists
 from chatislav_source.runner.history.statements import Statements, parameters, shared_columns
+from chatislav_source.runner.queries.memory import with_memory
 from chatislav_source.runner.redaction import asking, failed_query
-
-DIALECTS = ("duckdb", "postgres", "snowflake", "bigquery")
-"""dlt's names of the dialects in which the statements are written."""
 
 NO_DIALECT = (
     "`history` cannot be kept in the destination {name}: it is kept in DuckDB, Postgres, Snowflake "
@@ -39,9 +36,7 @@ def require_history(pipeline: dlt.Pipeline) -> None:
     Raises:
         ConfigurationError: it cannot.
     """
-    dialect = str(pipeline.destination.capabilities().sqlglot_dialect)
-    if dialect not in DIALECTS or not can_delete(pipeline):
-        raise ConfigurationError(NO_DIALECT.format(name=pipeline.destination.destination_name))
+    require_dialect(pipeline, NO_DIALECT)
 
 
 def catch_up(pipeline: dlt.Pipeline, stream: str, bot_ids: Sequence[int]) -> None:
@@ -85,28 +80,25 @@ def _is_recorded(
 ) -> bool:
     """Record new versions, in one query if there are none; False if a table does not exist."""
 
-    def attempt(client: SqlClient) -> bool:
-        statements = _statements(pipeline, client, history)
-        values = parameters(bot_ids, load_ids)
-        try:
-            [[count]] = client.execute_sql(statements.count(bot_ids, load_ids), *values) or [[0]]
-        except NO_TABLE:
-            return False
-        if count:
-            client.execute_sql(statements.record(bot_ids, load_ids), *values)
+    def attempt() -> bool:
+        with pipeline.sql_client() as client:
+            statements = _statements(pipeline, client, history)
+            values = parameters(bot_ids, load_ids)
+            counted = client.execute_sql(statements.count(bot_ids, load_ids), *values)
+            [[count]] = counted or [[0]]
+            if count:
+                client.execute_sql(statements.record(bot_ids, load_ids), *values)
         return True
 
-    return _with_memory(pipeline, attempt)
+    try:
+        return with_memory(pipeline, attempt)
+    except NO_TABLE:
+        return False
 
 
 def _exists(pipeline: dlt.Pipeline, table: Table) -> bool:
     with asking(pipeline) as client:
-        name = client.make_qualified_table_name(table.name)
-        try:
-            client.execute_sql(f"SELECT bot_id FROM {name} LIMIT 1")  # noqa: S608 - a table's name
-        except NO_TABLE:
-            return False
-    return True
+        return exists(client, client.dataset_name, table.name)
 
 
 def _statements(pipeline: dlt.Pipeline, client: SqlClient, history: History) -> Statements:
@@ -119,16 +111,3 @@ def _statements(pipeline: dlt.Pipeline, client: SqlClient, history: History) -> 
         shared_columns(history, columns),
         adapter_of(pipeline).json_text,
     )
-
-
-def _with_memory(pipeline: dlt.Pipeline, attempt: Callable[[SqlClient], bool]) -> bool:
-    """The result of an attempt; if DuckDB lacks memory, of a second one with more."""
-    try:
-        with pipeline.sql_client() as client:
-            return attempt(client)
-    except (DatabaseException, DestinationConnectionError) as error:
-        if not is_out_of_memory(str(error)):
-            raise failed_query(error) from None
-    raise_memory_limit(pipeline)
-    with asking(pipeline) as client:
-        return attempt(client)

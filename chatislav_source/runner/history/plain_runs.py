@@ -9,7 +9,7 @@ from typing import Any, cast
 import dlt
 from dlt.common.pipeline import LoadInfo, SupportsPipeline
 
-from chatislav_source.destinations.dlt_internals import add_tracking_module
+from chatislav_source.destinations.dlt_internals import TrackingModule, add_tracking_module
 from chatislav_source.errors import ChatislavError
 from chatislav_source.runner.history.follow import follow
 
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 NOT_RECORDED = "The history was not brought up to date. The next run does it. %s"
 
 
-class HistoryHook:
+class HistoryHook(TrackingModule):
     """A tracking module, which dlt calls at every step of every pipeline.
 
     dlt ignores its errors. Nothing is lost by one: the next run begins with what is not recorded.
@@ -38,9 +38,6 @@ class HistoryHook:
         if step in ("run", "extract"):
             self._followed.pop(pipeline.working_dir, None)
 
-    def on_start_trace_step(self, *_: Any) -> None:
-        """Nothing to do."""
-
     def on_end_trace_step(
         self, trace: Any, step: Any, pipeline: Any, step_info: Any, send_state: bool
     ) -> None:
@@ -53,9 +50,6 @@ class HistoryHook:
             follow(cast(dlt.Pipeline, pipeline), streams, bot_ids, step_info.loads_ids)
         except ChatislavError as error:
             logger.warning(NOT_RECORDED, error)
-
-    def on_end_trace(self, *_: Any) -> None:
-        """Nothing to do."""
 
 
 HISTORY_HOOK = HistoryHook()

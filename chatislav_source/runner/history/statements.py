@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from chatislav_source.destinations.merging.statements import marks
 from chatislav_source.records.history.table import VALID_FROM, VALID_TO, History
 from chatislav_source.records.schema import LOAD_ID, SYNCED_AT, Column
 
@@ -83,14 +84,14 @@ class Statements:
     def _new_versions(self, bot_ids: Sequence[int], load_ids: Sequence[str] | None) -> str:
         """The query for rows that are new versions; `load_ids` None: of any load."""
         keys = self.history.of.keys
-        loads = "" if load_ids is None else f"AND r.{LOAD_ID.name} IN ({_marks(load_ids)})"
+        loads = "" if load_ids is None else f"AND r.{LOAD_ID.name} IN ({marks(load_ids)})"
         return NEW_VERSIONS.format(
             rows=", ".join(f"r.{name} AS {name}" for name in [*self._copied, SYNCED_AT.name]),
             row_keys=", ".join(f"r.{key}" for key in keys),
             same_keys=" AND ".join(f"h.{key} = r.{key}" for key in keys),
             table=self.table_name,
             history=self.history_name,
-            bots=_marks(bot_ids),
+            bots=marks(bot_ids),
             loads=loads,
             differs=" OR ".join(map(self._differs, self.columns)),
         )
@@ -124,7 +125,3 @@ def shared_columns(
             if table.name in stored
         )
     )
-
-
-def _marks(values: Sequence[object]) -> str:
-    return ", ".join(["%s"] * len(values))

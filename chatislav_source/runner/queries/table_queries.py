@@ -7,12 +7,10 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import dlt
-from dlt.destinations.exceptions import DatabaseException, DestinationConnectionError
 
-from chatislav_source.destinations.duckdb import is_out_of_memory, raise_memory_limit
 from chatislav_source.destinations.merging.rows_in_force import Connection
 from chatislav_source.runner.checkpoint import NO_TABLE, forget_tables
-from chatislav_source.runner.redaction import failed_query
+from chatislav_source.runner.queries.memory import with_memory
 
 Take = Callable[[Sequence[Any]], None]
 """Takes some rows of a query."""
@@ -52,19 +50,17 @@ class TableQueries:
         if query in self._failing:
             return False
         try:
-            self.read_existing(take, query, values, parts)
+            with_memory(
+                self.pipeline,
+                lambda: self.read_existing(take, query, values, parts),
+                self._disconnect,
+            )
         except NO_TABLE:
             self._disconnect()  # the catalog of a DuckLake may be a file that is opened only once
             forget_tables(self.pipeline)
             if self._kept_open is not None:
                 self._failing.add(query)
             return False
-        except (DatabaseException, DestinationConnectionError) as error:
-            if not is_out_of_memory(str(error)):
-                raise failed_query(error) from None
-            self._disconnect()  # a connection has the limit of when it was opened
-            raise_memory_limit(self.pipeline)
-            self.read_existing(take, query, values, parts)
         return True
 
     def read_existing(

@@ -15,6 +15,7 @@ from dlt.extract import DltSource
 
 from chatislav_source.destinations.concurrency.bot_locks import bot_locks
 from chatislav_source.destinations.defaults import SCHEMA, own_defaults
+from chatislav_source.destinations.merging.statements import marks
 from chatislav_source.destinations.merging.strategies import require_delete
 from chatislav_source.records.history.table import ANALYTICS_HISTORY, OF_ONE_CONVERSATION
 from chatislav_source.records.periods.table import ANALYTICS_PERIODS
@@ -61,10 +62,9 @@ def delete_rows(pipeline: dlt.Pipeline, table: Table, bot_ids: Sequence[int]) ->
     Raises:
         LoadFailedError: the destination refused it.
     """
-    marks = ", ".join(["%s"] * len(bot_ids))
     with asking(pipeline) as client, suppress(*NO_TABLE):
         name = client.make_qualified_table_name(table.name)
-        client.execute_sql(f"DELETE FROM {name} WHERE bot_id IN ({marks})", *bot_ids)  # noqa: S608 - no input
+        client.execute_sql(f"DELETE FROM {name} WHERE bot_id IN ({marks(bot_ids)})", *bot_ids)  # noqa: S608 - no input
 
 
 def without_states(bot_ids: Sequence[int], streams: Sequence[str]) -> DltSource:
