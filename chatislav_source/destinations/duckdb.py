@@ -23,6 +23,7 @@ from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRela
 from chatislav_source.destinations.adapter import Adapter, SqlClient
 from chatislav_source.destinations.ddl import comments
 from chatislav_source.destinations.duckdb_file.credentials import PatientCredentials
+from chatislav_source.destinations.duckdb_file.kept_open import KeptOpen
 from chatislav_source.destinations.duckdb_file.limited_memory import LimitedMemory
 from chatislav_source.destinations.pipe.parquet import PARQUET
 from chatislav_source.records.rejected.table import ALL_TABLES
@@ -45,30 +46,16 @@ OUT_OF_MEMORY = re.compile(r"Out of Memory Error|B/[\d.]+ [KMGT]?i?B used\)")
 class DispositionChooser:
     """Chooses for each table of a load package whether its rows are appended or merged.
 
-    Keeps a DuckDB file open from the first choice until `close`.
+    Opens `file` at the first choice; whoever gives it closes it when the package is loaded.
     """
 
-    def __init__(self, pipeline: dlt.Pipeline) -> None:
+    def __init__(self, pipeline: dlt.Pipeline, file: KeptOpen) -> None:
         self._pipeline = pipeline
-        self._client: SqlClient | None = None
+        self.file = file
         self._counts: dict[str, int] = {}
         self._unchecked: dict[str, list[pa.Table]] = {}
         self._merged: set[str] = set()
         self._appended: dict[str, Table] = {}
-
-    def close(self) -> None:
-        """Close the database; the next choice opens it again."""
-        if self._client is not None:
-            self._client.close_connection()
-            self._client = None
-
-    def _open(self) -> SqlClient:
-        """The open database; dlt would close it after each job, which takes time."""
-        if self._client is None:
-            client = self._pipeline.sql_client()
-            client.open_connection()
-            self._client = client
-        return self._client
 
     @property
     def noted(self) -> list[Table]:
@@ -92,15 +79,15 @@ class DispositionChooser:
             return False
         keys = self._unchecked.pop(table.name, [])
         is_few = self._counts.get(table.name, 0) < APPEND_FROM_ROWS
-        if is_few or (keys and _has_any_key(self._open(), table, pa.concat_tables(keys))):
+        if is_few or (keys and _has_any_key(self.file.client, table, pa.concat_tables(keys))):
             self._merged.add(table.name)
             self._appended.pop(table.name, None)
             return False
         self._appended[table.name] = table
         settings = memory_limit(self._pipeline)
         if settings is not None:
-            settings.drop_cache(self._open().native_connection)  # the keys of the table
-            settings.postpone_vacuum(self._open().native_connection)
+            settings.drop_cache(self.file.client.native_connection)  # the keys of the table
+            settings.postpone_vacuum(self.file.client.native_connection)
         _mark(self._pipeline).touch()
         return True
 
@@ -116,7 +103,7 @@ class DispositionChooser:
                 for job in jobs:
                     table = self._appended.get(job.job_file_info.table_name)
                     if table:
-                        _remove(self._open(), table, job.file_path)
+                        _remove(self.file.client, table, job.file_path)
         except (DatabaseException, duckdb.Error):
             return False
         return True

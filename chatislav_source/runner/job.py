@@ -25,6 +25,7 @@ from chatislav_source.destinations.concurrency.bot_locks import are_written, bot
 from chatislav_source.destinations.ddl import create_missing_indexes
 from chatislav_source.destinations.defaults import own_defaults
 from chatislav_source.destinations.duckdb import DispositionChooser
+from chatislav_source.destinations.duckdb_file.kept_open import KeptOpen
 from chatislav_source.destinations.last_run import (
     announce_move,
     note_run,
@@ -42,6 +43,7 @@ from chatislav_source.runner.erasure.record import record
 from chatislav_source.runner.erasure.retention import expire, require_retention
 from chatislav_source.runner.history.follow import follow, require_history
 from chatislav_source.runner.load_package import load
+from chatislav_source.runner.redaction import open_file
 from chatislav_source.runner.report import Reports, SyncReport
 from chatislav_source.runner.resources import STREAMS, Customize, package_source
 from chatislav_source.runner.run import Run
@@ -85,13 +87,15 @@ def run_job(
         alone(pipeline),
         Run(config, on_progress, reports, stored) as run,
         locked_and_accepted(pipeline, run, streams),
+        closing(KeptOpen(pipeline)) as file,
     ):
+        open_file(file)
         announce_move(pipeline)
         keep_to_destination(pipeline)
         note_run(pipeline)
         states = pipeline.state["_state_version"]
         source_of = partial(package_source, streams=streams, customize=customize)
-        resumed = _load_packages(pipeline, run, report, source_of)
+        resumed = _load_packages(pipeline, run, report, source_of, file)
         left_out = dict(run.left_out.new)
         stored = StoredTables(pipeline)
         if has_other_writers(pipeline) and report.total("rows"):
@@ -102,7 +106,7 @@ def run_job(
             # rows read before the interruption may have changed since
             again = replace(config, bot_ids=tuple(resumed), now=datetime.now(UTC))
             with Run(again, on_progress, reports, stored) as second:
-                _load_packages(pipeline, second, report, source_of)
+                _load_packages(pipeline, second, report, source_of, file)
                 left_out |= second.left_out.new
         if left_out:
             record(pipeline, left_out.values())
@@ -133,7 +137,7 @@ def locked_and_accepted(pipeline: dlt.Pipeline, run: Run, streams: Sequence[str]
 
 
 def _load_packages(
-    pipeline: dlt.Pipeline, run: Run, report: SyncReport, source_of: SourceOf
+    pipeline: dlt.Pipeline, run: Run, report: SyncReport, source_of: SourceOf, file: KeptOpen
 ) -> list[int]:
     """Load package after package until the run is over; returns the bots to sync again.
 
@@ -142,9 +146,11 @@ def _load_packages(
     loads = 0
     limit = LoadLimit.starting(time.monotonic())
     while not (loads and run.is_over):
-        with closing(DispositionChooser(pipeline)) as dispositions:
-            source = source_of(run, limit, dispositions)
-            load_ids = load(pipeline, source, dispositions)
+        if loads:
+            file.close()  # while pages are waited for
+        dispositions = DispositionChooser(pipeline, file)
+        source = source_of(run, limit, dispositions)
+        load_ids = load(pipeline, source, dispositions)
         report.load_ids += load_ids
         if run.config.history:
             follow(pipeline, run.tables, run.config.bot_ids, load_ids)

@@ -95,9 +95,9 @@ def _can_repeat(
     pipeline: dlt.Pipeline, dispositions: DispositionChooser | None, needs_memory: bool
 ) -> bool:
     """Prepare the retry of a failed load; returns whether it can be retried."""
+    if dispositions:
+        dispositions.file.close()  # DuckDB may refuse all work until every connection is closed
     if needs_memory:
-        if dispositions:
-            dispositions.close()  # DuckDB may refuse all work until every connection is closed
         raise_memory_limit(pipeline)
     if has_append_mark(pipeline):
         is_undone = (

@@ -18,6 +18,7 @@ from dlt.destinations.exceptions import DatabaseException, DestinationConnection
 from chatislav_source.destinations.adapter import SqlClient
 from chatislav_source.destinations.defaults import is_ours
 from chatislav_source.destinations.duckdb_file.access import locked_error
+from chatislav_source.destinations.duckdb_file.kept_open import KeptOpen
 from chatislav_source.errors import ChatislavError, LoadFailedError
 
 MAX_CHARACTERS = 300
@@ -79,6 +80,19 @@ def failed_query(error: Exception) -> ChatislavError:
     """The error to raise if the destination could not be asked what it holds."""
     locked = locked_error(str(error))
     return locked or LoadFailedError("read", reason_of(error))
+
+
+def open_file(file: KeptOpen) -> None:
+    """Open a DuckDB file, to be kept open.
+
+    Raises:
+        PipelineLockedError: another process has it open.
+        LoadFailedError: it cannot be opened.
+    """
+    try:
+        file.open()
+    except (DatabaseException, DestinationConnectionError) as error:
+        raise failed_query(error) from None
 
 
 @contextmanager

@@ -38,7 +38,7 @@ from chatislav_source.runner.erasure.retention import (
 )
 from chatislav_source.runner.history.follow import require_history
 from chatislav_source.runner.history.plain_runs import keep_history
-from chatislav_source.runner.redaction import install_log_filters
+from chatislav_source.runner.redaction import install_log_filters, open_file
 from chatislav_source.runner.run import Run
 
 Customize = Callable[[DltSource], object]
@@ -123,19 +123,30 @@ class PackageScope:
         self.streams = streams
         self._run = run
         self._limit = limit
+        self._ended: set[str] = set()
 
     @contextmanager
     def open(self, resource: str) -> Iterator[tuple[Run, LoadLimit | None]]:
         """The run, with all its streams started; a resource that is cut takes no more pages."""
-        if not self._run.tables:
-            self._run.first_days = first_days(dlt.current.source_state())
-        for name in self.streams:
-            self._run.start(name, dlt.current.resource_state(name))
+        self._start()
         try:
             yield self._run, self._limit
         except GeneratorExit:  # by `add_limit`
             self._run.cut(resource)
             raise
+        self._ended.add(resource)
+        if self._ended.issuperset(self.streams):
+            open_file(self.dispositions.file)  # for the load
+
+    def _start(self) -> None:
+        """Start the streams that were not; others may open the file while pages are waited for."""
+        is_first = not self._run.tables
+        if is_first:
+            self._run.first_days = first_days(dlt.current.source_state())
+        for name in self.streams:
+            self._run.start(name, dlt.current.resource_state(name))
+        if is_first:
+            self.dispositions.file.close()
 
 
 def package_source(

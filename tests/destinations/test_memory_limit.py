@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from chatislav_source.destinations.duckdb import (
     memory_limit,
     raise_memory_limit,
 )
+from chatislav_source.destinations.duckdb_file.kept_open import KeptOpen
 from chatislav_source.destinations.duckdb_file.limited_memory import MEMORY_MEGABYTES, THREADS
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 from tests.conftest import TODAY
@@ -184,11 +186,9 @@ def test_undoing_an_append_leaves_other_rows(pipeline: dlt.Pipeline, api: Sandbo
     sync(pipeline, api_key=SANDBOX_KEY, base_url=api.base_url, bot_ids=[101])
     with pipeline.sql_client() as client:
         before = client.execute_sql("SELECT count(*) FROM conversations")
-    chooser = DispositionChooser(pipeline)
+    with closing(KeptOpen(pipeline)) as file:
+        assert DispositionChooser(pipeline, file).undo_appends()
 
-    assert chooser.undo_appends()
-
-    chooser.close()
     with pipeline.sql_client() as client:
         assert client.execute_sql("SELECT count(*) FROM conversations") == before
 
