@@ -17,6 +17,7 @@ from chatislav_source.cli import commands as cli
 from chatislav_source.config import BASE_URL, DEFAULT_CONCURRENCY, Arguments
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox
 from tests.conftest import days_ago
+from tests.default_suite import mostly_slow
 
 
 @dataclass
@@ -145,7 +146,7 @@ def test_a_start_date_stays_for_both_resources(
     assert count("analytics") == 101
 
 
-@pytest.mark.parametrize("first", ["conversations", "analytics"])
+@pytest.mark.parametrize("first", mostly_slow(["conversations", "analytics"], "analytics"))
 def test_a_start_date_given_for_one_resource_counts_for_the_other(
     chatislav: Chatislav, monkeypatch: pytest.MonkeyPatch, first: str
 ) -> None:

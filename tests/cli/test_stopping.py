@@ -23,7 +23,7 @@ from tests.soon import soon
 SYNC = ("sync", "--bot-id", "101", "--start-date", days_ago(9), "--json")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", mostly_slow([signal.SIGINT, signal.SIGTERM], signal.SIGTERM))
 @pytest.mark.parametrize("requests", mostly_slow([1, 4, 12], 4))
 def test_a_signal_ends_a_sync_and_the_next_one_completes_it(
     api: Sandbox, number: int, requests: int

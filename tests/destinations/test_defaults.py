@@ -14,6 +14,7 @@ from chatislav_source import chatislav, sync
 from chatislav_source.destinations.defaults import layout
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox
 from tests.conftest import days_ago
+from tests.default_suite import mostly_slow
 
 NAMES = st.text("aZ09-_ ž", min_size=1, max_size=40)
 
@@ -77,7 +78,10 @@ def test_a_load_left_pending_is_staged_there_too(
     assert datasets(pipeline) == {"chatislav", "chatislav_staging_bot_1"}
 
 
-@pytest.mark.parametrize("section", ["DESTINATION", "DESTINATION__DUCKDB", "BOT_1__DESTINATION"])
+@pytest.mark.parametrize(
+    "section",
+    mostly_slow(["DESTINATION", "DESTINATION__DUCKDB", "BOT_1__DESTINATION"], "BOT_1__DESTINATION"),
+)
 def test_a_configured_staging_dataset_has_priority(
     section: str,
     api: Sandbox,

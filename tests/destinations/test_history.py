@@ -24,8 +24,10 @@ from chatislav_source.runner.erasure.forget import forget
 from chatislav_source.runner.upkeep.reset import reset
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 from tests.conftest import TODAY, days_ago
+from tests.default_suite import mostly_slow
 
 from . import warehouses
+from .conftest import WAREHOUSES
 from .warehouses import Row, Warehouse
 
 BOT = 101
@@ -48,6 +50,7 @@ def versions(rows: list[Row], history: History) -> dict[tuple[Any, ...], list[Ro
     return found
 
 
+@pytest.mark.parametrize("warehouse", mostly_slow(WAREHOUSES, "duckdb"), indirect=True)
 def test_every_version_is_stored_once_from_the_rows_that_were_there_on(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:

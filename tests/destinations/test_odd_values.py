@@ -11,7 +11,9 @@ import pytest
 from chatislav_source import sync
 from chatislav_source.records.convert import parse_page
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
+from tests.default_suite import mostly_slow
 
+from .conftest import WAREHOUSES
 from .story import TODAY
 from .warehouses import Warehouse
 
@@ -40,6 +42,7 @@ def odd(monkeypatch: pytest.MonkeyPatch) -> Any:
     return sent
 
 
+@pytest.mark.parametrize("warehouse", mostly_slow(WAREHOUSES, "postgres"), indirect=True)
 def test_a_warehouse_takes_every_number_name_and_id(
     warehouse: Warehouse, odd: dict[str, str], tmp_path: Path
 ) -> None:

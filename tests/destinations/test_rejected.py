@@ -5,15 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from chatislav_source import sync
 from chatislav_source.records.rejected.table import REJECTED
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 from chatislav_source.sandbox.rendering.bad_records import BAD_RECORDS
 from tests.conftest import TODAY, days_ago
+from tests.default_suite import mostly_slow
 
+from .conftest import WAREHOUSES
 from .warehouses import Row, Warehouse
 
 
+@pytest.mark.parametrize("warehouse", mostly_slow(WAREHOUSES, "postgres"), indirect=True)
 def test_bad_records_are_stored_kept_as_they_are_and_taken_out_once_repaired(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:

@@ -16,6 +16,7 @@ from tests.conftest import TODAY, days_ago
 from tests.default_suite import mostly_slow
 
 from . import warehouses
+from .conftest import WAREHOUSES
 from .warehouses import Warehouse
 
 BOTH = ("conversations", "analytics")
@@ -35,6 +36,7 @@ def states(pipeline: Any) -> dict[str, list[str]]:
     return {name: sorted(resources[name]["bots"]) for name in BOTH}
 
 
+@pytest.mark.parametrize("warehouse", mostly_slow(WAREHOUSES, "postgres"), indirect=True)
 def test_a_reset_bot_is_read_anew_and_the_others_stay(warehouse: Warehouse, tmp_path: Path) -> None:
     world = World.generate((101, 102), conversations=6, days=4, last_day=TODAY, messages=2)
     dataset = warehouse.new_dataset()

@@ -175,7 +175,7 @@ def test_a_step_knows_the_table_by_the_metadata_and_by_dlts_meta(
     assert seen == {(name, name, True) for name in names}
 
 
-@pytest.mark.parametrize("limit", [1, 2, 3])
+@pytest.mark.parametrize("limit", mostly_slow([1, 2, 3], 2))
 def test_a_load_that_is_cut_is_completed_by_the_next(
     warehouse: Warehouse, api: Sandbox, tmp_path: Path, load: Load, limit: int
 ) -> None:
@@ -218,7 +218,9 @@ def as_rows(table: pa.Table) -> Iterator[list[Row]]:
     yield table.to_pylist()
 
 
-@pytest.mark.parametrize("step", [halves, as_rows], ids=lambda step: step.__name__)
+@pytest.mark.parametrize(
+    "step", mostly_slow([halves, as_rows], halves), ids=lambda step: step.__name__
+)
 def test_a_yield_map_may_make_several_items_of_one(
     warehouse: Warehouse, api: Sandbox, tmp_path: Path, load: Load, step: Any
 ) -> None:
@@ -270,7 +272,9 @@ def no_rows(table: pa.Table) -> pa.Table:
     return table.slice(0, 0)
 
 
-@pytest.mark.parametrize("step", [every_other, no_rows], ids=lambda step: step.__name__)
+@pytest.mark.parametrize(
+    "step", mostly_slow([every_other, no_rows], every_other), ids=lambda step: step.__name__
+)
 def test_rows_that_a_step_left_out_are_not_unchanged_once_it_is_gone(
     warehouse: Warehouse, api: Sandbox, tmp_path: Path, load: Load, step: Any
 ) -> None:
@@ -327,7 +331,9 @@ def loads_of_rows(warehouse: Warehouse, pipeline: dlt.Pipeline, table: str) -> l
     return warehouse.execute(pipeline, LOADS_OF_ROWS.format(**names))
 
 
-@pytest.mark.parametrize("drops", [False, True], ids=["as it is", "dropped by a step"])
+@pytest.mark.parametrize(
+    "drops", mostly_slow([False, True], True), ids=["as it is", "dropped by a step"]
+)
 def test_every_row_has_the_id_of_a_completed_load(
     warehouse: Warehouse, api: Sandbox, tmp_path: Path, load: Load, drops: bool
 ) -> None:

@@ -10,6 +10,7 @@ from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import dlt
+import pytest
 
 from chatislav_source import sync
 from chatislav_source.cli.status import statuses
@@ -24,8 +25,10 @@ from chatislav_source.proof.warehouse import Warehouse as Queries
 from chatislav_source.runner.erasure.forget import forget
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, World
 from tests.conftest import TODAY, days_ago
+from tests.default_suite import mostly_slow
 
 from . import warehouses
+from .conftest import WAREHOUSES
 from .warehouses import Warehouse
 
 BOT = 101
@@ -52,6 +55,7 @@ def arguments_of(api: Sandbox) -> dict[str, Any]:
     }
 
 
+@pytest.mark.parametrize("warehouse", mostly_slow(WAREHOUSES, "duckdb"), indirect=True)
 def test_a_lost_conversation_is_found_and_loaded_again(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:

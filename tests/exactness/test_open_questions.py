@@ -16,7 +16,6 @@ from tests.exactness.truth import TODAY, Bench, bench, days_ago
 pytestmark = pytest.mark.usefixtures("short_waits")
 
 SHAPES = ("naive", "z", "offset", "microseconds", "mixed")
-FAST_SHAPES = ("mixed",)
 ORDERS = (
     "newest_activity",
     "oldest_activity",
@@ -26,6 +25,7 @@ ORDERS = (
     "shuffled",
 )
 FILTERS = ("activity", "created")
+FAST = ("created", "mixed")
 COMBINATIONS = [
     pytest.param(
         date_filter,
@@ -33,13 +33,17 @@ COMBINATIONS = [
         shape,
         (-1) ** n,
         id=f"{date_filter} {shape}",
-        marks=() if shape in FAST_SHAPES else pytest.mark.slow,
+        marks=() if (date_filter, shape) == FAST else pytest.mark.slow,
     )
     for shift, date_filter in enumerate(FILTERS)
     for n, shape in enumerate(SHAPES)
 ] + [
     pytest.param("activity", "session_id", "naive", 1, id="activity by session_id"),
-    pytest.param("created", "newest_activity", "naive", -1, id="created, newest_activity"),
+    pytest.param(
+        *("created", "newest_activity", "naive", -1),
+        id="created, newest_activity",
+        marks=pytest.mark.slow,
+    ),
 ]
 
 
@@ -99,7 +103,9 @@ def test_naive_dates_of_another_zone_are_exact_if_the_zone_is_configured(made: B
     assert made.differences() == []
 
 
-@pytest.mark.parametrize(("date_filter", "days"), [("activity", 2), ("created", 30)])
+@pytest.mark.parametrize(
+    ("date_filter", "days"), mostly_slow([("activity", 2), ("created", 30)], ("activity", 2))
+)
 def test_the_date_filter_is_stored_and_only_activity_shortens_the_lookback(
     long: Bench, date_filter: str, days: int
 ) -> None:

@@ -16,6 +16,7 @@ from chatislav_source.streams.conversations.partition import ConversationsPartit
 from chatislav_source.streams.conversations.plan import conversations_partition
 from chatislav_source.streams.date_window import DateWindow, days_of
 from chatislav_source.streams.state import State
+from tests.default_suite import mostly_slow
 from tests.exactness.model import API, BOT_ID, START, ModelApi, config_at, seeded
 from tests.exactness.warehouse import complete_request
 
@@ -126,7 +127,17 @@ def all_days(texts: list[str]) -> set[date]:
 
 @pytest.mark.parametrize(
     ("length", "resumable", "count"),
-    [(1, AT_ONCE, 365), (120, AT_ONCE, 365), (120, AT_ONCE, 320), (121, 0, 365), (5000, 0, 365)],
+    mostly_slow(
+        [
+            (1, AT_ONCE, 365),
+            (120, AT_ONCE, 365),
+            (120, AT_ONCE, 320),
+            (121, 0, 365),
+            (5000, 0, 365),
+        ],
+        (120, AT_ONCE, 365),
+        (5000, 0, 365),
+    ),
 )
 def test_a_state_stays_under_4_kb_and_skips_no_day(
     api: LongTokens, length: int, resumable: int, count: int
