@@ -56,8 +56,8 @@ def foreign(number):
             f"dlt-pool-{threading.get_ident()}-")
     ]
     text = json.dumps([said, error, missing, completed, staging])
-    changing = r"[0-9a-f]{8,}([.][0-9]+)?|[0-9]+[.][0-9]+|foreign_[0-9]+|[0-9]+[.]duckdb|0x[0-9a-f]+"
-    text = re.sub(changing, "_", text)
+    identifiers = r"[0-9a-f]{8,}([.][0-9]+)?|[0-9]+[.][0-9]+|0x[0-9a-f]+"
+    text = re.sub(rf"{identifiers}|foreign_[0-9]+|[0-9]+[.]duckdb", "_", text)
     records.clear()
     return json.loads(text)
 
