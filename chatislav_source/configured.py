@@ -53,6 +53,12 @@ def sync_config(pipeline_name: str, **arguments: Unpack[Arguments]) -> SyncConfi
         return resolved(arguments, pipeline_name)
 
 
+def configured_bots(pipeline_name: str) -> list[int]:
+    """The bots in dlt's config, not checked."""
+    with inject_section(ConfigSectionContext(pipeline_name=pipeline_name, sections=SECTIONS)):
+        return list(_configured({}, pipeline_name).get("bot_ids") or [])
+
+
 def configured_privacy(pipeline_name: str) -> dict[str, Any]:
     """The privacy settings in dlt's config, not checked."""
     with inject_section(ConfigSectionContext(pipeline_name=pipeline_name, sections=SECTIONS)):

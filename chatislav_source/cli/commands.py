@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from chatislav_source.cli.access.check import check
 from chatislav_source.cli.answers import export, report
@@ -22,6 +23,7 @@ from chatislav_source.cli.options import (
     api_options,
     as_day,
     as_seconds,
+    bot_option,
     conversations_option,
     debug_option,
     dry_run_option,
@@ -140,6 +142,7 @@ def _load(as_json: bool, is_dry_run: bool, is_verifying: bool = False, **given: 
 
 
 @cli.command()
+@bot_option
 @pipeline_options
 @option(
     "--max-age",
@@ -148,40 +151,57 @@ def _load(as_json: bool, is_dry_run: bool, is_verifying: bool = False, **given: 
     help="End with status 1 if a bot is further behind, or was never loaded; like 90m, 2h, 1d.",
 )
 @output_options
-def status(as_json: bool, max_age_seconds: int | None, **given: Any) -> None:
+def status(
+    as_json: bool, max_age_seconds: int | None, bot_ids: tuple[int, ...], **given: Any
+) -> None:
     """Show per bot: time of the last complete sync, delay, rows and last error.
 
-    Only reads the destination, so it can be run at any time, also during a sync.
+    Only reads the destination, so it can be run at any time, also during a sync. Without
+    --pipeline-name, it shows the bots of every pipeline that loads into the dataset.
 
     \b
     chatislav status
     chatislav status --max-age 2h
     """
     from chatislav_source.cli import console
-    from chatislav_source.cli.status import too_old
+    from chatislav_source.cli.status import nothing_loaded, too_old
 
     verbosity = set_up_log(given)
     pipeline_config = pipeline_config_of(given)
+    source = click.get_current_context().get_parameter_source("pipeline_name")
+    asked = None if source is ParameterSource.DEFAULT else pipeline_config.pipeline_name
     now = datetime.now(UTC)
-    found = _statuses(pipeline_config, now, is_needed=max_age_seconds is None)
+    every, names = _statuses(pipeline_config, asked, now, is_needed=max_age_seconds is None)
+    found = [bot for bot in every if not bot_ids or bot.bot_id in bot_ids]
+    nothing = nothing_loaded(every, asked, names)
     if as_json:
         print_json([bot.as_dict() for bot in found])
     elif not verbosity.quiet:
         console.status_table(f"{pipeline_config}, {console.moment(now)}", found)
-    problems = [] if max_age_seconds is None else too_old(found, max_age_seconds)
+        console.notes(nothing)
+    problems = []
+    if max_age_seconds is not None:
+        problems = nothing + too_old(found, max_age_seconds, bot_ids)
     for problem in problems:
         console.error(problem)
     sys.exit(INCOMPLETE if problems else COMPLETE)
 
 
-def _statuses(config: PipelineConfig, now: datetime, is_needed: bool) -> list[BotStatus]:
-    """The status of each bot; empty without a DuckDB file, which is an error if `is_needed`."""
+def _statuses(
+    config: PipelineConfig, asked: str | None, now: datetime, is_needed: bool
+) -> tuple[list[BotStatus], list[str]]:
+    """The status of each bot of the pipeline that is asked for, or of all; and all their names.
+
+    Both are empty without a DuckDB file, which is an error if `is_needed`.
+    """
     from chatislav_source.cli.status import looking, statuses
+    from chatislav_source.cli.stored_states import pipeline_names
 
     if config.is_duckdb and not config.database.exists() and not is_needed:
-        return []
+        return [], []
     with looking(config) as pipeline:
-        return statuses(pipeline, now)
+        names = pipeline_names(pipeline)
+        return statuses(pipeline, now, [asked] if asked else names or None), names
 
 
 @cli.command()

@@ -176,8 +176,10 @@ def _line_on_yesterday(verification: dict[str, Any], differing_days: int) -> str
 
 def status_table(title: str, statuses: Sequence[BotStatus]) -> None:
     """Print one row per bot."""
+    pipelines = {bot.pipeline for bot in statuses}
     names = ["bot", "loaded up to", "behind", "conversations", "messages", "analytics days"]
-    table = _table(title, [*names, "dates filter on", "state"])
+    names += ["dates filter on", "state", *(["pipeline"] if len(pipelines) > 1 else [])]
+    table = _table(title, names)
     for bot in statuses:
         table.add_row(
             str(bot.bot_id),
@@ -188,6 +190,7 @@ def status_table(title: str, statuses: Sequence[BotStatus]) -> None:
             f"{bot.analytics_days:,}",
             bot.date_filter,
             "error" if bot.error else "under way" if bot.under_way else "ok",
+            *([bot.pipeline] if len(pipelines) > 1 else []),
         )
     _print_table(table)
     for bot in statuses:

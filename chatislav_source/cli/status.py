@@ -12,44 +12,41 @@ from typing import Any
 
 import dlt
 import pendulum
-from dlt.common.destination.client import WithStateSync
-from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
+from chatislav_source.cli.stored_states import StoredBot, newest_states
 from chatislav_source.configured import privacy_id
 from chatislav_source.destinations.adapter import SqlClient
-from chatislav_source.destinations.dlt_internals import decompress_state
 from chatislav_source.destinations.duckdb_file.snapshot import read_only
 from chatislav_source.destinations.merging.rows_in_force import rows_in_force
 from chatislav_source.destinations.merging.strategies import can_delete
 from chatislav_source.destinations.target import PipelineConfig
-from chatislav_source.errors import ConfigurationError
 from chatislav_source.proof.result import kind_of, worst
 from chatislav_source.proof.tables import RECONCILED
 from chatislav_source.records.history.table import HISTORY_TABLES
 from chatislav_source.records.rejected.table import ALL_TABLES, REJECTED
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Table
-from chatislav_source.runner.resources import STREAMS
 from chatislav_source.streams.conversations.state import CLOCK_MARGIN_SECONDS
 from chatislav_source.streams.date_window import utc_instant, utc_text
-from chatislav_source.streams.state import State
 
 
 @dataclass(frozen=True)
 class BotStatus:
-    """One bot. `loaded_up_to` (UTC) is the start of the last complete sync, None if there is none.
+    """One bot.
 
-    `behind_seconds` is the time since then. `under_way` is true if a sync was interrupted.
-    `timezones` are those of the stored analytics; with more than one, sums need a filter.
-    `verified` counts the days of the table `reconciliation` by `KINDS`; empty if there is none.
-    `history` counts the versions of conversations and days that are kept. `rejected` counts records
-    of the API that could not be loaded. `other_privacy` counts conversations and rejected records
-    that were written under other privacy settings than those of the config, or without any there,
-    than those of the newest row. `kept_from` is the first day (UTC) whose activity keeps a
-    conversation under `retention_days`; None if all are kept.
+    `pipeline` is the name of the one that loads it. `loaded_up_to` (UTC) is the start of the last
+    complete sync, None if there is none. `behind_seconds` is the time since then. `under_way` is
+    true if a sync was interrupted. `timezones` are those of the stored analytics; with more than
+    one, sums need a filter. `verified` counts the days of the table `reconciliation` by `KINDS`;
+    empty if there is none. `history` counts the versions of conversations and days that are kept.
+    `rejected` counts records of the API that could not be loaded. `other_privacy` counts
+    conversations and rejected records that were written under other privacy settings than those of
+    the config, or without any there, than those of the newest row. `kept_from` is the first day
+    (UTC) whose activity keeps a conversation under `retention_days`; None if all are kept.
     """
 
     bot_id: int
+    pipeline: str
     loaded_up_to: str | None
     behind_seconds: int | None
     last_activity: str | None
@@ -71,25 +68,27 @@ class BotStatus:
         return asdict(self)
 
 
-def statuses(pipeline: dlt.Pipeline, now: datetime) -> list[BotStatus]:
+def statuses(
+    pipeline: dlt.Pipeline, now: datetime, names: Sequence[str] | None = None
+) -> list[BotStatus]:
     """The status of every bot in the pipeline's stored state, by id.
 
-    Only reads the destination; the pipeline's folder is neither read nor changed.
+    `names`: of the pipelines into the same dataset whose states are looked at instead. Only reads
+    the destination; the pipeline's folder is neither read nor changed.
     """
-    bots = stored_bots(pipeline)
-    conversations, analytics = bots[CONVERSATIONS.name], bots[ANALYTICS.name]
+    bots = newest_states(pipeline, [pipeline.pipeline_name] if names is None else names)
     with pipeline.sql_client() as client:
         counts = {table.name: row_counts(pipeline, client, table) for table in ALL_TABLES}
         zones, verified = _zones(pipeline, client), _verified(pipeline, client)
         other_privacy = _other_privacy(pipeline, client)
     return [
         replace(
-            _status(int(bot), conversations.get(bot) or {}, analytics.get(bot) or {}, counts, now),
-            timezones=zones.get(int(bot), []),
-            verified=verified.get(int(bot), {}),
-            other_privacy=other_privacy[int(bot)],
+            _status(bot_id, bots[bot_id], counts, now),
+            timezones=zones.get(bot_id, []),
+            verified=verified.get(bot_id, {}),
+            other_privacy=other_privacy[bot_id],
         )
-        for bot in sorted({*conversations, *analytics}, key=int)
+        for bot_id in sorted(bots)
     ]
 
 
@@ -116,31 +115,32 @@ def looking(config: PipelineConfig) -> Iterator[dlt.Pipeline]:
         yield pipeline
 
 
-def stored_bots(pipeline: dlt.Pipeline) -> dict[str, dict[str, Any]]:
-    """By stream and bot id as text, the state after the last load; empty before the first one."""
-    resources = _stored_state(pipeline).get("sources", {}).get("chatislav", {}).get("resources", {})
-    return {stream: resources.get(stream, {}).get("bots", {}) for stream in STREAMS}
+def nothing_loaded(
+    found: Sequence[BotStatus], asked: str | None, names: Sequence[str]
+) -> list[str]:
+    """What to say if no bot was found, of the pipeline `asked` for or, if it is None, of any.
 
-
-def _stored_state(pipeline: dlt.Pipeline) -> dict[str, Any]:
-    """The state of the last load; empty before the first one."""
-    with pipeline.destination_client() as client:
-        if not isinstance(client, WithStateSync):
-            raise ConfigurationError(
-                f"{pipeline.destination.destination_name} stores no state, so there is no status."
-            )
-        try:
-            stored = client.get_stored_state(pipeline.pipeline_name)
-        except DestinationUndefinedEntity:
-            return {}
-    return decompress_state(stored.state) if stored else {}
-
-
-def too_old(found: list[BotStatus], max_age_seconds: int) -> list[str]:
-    """Why a monitor must alarm: nothing was loaded, or a bot is behind for longer than allowed."""
-    if not found:
+    `names`: of the pipelines that the dataset has.
+    """
+    if found:
+        return []
+    if asked is None or not names or asked in names:
         return ["Nothing was ever loaded."]
     return [
+        f"Pipeline {asked} has loaded nothing into this dataset. Those that have: "
+        f"{', '.join(names)}. Without --pipeline-name, `chatislav status` shows the bots of all."
+    ]
+
+
+def too_old(
+    found: Sequence[BotStatus], max_age_seconds: int, bot_ids: Sequence[int] = ()
+) -> list[str]:
+    """Why a monitor must alarm: each bot that is behind for longer than allowed.
+
+    `bot_ids`: those that were asked for, of which none may be missing.
+    """
+    missing = sorted({*bot_ids} - {bot.bot_id for bot in found})
+    return [f"Bot {bot_id} was never loaded." for bot_id in missing] + [
         f"Bot {bot.bot_id} was never loaded completely."
         if bot.behind_seconds is None
         else f"Bot {bot.bot_id} is {bot.behind_seconds} s behind, more than {max_age_seconds} s."
@@ -208,17 +208,14 @@ def _rows(pipeline: dlt.Pipeline, client: SqlClient, table: Table, query: str) -
 
 
 def _status(
-    bot_id: int,
-    conversations: State,
-    analytics: State,
-    counts: dict[str, dict[int, int]],
-    now: datetime,
+    bot_id: int, stored: StoredBot, counts: dict[str, dict[int, int]], now: datetime
 ) -> BotStatus:
-    watermark = conversations.get("watermark")
+    conversations, watermark = stored.conversations, stored.watermark
     # the watermark is earlier than the sync began, as the API's clock may be late
     began = utc_instant(watermark).add(seconds=CLOCK_MARGIN_SECONDS) if watermark else None
     return BotStatus(
         bot_id=bot_id,
+        pipeline=stored.pipeline,
         loaded_up_to=utc_text(began) if began else None,
         behind_seconds=max(0, _seconds_since(began, now)) if began else None,
         last_activity=conversations.get("last_activity"),
@@ -233,7 +230,7 @@ def _status(
         history=sum(counts[table.name].get(bot_id, 0) for table in HISTORY_TABLES),
         kept_from=conversations.get("kept_from"),
         rejected=counts[REJECTED.name].get(bot_id, 0),
-        error=conversations.get("error") or analytics.get("error"),
+        error=conversations.get("error") or stored.analytics.get("error"),
     )
 
 

@@ -134,3 +134,52 @@ def test_records_that_could_not_be_loaded_are_shown_and_are_no_failure(api: Sand
     assert [text in warning for warning in report["warnings"]] == [True]
     assert "bot 101: records that could not be loaded: 1; see the table rejected" in status.stdout
     assert json.loads(run(*STATUS).stdout)[0]["rejected"] == 1
+
+
+def test_bots_of_every_pipeline_into_the_dataset_are_shown(api: Sandbox) -> None:
+    run(*SYNC, api=api)
+    run("sync", "--bot-id", "102", "--pipeline-name", "other", "--start-date", days_ago(9), api=api)
+
+    shown = json.loads(run("status", "--json").stdout)
+    text = run("status").stdout
+
+    assert {bot["bot_id"]: bot["pipeline"] for bot in shown} == {
+        101: "chatislav_sync",
+        102: "other",
+    }
+    assert all(bot["loaded_up_to"] for bot in shown)
+    assert "other" in text
+
+
+def test_a_backfill_of_another_pipeline_does_not_hide_the_sync(api: Sandbox) -> None:
+    run(*SYNC, api=api)
+    days = ("--from", days_ago(5), "--to", days_ago(4))
+    run("backfill", "--bot-id", "101", *days, "--pipeline-name", "a_backfill", api=api)
+
+    (bot,) = json.loads(run("status", "--json").stdout)
+
+    assert bot["pipeline"] == "chatislav_sync"
+    assert bot["loaded_up_to"]
+
+
+def test_of_a_pipeline_that_loaded_nothing_the_others_are_named(api: Sandbox) -> None:
+    run(*SYNC, api=api)
+
+    ended = run("status", "--pipeline-name", "nonesuch")
+    alarmed = run("status", "--pipeline-name", "nonesuch", "--max-age", "2h")
+
+    assert "Those that have: chatislav_sync" in " ".join(ended.stdout.split())
+    assert ended.returncode == 0
+    assert "Those that have: chatislav_sync" in " ".join(alarmed.stderr.split())
+    assert alarmed.returncode == 1
+
+
+def test_a_bot_that_is_asked_for_must_have_been_loaded(api: Sandbox) -> None:
+    run(*SYNC, api=api)
+
+    shown = run("status", "--bot-id", "101", "--max-age", "2h")
+    missed = run("status", "--bot-id", "101", "--bot-id", "104", "--max-age", "2h")
+
+    assert shown.returncode == 0
+    assert missed.returncode == 1
+    assert "Bot 104 was never loaded" in missed.stderr

@@ -90,6 +90,17 @@ def test_too_little_data_ends_with_1_and_the_json_says_so(api: Sandbox) -> None:
     assert {row["verdict"] for row in bot["definitions"]} == {"unproven"}
 
 
+def test_healing_without_bots_is_of_those_that_are_loaded_and_says_what_is_missing(
+    api: Sandbox,
+) -> None:
+    run("sync", "--bot-id", "101", "--start-date", days_ago(9), *PLACE, api=api)
+
+    ended = run("verify", "--heal", "--days", "5", *PLACE, api=api)
+
+    assert ended.returncode == 1, ended.stderr
+    assert "5 conversations or more, 14 are needed" in ended.stdout
+
+
 @pytest.mark.parametrize("words", [("--days", "0"), ("--days", "x"), ("--database", "no.duckdb")])
 def test_wrong_use_ends_with_2(words: tuple[str, ...]) -> None:
     assert run("verify", *PLACE, *words).returncode == 2

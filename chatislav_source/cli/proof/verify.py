@@ -91,15 +91,26 @@ def verified(
 def _verified(
     config: PipelineConfig, days: int, is_healing: bool, given: dict[str, Any]
 ) -> Verification:
-    from chatislav_source.configured import sync_config
     from chatislav_source.proof.healing import heal
     from chatislav_source.proof.verification import verify_tables
 
     config.require_database()
-    bot_ids = given["bot_ids"]
-    sync = sync_config(config.pipeline_name, **sync_arguments(given)) if is_healing else None
+    sync = _sync_config(config, given) if is_healing else None
     config.check()
     pipeline = config.pipeline()
     if sync is None:
-        return verify_tables(pipeline, datetime.now(UTC), days, bot_ids)
-    return heal(pipeline, sync, days, bot_ids or sync.bot_ids)
+        return verify_tables(pipeline, datetime.now(UTC), days, given["bot_ids"])
+    return heal(pipeline, sync, days, sync.bot_ids)
+
+
+def _sync_config(config: PipelineConfig, given: dict[str, Any]) -> SyncConfig:
+    """How days are read again: of the bots that are given or configured, else of those loaded."""
+    from chatislav_source.cli.status import looking, row_counts
+    from chatislav_source.configured import configured_bots, sync_config
+    from chatislav_source.records.schema import ANALYTICS
+
+    arguments = sync_arguments(given)
+    if not given["bot_ids"] and not configured_bots(config.pipeline_name):
+        with looking(config) as pipeline, pipeline.sql_client() as client:
+            arguments["bot_ids"] = sorted(row_counts(pipeline, client, ANALYTICS))
+    return sync_config(config.pipeline_name, **arguments)

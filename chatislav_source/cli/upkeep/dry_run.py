@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from chatislav_source.api.configured_client import client_of
 from chatislav_source.cli import console
-from chatislav_source.cli.status import looking, stored_bots
+from chatislav_source.cli.status import looking
+from chatislav_source.cli.stored_states import stored_bots
 from chatislav_source.config import SyncConfig
 from chatislav_source.destinations.target import PipelineConfig
 from chatislav_source.records.schema import ANALYTICS

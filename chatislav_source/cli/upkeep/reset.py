@@ -84,7 +84,8 @@ def _found(config: PipelineConfig, bot_ids: tuple[int, ...], streams: tuple[str,
 
     Tables that only some pipelines have are left out if they have none.
     """
-    from chatislav_source.cli.status import looking, row_counts, stored_bots
+    from chatislav_source.cli.status import looking, row_counts
+    from chatislav_source.cli.stored_states import stored_bots
     from chatislav_source.records.schema import TABLES
     from chatislav_source.runner.upkeep.reset import TABLES_OF
 
