@@ -434,6 +434,7 @@ def test_a_dry_run_says_what_a_sync_would_read_and_makes_no_file(
 
     assert made == []
     assert f"about {dry['requests']} requests" in ended.out
+    assert " seconds for " in ended.out
     assert dry["requests"] == pytest.approx(api.count(), rel=0.25)
     later = chatislav("sync", "--bot-id", "101", "--dry-run", "--json").json["estimate"]
     assert later["bots"][0]["analytics_days"] == 8

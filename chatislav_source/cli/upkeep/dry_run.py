@@ -64,6 +64,11 @@ def show(title: str, found: Estimate) -> None:
     console.notes(found.notes)
     console.done(
         f"Nothing was loaded. A sync takes about {found.requests:,} requests and "
-        f"{found.minutes:.1f} minutes for {found.rows:,} rows, if the API allows this rate; "
+        f"{_length(found.minutes)} for {found.rows:,} rows, if the API allows this rate; "
         f"{found.asked} requests were sent to find out."
     )
+
+
+def _length(minutes: float) -> str:
+    """A duration in words."""
+    return f"{minutes:.1f} minutes" if minutes >= 1 else f"{max(1, round(minutes * 60))} seconds"
