@@ -87,7 +87,7 @@ def shape(lines: list[str]) -> Counter[str]:
 def run(tmp_path: Path) -> Iterator[Callable[[str], str]]:
     """Runs a command of a page with a sandbox, and returns its output."""
     today = datetime.now(UTC).date()
-    world = World.generate(bot_ids=(101, 102, 103), last_day=today)
+    world = World.generate(bot_ids=(101, 102, 103), conversations=2_000, last_day=today)
 
     def one(command: str) -> str:
         words = shlex.split(command.replace("make demo", "chatislav demo"))
