@@ -296,6 +296,7 @@ def test_a_rejected_record_of_an_erased_person_is_deleted_and_left_out(tmp_path:
         assert sorted(counted) == [("phone", 2), ("session_id", 1)]  # one record has no session id
 
 
+@pytest.mark.slow
 def test_without_the_key_a_run_loads_nothing_where_somebody_was_erased(tmp_path: Path) -> None:
     warehouse = warehouses.duckdb(tmp_path / "warehouse.duckdb")
     world, hers = a_world((101,))

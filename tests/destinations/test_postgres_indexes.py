@@ -101,6 +101,7 @@ def test_the_indexes_of_an_older_version_are_replaced(met: Meeting) -> None:
     assert indexes(met) == KEYS
 
 
+@pytest.mark.slow
 def test_a_session_id_longer_than_an_index_entry_is_loaded_and_merged(met: Meeting) -> None:
     [row, *_] = met.api.world.conversations(BOT)
     met.api.world.put(BOT, {**row, "sessionId": LONG})

@@ -129,6 +129,7 @@ def values(warehouse: Warehouse, pipeline: dlt.Pipeline, table: str, column: str
     return [row[column] for row in warehouse.execute(pipeline, f"SELECT {column} FROM {name}")]
 
 
+@pytest.mark.slow
 def test_an_erased_conversation_is_not_missed(tmp_path: Path) -> None:
     warehouse = warehouses.duckdb(tmp_path / "warehouse.duckdb")
     world = made_world()
@@ -155,6 +156,7 @@ def test_an_erased_conversation_is_not_missed(tmp_path: Path) -> None:
     assert not damaged.is_true
 
 
+@pytest.mark.slow
 def test_days_of_which_rows_were_deleted_for_their_age_are_not_compared(tmp_path: Path) -> None:
     warehouse = warehouses.duckdb(tmp_path / "warehouse.duckdb")
     world = made_world()

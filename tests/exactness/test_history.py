@@ -176,6 +176,7 @@ def queries() -> list[str]:
     return re.findall(r"^```sql\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.slow
 def test_the_queries_of_the_page_find_a_reopened_conversation_and_a_changed_month(
     tmp_path: Path,
 ) -> None:

@@ -157,6 +157,7 @@ def test_a_kill_between_two_deletions_is_ended_by_the_next_sync(
     assert versions == {row["session_id"] for row in stored(made.database, CONVERSATIONS)}
 
 
+@pytest.mark.slow
 def test_rows_are_deleted_also_if_a_bot_cannot_be_read_and_are_not_taken_for_lost(
     made: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:

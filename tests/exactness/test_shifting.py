@@ -140,6 +140,7 @@ def test_old_days_in_random_order_are_a_warning(made: Bench) -> None:
     assert made.api.count("/conversations") < 600
 
 
+@pytest.mark.slow
 def test_removed_messages_are_deleted_and_unknown_messages_keep_their_rows(made: Bench) -> None:
     random = seeded(3)
     made.sync()

@@ -65,7 +65,7 @@ def test_the_way_of_counting_is_found_and_each_metric_is_proven(way: Way, asked:
     assert {row.status for row in rows} == {"equal", "not_comparable"}
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(
     way=st.sampled_from(WAYS),
     seed=st.integers(0, 10_000),
@@ -85,7 +85,7 @@ def test_a_wrong_way_of_counting_is_never_called_proven(
     assert [row for row in rows if row.status in DIFFERS] == []
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(seed=st.integers(0, 10_000), asked=st.sampled_from(["UTC", "Europe/Belgrade"]))
 def test_a_zone_that_is_no_candidate_is_unproven(seed: int, asked: str) -> None:
     held = chats(seeded(seed), 20)
@@ -97,7 +97,7 @@ def test_a_zone_that_is_no_candidate_is_unproven(seed: int, asked: str) -> None:
     assert {row.status for row in rows if row.metric == TOTAL} == {"unproven"}
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(
     way=st.sampled_from(WAYS),
     seed=st.integers(0, 10_000),

@@ -232,6 +232,7 @@ def test_a_destination_whose_rows_cannot_be_counted_is_refused_before_the_load(
     assert api.count() == 0
 
 
+@pytest.mark.slow
 def test_flagged_conversations_bound_the_interventions_of_their_day(
     pipeline: dlt.Pipeline, world: World, arguments: dict[str, Any]
 ) -> None:
