@@ -26,8 +26,8 @@ from chatislav_source.proof.tables import RECONCILED
 from chatislav_source.records.history.table import HISTORY_TABLES
 from chatislav_source.records.rejected.table import ALL_TABLES, REJECTED
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, MESSAGES, Table
-from chatislav_source.streams.conversations.state import CLOCK_MARGIN_SECONDS
-from chatislav_source.streams.date_window import utc_instant, utc_text
+from chatislav_source.streams.conversations.state import loaded_up_to
+from chatislav_source.streams.date_window import utc_text
 
 
 @dataclass(frozen=True)
@@ -210,9 +210,8 @@ def _rows(pipeline: dlt.Pipeline, client: SqlClient, table: Table, query: str) -
 def _status(
     bot_id: int, stored: StoredBot, counts: dict[str, dict[int, int]], now: datetime
 ) -> BotStatus:
-    conversations, watermark = stored.conversations, stored.watermark
-    # the watermark is earlier than the sync began, as the API's clock may be late
-    began = utc_instant(watermark).add(seconds=CLOCK_MARGIN_SECONDS) if watermark else None
+    conversations = stored.conversations
+    began = loaded_up_to(conversations)
     return BotStatus(
         bot_id=bot_id,
         pipeline=stored.pipeline,

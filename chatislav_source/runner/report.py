@@ -10,6 +10,7 @@ from typing import Any
 from chatislav_source.config import DEFAULT_HISTORY_DAYS, SyncConfig
 from chatislav_source.extract.stream_queue import AnyPage
 from chatislav_source.records.schema import CONVERSATIONS
+from chatislav_source.streams.conversations import state as conversations
 from chatislav_source.streams.date_window import utc_text
 
 
@@ -39,6 +40,11 @@ class ResourceReport:
     complete: bool = False
     error: str | None = None
     state: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def loaded_up_to(self) -> datetime | None:
+        """For conversations, the start (UTC) of the last sync that is complete; None without."""
+        return conversations.loaded_up_to(self.state)
 
     def count(self, page: AnyPage) -> None:
         """Count the requests of a page, and keep its checkpoint."""

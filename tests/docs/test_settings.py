@@ -71,5 +71,10 @@ def test_what_it_says_to_install_is_there(page: str) -> None:
     assert extras <= set(PROJECT["optional-dependencies"])
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_what_is_installed_from_a_checkout_is_of_the_tested_versions(page: str) -> None:
+    assert re.findall(r"pip install '?\..*", PAGES[page]) == []  # without -c constraints.txt
+
+
 def test_the_readme_installs_nothing_by_a_name_that_no_index_has() -> None:
     assert re.findall(r"pip3? install '?chatislav-source(?! @)", PAGES["README.md"]) == []

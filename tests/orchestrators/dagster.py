@@ -15,35 +15,18 @@ import httpx
 from chatislav_source.sandbox import SANDBOX_KEY
 from tests.destinations.servers.process import free_port, running
 
+from .documented import commands
 from .environments import DAGSTER, HERE, PROJECT
 from .polling import until
 
 PIPELINES = PROJECT / "pipelines"
 # what users write into the file; and as the tests have it, to be fast
 WRITTEN = 'bot_ids=[123, 456], destination="postgres", schedule="0 * * * *"'
-QUICK = 'bot_ids={bots}, destination="duckdb", schedule="* * * * *", first_retry_seconds=1'
+QUICK = (
+    'bot_ids={bots}, destination="duckdb", schedule="* * * * *", running=True, '
+    "first_retry_seconds=1"
+)
 COMPONENT = "chatislav_source.integrations.dagster.ChatislavComponent"
-PROJECT_TOML = """
-[project]
-name = "warehouse"
-version = "0.1.0"
-
-[tool.dg]
-directory_type = "project"
-
-[tool.dg.project]
-root_module = "warehouse"
-"""
-PROJECT_DEFINITIONS = """
-from pathlib import Path
-
-from dagster import definitions, load_from_defs_folder
-
-
-@definitions
-def defs():
-    return load_from_defs_folder(path_within_project=Path(__file__).parent)
-"""
 REPOSITORY = {
     "repositoryLocationName": "dagster_definitions.py",
     "repositoryName": "__repository__",
@@ -84,6 +67,7 @@ class Dagster:
             "PYTHONPATH": f"{self.home}:{self.home}/warehouse/src:{variables['PYTHONPATH']}",
             "DAGSTER_HOME": str(self.home),
             "DAGSTER_DISABLE_TELEMETRY": "yes",
+            "DAGSTER_DG_UPDATE_CHECK_ENABLED": "0",
             "SOURCES__CHATISLAV__BASE_URL": self.base_url,
             "SOURCES__CHATISLAV__API_KEY": SANDBOX_KEY,
             "DESTINATION__DUCKDB__CREDENTIALS": str(self.database),
@@ -116,15 +100,13 @@ class Dagster:
         return json.loads(done.stdout)
 
     def project(self) -> Path:
-        """Make an empty project of `dg`, as `create-dagster project` does; returns its folder."""
-        folder = self.home / "warehouse"
-        module = folder / "src" / "warehouse"
-        (module / "defs").mkdir(parents=True)
-        (module / "__init__.py").touch()
-        (module / "defs" / "__init__.py").touch()
-        (module / "definitions.py").write_text(PROJECT_DEFINITIONS)
-        (folder / "pyproject.toml").write_text(PROJECT_TOML)
-        return folder
+        """Make an empty project of `dg` by the documented command; returns its folder."""
+        (command,) = commands("Dagster", "create-dagster")
+        checkout = self.home / "checkout"
+        checkout.mkdir()
+        done = self.run("create-dagster", *command, folder=checkout)
+        assert done.returncode == 0, (done.stdout + done.stderr)[-5000:]
+        return self.home / "warehouse"
 
     @contextmanager
     def services(self) -> Iterator[DagsterApi]:
@@ -164,17 +146,17 @@ class DagsterApi:
         except httpx.TransportError:
             return False
 
-    @contextmanager
-    def schedule(self, name: str) -> Iterator[None]:
-        """Enable a schedule until the block ends."""
-        start = """mutation ($selector: ScheduleSelector!) {
-            startSchedule(scheduleSelector: $selector) {
-                ... on ScheduleStateResult { scheduleState { id } } ... on Error { message } } }"""
+    def stop_schedule(self, name: str) -> None:
+        """Stop a schedule, which must run."""
+        find = """query ($selector: ScheduleSelector!) {
+            scheduleOrError(scheduleSelector: $selector) {
+                ... on Schedule { scheduleState { id status } } ... on Error { message } } }"""
         stop = """mutation ($id: String!) {
             stopRunningSchedule(id: $id) { ... on Error { message } } }"""
-        started = self.query(start, selector=REPOSITORY | {"scheduleName": name})
-        yield
-        stopped = self.query(stop, id=started["startSchedule"]["scheduleState"]["id"])
+        found = self.query(find, selector=REPOSITORY | {"scheduleName": name})
+        state = found["scheduleOrError"]["scheduleState"]
+        assert state["status"] == "RUNNING"
+        stopped = self.query(stop, id=state["id"])
         assert not stopped["stopRunningSchedule"], stopped
 
     def backfill(self, partitions: list[str]) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from airflow.cli.cli_parser import get_parser
 from airflow.providers_manager import ProvidersManager
 
+from chatislav_source.integrations.airflow import chatislav_dag
 from chatislav_source.integrations.airflow.hook import ChatislavHook
 
 
@@ -44,6 +45,10 @@ def main() -> None:
     dag = dag_of(given["python"])
     described = {
         "assets": assets_of(dag),
+        "retries": {
+            task.task_id: [task.retries, str(task.retry_delay)]
+            for task in chatislav_dag(destination="postgres", dag_id="bots_of_variable").tasks
+        },
         "on_failure": dag.get_task("load").partial_kwargs["on_failure_callback"].__name__,
         "arguments": ChatislavHook().get_conn(),
     }

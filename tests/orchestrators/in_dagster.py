@@ -60,7 +60,15 @@ def described() -> dict[str, Any]:
             for spec in dagster_definitions.defs.resolve_all_asset_specs()
         },
         "refused": [refused(bot_ids=[]), refused(bot_ids=[101, 101]), refused(first_day="June")],
+        "schedules": {"as documented": schedule_status(), "running": schedule_status(running=True)},
     }
+
+
+def schedule_status(**attributes: Any) -> str:
+    """The status of the schedule before anybody has changed it."""
+    component = ChatislavComponent(bot_ids=[101], destination="duckdb", **attributes)
+    (schedule,) = component.build_defs().schedules or []
+    return schedule.default_status.value
 
 
 def refused(**attributes: Any) -> list[str]:

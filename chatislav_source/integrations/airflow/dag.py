@@ -70,7 +70,7 @@ def chatislav_dag(
         start_date: the first data interval begins here; it does not limit what is loaded.
         catchup: also make the runs of intervals that were missed. Not needed: the first run
             after a pause loads everything since the last run.
-        retries: of a task; `retry_delay` is doubled each time, up to `max_retry_delay`.
+        retries: of every task; `retry_delay` is doubled each time, up to `max_retry_delay`.
         pool: the pool of the tasks that load.
         tasks_at_once: of all runs together; each has at most `requests_per_task` in flight.
         turn: about how long a task waits while a run of another type loads.
@@ -98,6 +98,12 @@ def chatislav_dag(
         turn=turn,
         verify=verify,
     )
+    retrying: dict[str, Any] = {
+        "retries": retries,
+        "retry_delay": retry_delay,
+        "retry_exponential_backoff": 2,
+        "max_retry_delay": max_retry_delay,
+    }
     with DAG(
         dag_id,
         schedule=timetable(schedule),
@@ -108,14 +114,12 @@ def chatislav_dag(
         **{"tags": ["chatislav"], "doc_md": ABOUT} | dag_arguments,
     ) as dag:
         load = load_task(settings, assets_of(settings, warehouse)).override(
-            pool=pool,
-            max_active_tis_per_dag=tasks_at_once,
-            retries=retries,
-            retry_delay=retry_delay,
-            retry_exponential_backoff=2,
-            max_retry_delay=max_retry_delay,
+            pool=pool, max_active_tis_per_dag=tasks_at_once, **retrying
         )
-        load.expand(bot_id=bots() if bot_ids is None else list(bot_ids), days=ranges())
+        load.expand(
+            bot_id=bots.override(**retrying)() if bot_ids is None else list(bot_ids),
+            days=ranges.override(**retrying)(),
+        )
     return dag
 
 

@@ -46,7 +46,14 @@ def job_name(options: ChatislavOptions) -> str:
 def schedule_of(options: ChatislavOptions, cron: str) -> dg.ScheduleDefinition:
     """One run per bot, so that a failure does not affect the other bots."""
 
-    @dg.schedule(cron_schedule=cron, job_name=job_name(options), name=f"{options.name}_schedule")
+    status = dg.DefaultScheduleStatus
+
+    @dg.schedule(
+        cron_schedule=cron,
+        job_name=job_name(options),
+        name=f"{options.name}_schedule",
+        default_status=status.RUNNING if options.running else status.STOPPED,
+    )
     def what_is_new(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
         today = datetime.now(UTC).date().isoformat()
         for bot in options.bot_ids:

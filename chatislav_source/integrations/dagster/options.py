@@ -23,6 +23,11 @@ class ChatislavOptions(dg.Model):
         default="0 * * * *",
         description="Cron schedule in UTC: when to load what is new. None: no schedule.",
     )
+    running: bool = Field(
+        default=False,
+        description="Whether the schedule runs at once. False: when it is started in the user "
+        "interface.",
+    )
     dataset: str = Field(default="chatislav", description="The schema that the tables are in.")
     name: str = Field(
         default="chatislav",

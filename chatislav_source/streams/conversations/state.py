@@ -212,6 +212,15 @@ def since(progress: State, first_day: date) -> State:
     return {**progress, **left, "open": opened}
 
 
+def loaded_up_to(known: State) -> datetime | None:
+    """The start (UTC) of the last sync that is complete, before which all is loaded; None without.
+
+    The state may be of any version. The watermark is earlier, as the API's clock may be late.
+    """
+    watermark = known.get("watermark")
+    return utc_instant(watermark).add(seconds=CLOCK_MARGIN_SECONDS) if watermark else None
+
+
 def is_finished(known: State) -> bool:
     """Whether no sync is under way and one has ended."""
     return known["progress"] is None and known["watermark"] is not None
