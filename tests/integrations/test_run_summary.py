@@ -42,5 +42,8 @@ def test_a_bot_that_was_never_loaded_has_no_delay() -> None:
     assert (found["loaded_up_to"], found["behind_seconds"]) == (None, None)
     assert found["verified"] == {
         "yesterday": "Yesterday agrees.",
-        **{"equal": 3, "settling": 0, "unproven": 0, "differs": 1},
+        "equal": 3,
+        "settling": 0,
+        "unproven": 0,
+        "differs": 1,
     }

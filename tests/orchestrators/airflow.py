@@ -44,6 +44,8 @@ with DAG("downstream", schedule=[Asset.ref(name="chatislav_conversations")]):
 """
 SETTINGS = {
     "CORE__LOAD_EXAMPLES": "false",
+    # another test may have stored a DAG of the same name just before
+    "CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0",
     "CORE__PARALLELISM": "4",
     "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "true",
     "API__WORKERS": "1",
