@@ -1,6 +1,6 @@
 -- Compiled by dbt from chatislav_source/models. Not to be edited:
 -- python -m tests.views.dbt
--- project: 927d4e4f7814a0c3
+-- project: 31dccd9b12fade70
 
 -- model: chatislav__reconciliation
 select
@@ -96,8 +96,14 @@ select
     created_at,
     last_activity,
     started_at,
-    (started_at at time zone '{timezone}') as started_local,
-    cast((started_at at time zone '{timezone}') as date) as day,
+    case
+        when '{timezone}' = 'UTC' then make_timestamp(epoch_us(started_at))
+        else started_at at time zone '{timezone}'
+    end as started_local,
+    cast(case
+        when '{timezone}' = 'UTC' then make_timestamp(epoch_us(started_at))
+        else started_at at time zone '{timezone}'
+    end as date) as day,
     resolution_status,
     summary__resolution_status as summary_resolution_status,
     summary__sentiment as sentiment,
@@ -299,12 +305,15 @@ with asked as (
         messages.session_id,
         coalesce(conversations.contact_key, messages.session_id) as person,
         cast(date_trunc('week', conversations.day) as date) as week,
-        replace(replace(replace(
-            translate(
-                lower(messages.content),
-                'АБВГДЂЕЖЗИЈКЛЉМНЊОПРСТЋУФХЦЧЏШабвгдђежзијклмнопрстћуфхцчшČĆŠŽĐ',
-                'abvgdđežzijklљmnњoprstćufhcčџšabvgdđežzijklmnoprstćufhcčščćšžđ'
-            ), 'љ', 'lj'), 'њ', 'nj'), 'џ', 'dž') as content
+        case
+            when regexp_matches(lower(messages.content), '[ђ-џа-ш]') then replace(replace(replace(
+                translate(
+                    lower(messages.content),
+                    'абвгдђежзијклмнопрстћуфхцчш',
+                    'abvgdđežzijklmnoprstćufhcčš'
+                ), 'љ', 'lj'), 'њ', 'nj'), 'џ', 'dž')
+            else lower(messages.content)
+        end as content
     from {stg_chatislav__messages} as messages
     inner join {stg_chatislav__conversations} as conversations
         on messages.bot_id = conversations.bot_id and messages.session_id = conversations.session_id
@@ -314,7 +323,7 @@ with asked as (
 
 words as (
 
-    select bot_id, session_id, person, week, unnest(regexp_extract_all(content, '[a-zß-öø-žѐ-џа-я]+')) as word
+    select bot_id, session_id, person, week, unnest(regexp_extract_all(content, '[a-zß-öø-žѐ-џа-я]{3,}')) as word
     from asked
 
 ),
@@ -330,8 +339,7 @@ counted as (
         count(distinct person) as day_people
     from words
     where
-        length(word) > 2
-        and word not in (
+        word not in (
             'ako', 'ali', 'bez', 'bih', 'bila', 'bile', 'bili', 'bilo', 'bio', 'biti', 'bude', 'budem', 'čak', 'cak', 'dok', 'dva', 'gde', 'god', 'hoće', 'hoce', 'hoću', 'hocu', 'hteo', 'hvala', 'ili', 'ima', 'imam', 'imate', 'ipak', 'jer', 'jes', 'jeste', 'jedan', 'jedna', 'jedno', 'još', 'jos', 'kad', 'kada', 'kako', 'kao', 'koja', 'koje', 'koji', 'kojim', 'koju', 'kod', 'kojeg', 'koliko', 'koga', 'kroz', 'mene', 'meni', 'moj', 'moja', 'moje', 'mogu', 'može', 'moze', 'možete', 'mozete', 'možda', 'mozda', 'moram', 'nam', 'nas', 'naš', 'nego', 'neka', 'neki', 'neko', 'nema', 'nemam', 'nešto', 'nesto', 'nije', 'nisam', 'nisu', 'ništa', 'nista', 'oko', 'ona', 'onda', 'oni', 'ono', 'ova', 'ovaj', 'ovo', 'ove', 'pod', 'pre', 'preko', 'pri', 'radi', 'sada', 'sad', 'sam', 'samo', 'sebe', 'smo', 'ste', 'sta', 'šta', 'što', 'sto', 'sve', 'svi', 'svoj', 'tada', 'tako', 'također', 'takođe', 'takodje', 'tamo', 'tebe', 'tebi', 'toga', 'tom', 'treba', 'tvoj', 'uvek', 'vam', 'vas', 'vaš', 'već', 'vec', 'više', 'vise', 'vrlo', 'zašto', 'zasto', 'zbog', 'želim', 'zelim', 'dan', 'dobar', 'dobro', 'molim', 'pozdrav', 'zdravo', 'vece', 'veče', 'jutro', 'about', 'after', 'all', 'also', 'and', 'any', 'are', 'because', 'been', 'but', 'can', 'could', 'did', 'does', 'don', 'for', 'from', 'get', 'had', 'has', 'have', 'her', 'here', 'him', 'his', 'how', 'its', 'just', 'like', 'may', 'more', 'not', 'now', 'off', 'our', 'out', 'over', 'she', 'should', 'some', 'than', 'that', 'the', 'their', 'them', 'then', 'there', 'these', 'they', 'this', 'too', 'very', 'was', 'were', 'what', 'when', 'where', 'which', 'who', 'why', 'will', 'with', 'would', 'you', 'your', 'hello', 'please', 'thank', 'thanks'
         )
     group by bot_id, week, word
@@ -351,48 +359,36 @@ where conversations >= 3
 
 
 -- model: int_chatislav__messages
-with messages as (
-
-    select
-        messages.*,
-        conversations.day,
-        conversations.channel
-    from {stg_chatislav__messages} as messages
-    inner join {stg_chatislav__conversations} as conversations
-        on messages.bot_id = conversations.bot_id and messages.session_id = conversations.session_id
-
-)
-
 select
-    message_key,
-    conversation_key,
-    bot_id,
-    session_id,
-    day,
-    channel,
-    message_index,
-    message_id,
-    created_at,
-    role,
-    content,
-    row_number() over (partition by bot_id, session_id, day
-            order by case when created_at is null then 1 else 0 end, created_at, message_index) as position,
-    count(case when role = 'user' then 1 end) over (partition by bot_id, session_id, day
-            order by case when created_at is null then 1 else 0 end, created_at, message_index rows between unbounded preceding and current row) as turn_number,
-    lag(created_at) over (partition by bot_id, session_id, day
-            order by case when created_at is null then 1 else 0 end, created_at, message_index) as previous_at,
-    lag(role) over (partition by bot_id, session_id, day
-            order by case when created_at is null then 1 else 0 end, created_at, message_index) as previous_role,
-    min(case when role = 'assistant' then created_at end) over (partition by bot_id, session_id, day
-            order by case when created_at is null then 1 else 0 end, created_at, message_index rows between 1 following and unbounded following) as next_assistant_at,
-    lead(role) over (partition by bot_id, session_id, day
-            order by case when created_at is null then 1 else 0 end, created_at, message_index) as next_role,
-    count(case when role = 'user' then 1 end) over (partition by bot_id, session_id, day
-            order by case when created_at is null then 1 else 0 end, created_at, message_index rows between 1 following and unbounded following) as later_user_messages
-from messages
+    messages.*,
+    -- here, as what makes windows of these rows is faster without their texts
+    coalesce(length(messages.content), 0) as characters,
+    conversations.day,
+    conversations.channel
+from {stg_chatislav__messages} as messages
+inner join {stg_chatislav__conversations} as conversations
+    on messages.bot_id = conversations.bot_id and messages.session_id = conversations.session_id
 
 
 -- model: chatislav__messages
+with messages as (
+
+    select
+        *,
+        row_number() over (partition by session_id, day, bot_id
+            order by case when created_at is null then 1 else 0 end, created_at, message_index) as position,
+        count(case when role = 'user' then 1 end) over (
+            partition by session_id, day, bot_id
+            order by case when created_at is null then 1 else 0 end, created_at, message_index rows between unbounded preceding and current row
+        ) as turn_number,
+        lag(created_at) over (partition by session_id, day, bot_id
+            order by case when created_at is null then 1 else 0 end, created_at, message_index) as previous_at,
+        lag(role) over (partition by session_id, day, bot_id
+            order by case when created_at is null then 1 else 0 end, created_at, message_index) as previous_role
+    from {int_chatislav__messages}
+
+)
+
 select
     message_key,
     conversation_key,
@@ -411,8 +407,8 @@ select
     previous_role,
     cast(floor((epoch_us(created_at) - epoch_us(previous_at)) / 1000000) as bigint)
         as seconds_since_previous,
-    coalesce(length(content), 0) as characters
-from {int_chatislav__messages}
+    characters
+from messages
 
 
 -- model: chatislav__retention
@@ -449,6 +445,26 @@ from counted
 
 
 -- model: chatislav__turns
+with messages as (
+
+    select
+        *,
+        count(case when role = 'user' then 1 end) over (
+            partition by session_id, day, bot_id
+            order by case when created_at is null then 1 else 0 end, created_at, message_index rows between unbounded preceding and current row
+        ) as turn_number,
+        lead(case when role = 'assistant' then created_at end ignore nulls) over (partition by session_id, day, bot_id
+            order by case when created_at is null then 1 else 0 end, created_at, message_index) as next_assistant_at,
+        lead(role) over (partition by session_id, day, bot_id
+            order by case when created_at is null then 1 else 0 end, created_at, message_index) as next_role,
+        count(case when role = 'user' then 1 end) over (
+            partition by session_id, day, bot_id
+            order by case when created_at is null then 1 else 0 end, created_at, message_index rows between 1 following and unbounded following
+        ) as later_user_messages
+    from {int_chatislav__messages}
+
+)
+
 select
     message_key as turn_key,
     conversation_key,
@@ -466,28 +482,101 @@ select
     next_role as answered_by,
     case when next_assistant_at is not null then 1 else 0 end as is_answered,
     case when later_user_messages = 0 then 1 else 0 end as is_last_question
-from {int_chatislav__messages}
+from messages
 where role = 'user'
 
 
 -- model: int_chatislav__conversation_messages
+-- no window: to sort messages takes several times as long as to group them twice
+with messages as (
+
+    select
+        bot_id,
+        session_id,
+        day,
+        message_index,
+        created_at,
+        role
+    from {int_chatislav__messages}
+
+),
+
+ends as (
+
+    select
+        bot_id,
+        session_id,
+        day,
+        min(case when role = 'user' then created_at end) as first_user_at,
+        -- messages without a time are last
+        case when count(*) = count(created_at) then max(created_at) end as last_at
+    from messages
+    group by bot_id, session_id, day
+
+),
+
+counted as (
+
+    select
+        messages.bot_id,
+        messages.session_id,
+        messages.day,
+        count(*) as stored_messages,
+        count(case when role = 'user' then 1 end) as user_messages,
+        count(case when role = 'assistant' then 1 end) as assistant_messages,
+        count(case when role not in ('user', 'assistant') then 1 end) as other_messages,
+        min(first_user_at) as first_user_at,
+        -- a greeting before the first question is no answer; of one instant, the index decides
+        min(case when role = 'user' and created_at = first_user_at then message_index end)
+            as first_user_index,
+        min(case when role <> 'user' and created_at > first_user_at then created_at end)
+            as later_answer_at,
+        max(case when role <> 'user' and created_at = first_user_at then message_index end)
+            as instant_answer_index,
+        min(
+            case
+                when role not in ('user', 'assistant') and created_at > first_user_at
+                    then created_at
+            end
+        ) as later_human_at,
+        max(
+            case
+                when role not in ('user', 'assistant') and created_at = first_user_at
+                    then message_index
+            end
+        ) as instant_human_index,
+        -- the role after ten digits of the index: the greatest is that of the last message
+        max(
+            case
+                when created_at = last_at or (created_at is null and last_at is null)
+                    then lpad(cast(message_index as TEXT), 10, '0') || role
+            end
+        ) as last_message
+    from messages
+    inner join ends
+        on
+            messages.bot_id = ends.bot_id
+            and messages.session_id = ends.session_id
+            and messages.day = ends.day
+    group by messages.bot_id, messages.session_id, messages.day
+
+)
+
 select
     bot_id,
     session_id,
     day,
-    count(*) as stored_messages,
-    count(case when role = 'user' then 1 end) as user_messages,
-    count(case when role = 'assistant' then 1 end) as assistant_messages,
-    count(case when role not in ('user', 'assistant') then 1 end) as other_messages,
-    min(case when role = 'user' then created_at end) as first_user_at,
-    -- a greeting before the first question is no answer
-    min(case when role <> 'user' and turn_number > 0 then created_at end) as first_answer_at,
-    min(
-        case when role not in ('user', 'assistant') and turn_number > 0 then created_at end
-    ) as first_human_at,
-    max(case when next_role is null then role end) as last_role
-from {int_chatislav__messages}
-group by bot_id, session_id, day
+    stored_messages,
+    user_messages,
+    assistant_messages,
+    other_messages,
+    first_user_at,
+    case when instant_answer_index > first_user_index then first_user_at else later_answer_at end
+        as first_answer_at,
+    case when instant_human_index > first_user_index then first_user_at else later_human_at end
+        as first_human_at,
+    substr(last_message, 11) as last_role
+from counted
 
 
 -- model: chatislav__conversations
@@ -496,7 +585,7 @@ with conversations as (
     select
         *,
         lead(started_at) over (
-            partition by bot_id, contact_key order by started_at, session_id
+            partition by contact_key, bot_id order by started_at, session_id
         ) as next_started_at
     from {stg_chatislav__conversations}
 
@@ -592,36 +681,40 @@ from joined
 with conversations as (
 
     select
-        *,
-        row_number() over (
-        partition by bot_id, day, channel, case when first_response_seconds is null then 1 else 0 end
-        order by first_response_seconds
-    ) as first_response_seconds_rank,
-    count(first_response_seconds) over (partition by bot_id, day, channel) as first_response_seconds_count,
-        row_number() over (
-        partition by bot_id, day, channel, case when time_to_human_seconds is null then 1 else 0 end
-        order by time_to_human_seconds
-    ) as time_to_human_seconds_rank,
-    count(time_to_human_seconds) over (partition by bot_id, day, channel) as time_to_human_seconds_count,
-        row_number() over (
-        partition by bot_id, day, channel, case when duration_seconds is null then 1 else 0 end
-        order by duration_seconds
-    ) as duration_seconds_rank,
-    count(duration_seconds) over (partition by bot_id, day, channel) as duration_seconds_count
+        *
     from {chatislav__conversations}
+
+),
+
+-- not the turns, whose other columns take as long again
+asked as (
+
+    select
+        bot_id, day, channel,
+        role,
+        created_at,
+        lead(case when role = 'assistant' then created_at end ignore nulls) over (partition by session_id, day, bot_id
+            order by case when created_at is null then 1 else 0 end, created_at, message_index) as next_assistant_at
+    from {int_chatislav__messages}
 
 ),
 
 turns as (
 
     select
-        *,
-        row_number() over (
-        partition by bot_id, day, channel, case when answer_seconds is null then 1 else 0 end
-        order by answer_seconds
-    ) as answer_seconds_rank,
-    count(answer_seconds) over (partition by bot_id, day, channel) as answer_seconds_count
-    from {chatislav__turns}
+        bot_id, day, channel,
+        cast(floor((epoch_us(next_assistant_at) - epoch_us(created_at)) / 1000000) as bigint)
+            as answer_seconds
+    from asked
+    where role = 'user'
+
+),
+
+ranked_turns as (
+
+    select
+        *
+    from turns
 
 ),
 
@@ -632,13 +725,9 @@ answers as (
         count(*) as questions,
         count(answer_seconds) as answered_questions,
         cast(coalesce(sum(answer_seconds), 0) as bigint) as answer_seconds,
-        cast(sum(answer_seconds * greatest(0, 100 - abs(
-        100 * (answer_seconds_rank - 1) - 50 * (answer_seconds_count - 1)
-    ))) as double precision) / 100 as day_median_answer_seconds,
-        cast(sum(answer_seconds * greatest(0, 100 - abs(
-        100 * (answer_seconds_rank - 1) - 90 * (answer_seconds_count - 1)
-    ))) as double precision) / 100 as day_p90_answer_seconds
-    from turns
+        round(quantile_cont(answer_seconds, 0.5), 2) as day_median_answer_seconds,
+        round(quantile_cont(answer_seconds, 0.9), 2) as day_p90_answer_seconds
+    from ranked_turns
     group by bot_id, day, channel
 
 ),
@@ -675,19 +764,11 @@ days as (
         count(distinct contact_key) as day_contacts,
         count(first_response_seconds) as responded_conversations,
         cast(coalesce(sum(first_response_seconds), 0) as bigint) as first_response_seconds,
-        cast(sum(first_response_seconds * greatest(0, 100 - abs(
-        100 * (first_response_seconds_rank - 1) - 50 * (first_response_seconds_count - 1)
-    ))) as double precision) / 100 as day_median_first_response_seconds,
-        cast(sum(first_response_seconds * greatest(0, 100 - abs(
-        100 * (first_response_seconds_rank - 1) - 90 * (first_response_seconds_count - 1)
-    ))) as double precision) / 100 as day_p90_first_response_seconds,
-        cast(sum(time_to_human_seconds * greatest(0, 100 - abs(
-        100 * (time_to_human_seconds_rank - 1) - 50 * (time_to_human_seconds_count - 1)
-    ))) as double precision) / 100 as day_median_time_to_human_seconds,
+        round(quantile_cont(first_response_seconds, 0.5), 2) as day_median_first_response_seconds,
+        round(quantile_cont(first_response_seconds, 0.9), 2) as day_p90_first_response_seconds,
+        round(quantile_cont(time_to_human_seconds, 0.5), 2) as day_median_time_to_human_seconds,
         cast(coalesce(sum(duration_seconds), 0) as bigint) as duration_seconds,
-        cast(sum(duration_seconds * greatest(0, 100 - abs(
-        100 * (duration_seconds_rank - 1) - 50 * (duration_seconds_count - 1)
-    ))) as double precision) / 100 as day_median_duration_seconds
+        round(quantile_cont(duration_seconds, 0.5), 2) as day_median_duration_seconds
     from conversations
     group by bot_id, day, channel
 

@@ -7,7 +7,7 @@ with conversations as (
     select
         *,
         lead(started_at) over (
-            partition by bot_id, contact_key order by started_at, session_id
+            partition by contact_key, bot_id order by started_at, session_id
         ) as next_started_at
     from {{ ref('stg_chatislav__conversations') }}
 

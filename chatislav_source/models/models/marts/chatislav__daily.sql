@@ -28,20 +28,39 @@
 with conversations as (
 
     select
-        *,
-        {%- for column in seconds %}
-        {{ chatislav.ranked(column, group) }}{% if not loop.last %},{% endif %}
-        {%- endfor %}
+        {{ chatislav.with_ranks(seconds, group) }}
     from {{ ref('chatislav__conversations') }}
+
+),
+
+-- not the turns, whose other columns take as long again
+asked as (
+
+    select
+        {{ group }},
+        role,
+        created_at,
+        {{ chatislav.next_assistant_at() }} as next_assistant_at
+    from {{ ref('int_chatislav__messages') }}
 
 ),
 
 turns as (
 
     select
-        *,
-        {{ chatislav.ranked('answer_seconds', group) }}
-    from {{ ref('chatislav__turns') }}
+        {{ group }},
+        {{ chatislav.seconds_between('created_at', 'next_assistant_at') }}
+            as answer_seconds
+    from asked
+    where role = 'user'
+
+),
+
+ranked_turns as (
+
+    select
+        {{ chatislav.with_ranks(['answer_seconds'], group) }}
+    from turns
 
 ),
 
@@ -54,7 +73,7 @@ answers as (
         {{ chatislav.total('answer_seconds') }} as answer_seconds,
         {{ chatislav.percentile('answer_seconds', 50) }} as day_median_answer_seconds,
         {{ chatislav.percentile('answer_seconds', 90) }} as day_p90_answer_seconds
-    from turns
+    from ranked_turns
     group by {{ group }}
 
 ),

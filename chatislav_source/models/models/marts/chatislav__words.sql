@@ -32,8 +32,7 @@ counted as (
         count(distinct person) as day_people
     from words
     where
-        length(word) > 2
-        and word not in (
+        word not in (
             {% for word in chatislav.stop_words() %}'{{ word }}'{% if not loop.last %}, {% endif %}{% endfor %}
         )
     group by bot_id, week, word
