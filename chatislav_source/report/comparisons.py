@@ -68,16 +68,18 @@ def is_shown(facts: Facts, name: str, span: Span) -> bool:
 
 def rate(facts: Facts, name: str, span: Span) -> float | None:
     """A value of a week; None if too few people are behind it."""
-    if facts.daily is None or not is_shown(facts, name, span):
+    sums = facts.sums_of(name)
+    if sums is None or not is_shown(facts, name, span):
         return None
-    return facts.daily.of(name, span)
+    return sums.of(name, span)
 
 
 def compared(facts: Facts) -> list[Compared]:
     """Every value of `LABELS`."""
-    if facts.daily is None or facts.span is None:
+    if facts.span is None:
         return []
-    return [_compared(facts, facts.daily, facts.span, name) for name in LABELS]
+    asked = {name: facts.sums_of(name) for name in LABELS}
+    return [_compared(facts, sums, facts.span, name) for name, sums in asked.items() if sums]
 
 
 def z_of_rates(part: float, whole: float, other_part: float, other_whole: float) -> float:
@@ -95,14 +97,14 @@ def z_of_counts(number: float, other: float) -> float:
     return (number - other) / sqrt(total) if total >= 2 * LEAST_COMPARED else 0
 
 
-def _compared(facts: Facts, daily: Sums, span: Span, name: str) -> Compared:
+def _compared(facts: Facts, sums: Sums, span: Span, name: str) -> Compared:
     now = _shown(facts, name, span.last_week)
     before = _shown(facts, name, span.week_before) if span.week_before else Shown(None, NOTHING)
     found = Compared(name, LABELS[name], now, before)
     if now.number is None or before.number is None or span.week_before is None:
         return found
     change = _change(name, now.number, before.number)
-    z = _z(daily, name, span.last_week, span.week_before)
+    z = _z(sums, name, span.last_week, span.week_before)
     is_large = _is_large(name, now.number, before.number)
     return Compared(name, LABELS[name], now, before, change, is_large and abs(z) >= BEYOND_CHANCE)
 
@@ -143,15 +145,15 @@ def _signed(text: str) -> str:
     return text[1:] if is_zero else text.replace("-", "−")
 
 
-def _z(daily: Sums, name: str, now: Span, before: Span) -> float:
+def _z(sums: Sums, name: str, now: Span, before: Span) -> float:
     asked = value(name)
     if name == "conversations":
-        return z_of_counts(daily.total(asked.numerator, now), daily.total(asked.numerator, before))
+        return z_of_counts(sums.total(asked.numerator, now), sums.total(asked.numerator, before))
     if name in ("first_response_seconds", "messages_per_conversation"):
         return 0
     return z_of_rates(
-        daily.total(asked.numerator, now),
-        daily.total(asked.denominator, now),
-        daily.total(asked.numerator, before),
-        daily.total(asked.denominator, before),
+        sums.total(asked.numerator, now),
+        sums.total(asked.denominator, now),
+        sums.total(asked.numerator, before),
+        sums.total(asked.denominator, before),
     )

@@ -6,23 +6,26 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import chain
+from math import ceil
 from typing import Any
 
 from chatislav_source.report import queries
 from chatislav_source.report.definitions import Value, value
-from chatislav_source.report.spans import DAY, Span, compared_weeks, span_of
+from chatislav_source.report.spans import DAY, Span, around, compared_weeks, span_of
 
 Ask = Callable[[str], list[tuple[Any, ...]] | None]
 """The rows of a query on the models; None if a table that it needs is not loaded."""
 
 DAILY = (
     *("conversations", "messages_per_conversation", "resolution_rate_decided"),
-    *("resolution_rate_all", "takeover_rate", "containment_rate", "abandoned_share", "csat"),
+    *("resolution_rate_all", "takeover_rate", "containment_rate", "csat"),
     *("rating_coverage", "positive_share", "neutral_share", "negative_share"),
 )
+ABANDONED = "abandoned_share"  # needs messages, so it is asked for the last two weeks only
 CREDITS = ("credits_per_conversation", "credits_per_resolution")
 FIRST_RESPONSE = "first_response_seconds"
 MOST_WORD_WEEKS = 4
+ENOUGH_FOR_WORDS = 50_000  # conversations, of which fewer than `MOST_WORD_WEEKS` weeks tell as much
 HOURS_TOGETHER = (1, 2, 3)
 MOST_DAYS_SHOWN = 120  # above, volume is shown by week
 LEAST_TOLD = 0.5  # of people, in channels of days that are not folded
@@ -133,6 +136,11 @@ class Facts:
     hours: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
     words: Words | None = None
     verified: list[tuple[Any, ...]] | None = None
+    abandoned: Sums | None = None
+
+    def sums_of(self, name: str) -> Sums | None:
+        """The sums that the value of that name needs; of `ABANDONED` they are of two weeks."""
+        return self.abandoned if name == ABANDONED else self.daily
 
 
 def ask_all(
@@ -147,7 +155,12 @@ def ask_all(
     span = _loaded_span(ask, bots, days, today)
     if span is None:
         return Facts(bots, None, timezone)
-    daily = _sums(ask, [value(name) for name in DAILY], span, "day, channel")
+    abandoned = _sums(
+        ask, [value(ABANDONED)], around([span.recent]), "day, channel", queries.ABANDONED
+    )
+    daily = abandoned and _sums(
+        ask, [value(name) for name in DAILY], span, "day, channel", queries.DAY_COUNTS
+    )
     conversations = daily.total("sum(conversations)", span) if daily else 0
     together = _hours_together(conversations)
     return Facts(
@@ -162,8 +175,9 @@ def ask_all(
         _percentiles(ask, span),
         together,
         {(int(r[0]), int(r[1])): (r[2], r[3]) for r in ask(queries.hours(span, together)) or []},
-        _words(ask, Span(min(bot.first_day for bot in bots), span.last)),
+        _words(ask, bots, span.last),
         ask(queries.verified(span)),
+        abandoned,
     )
 
 
@@ -182,8 +196,10 @@ def _loaded_span(ask: Ask, bots: list[Bot], days: int, today: date) -> Span | No
     return span_of(days, today, min(bot.first_day for bot in bots), max(last_days))
 
 
-def _sums(ask: Ask, values: list[Value], span: Span, keys: str) -> Sums | None:
-    query, expressions = queries.sums(values, span, keys)
+def _sums(
+    ask: Ask, values: list[Value], span: Span, keys: str, model: str | None = None
+) -> Sums | None:
+    query, expressions = queries.sums(values, span, keys, model)
     rows = ask(query)
     if rows is None:
         return None
@@ -209,7 +225,7 @@ def _people(ask: Ask, span: Span) -> dict[tuple[Span, str], int]:
 def _people_of_channels(ask: Ask, span: Span) -> People:
     """The people of each group of `queries.GROUPS`, by channel."""
     rows = ask(queries.people_by_channel(span)) or []
-    return {str(row[0]): dict(zip(queries.GROUPS, row[1:], strict=True)) for row in rows}
+    return {str(row[0]): dict(zip(queries.GROUPS, row[1:], strict=False)) for row in rows}
 
 
 def _steps(ask: Ask, span: Span) -> Steps:
@@ -250,8 +266,16 @@ def _hours_together(conversations: float) -> int:
     return HOURS_TOGETHER[-1]
 
 
-def _words(ask: Ask, loaded: Span) -> Words | None:
-    compared = compared_weeks(loaded, MOST_WORD_WEEKS)
+def word_weeks(conversations: int, days: int) -> int:
+    """How many weeks are compared with as many before, if so many conversations are of `days`."""
+    of_week = 7 * conversations / days
+    return min(ceil(ENOUGH_FOR_WORDS / max(of_week, 1)), MOST_WORD_WEEKS)
+
+
+def _words(ask: Ask, bots: list[Bot], last: date) -> Words | None:
+    loaded = Span(min(bot.first_day for bot in bots), last)
+    weeks = word_weeks(sum(bot.conversations for bot in bots), loaded.days)
+    compared = compared_weeks(loaded, weeks)
     if compared is None:
         return None
     rows = ask(queries.people_by_span([compared])) or []

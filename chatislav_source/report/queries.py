@@ -25,14 +25,36 @@ BOTS = "SELECT bot_id, first_day, last_day, conversations FROM chatislav__freshn
 NEWEST_ANALYTICS_DAY = "SELECT MAX(day) FROM stg_chatislav__analytics WHERE channel = 'all'"
 MOST_WORDS = 60
 
+DAY_COUNTS = "int_chatislav__day_counts"
+"""Those counts of `chatislav__daily` that need no message, and so a tenth of the time."""
 
-def sums(values: Sequence[Value], span: Span, keys: str) -> tuple[str, list[str]]:
-    """The sums that the values of one model need, by `keys`; with the expressions, in order."""
+ABANDONED = (
+    "(SELECT day, channel, 1 AS conversations, is_abandoned AS abandoned_conversations "
+    "FROM chatislav__conversations each_one) counted"
+)
+"""What `chatislav__daily` says of abandoned conversations, without its turns."""
+
+MEASURED = {
+    "chatislav__conversations": (
+        "stg_chatislav__conversations INNER JOIN int_chatislav__conversation_messages "
+        "USING (bot_id, session_id, day)"
+    )
+}
+"""By model, what has its seconds without the other columns, which take longer."""
+
+
+def sums(
+    values: Sequence[Value], span: Span, keys: str, model: str | None = None
+) -> tuple[str, list[str]]:
+    """The sums that the values of one model need, by `keys`; with the expressions, in order.
+
+    `model` is a relation that has the same columns; None is the model of the values.
+    """
     parts = [part for value in values for part in (value.numerator, value.denominator) if part]
     expressions = list(dict.fromkeys(parts))
     where = " AND ".join(filter(None, [span.sql, values[0].where]))
     query = (
-        f"SELECT {keys}, {', '.join(expressions)} FROM {values[0].model} "  # noqa: S608 - no input
+        f"SELECT {keys}, {', '.join(expressions)} FROM {model or values[0].model} "  # noqa: S608 - no input
         f"WHERE {where} GROUP BY {keys}"
     )
     return query, expressions
@@ -41,22 +63,20 @@ def sums(values: Sequence[Value], span: Span, keys: str) -> tuple[str, list[str]
 def people_by_span(families: Sequence[Sequence[Span]]) -> str:
     """By the number of a span: the people of each of `GROUPS`, and all conversations."""
     columns = "conversation_key, resolution_status, helpful, sentiment"
-    return (
-        f"SELECT span, {_people()}, COUNT(*) FROM ("  # noqa: S608 - no input
-        f"SELECT {index_sql(families)} AS span, person, {columns} FROM ("
+    return _people(
+        "span",
+        f"SELECT {index_sql(families)} AS span, person, {columns} FROM ("  # noqa: S608 - no input
         f"SELECT day, {PERSON} AS person, {columns} FROM stg_chatislav__conversations "
-        f"WHERE {around(families).sql}) found CROSS JOIN ({in_families(families)}) families"
-        ") numbered WHERE span IS NOT NULL GROUP BY span"
+        f"WHERE {around(families).sql}) found CROSS JOIN ({in_families(families)}) families",
     )
 
 
 def people_by_channel(span: Span) -> str:
-    """By channel: the people of each of `GROUPS`."""
-    return (
-        f"SELECT channel, {_people()} FROM ("  # noqa: S608 - no input
-        f"SELECT channel, conversation_key, resolution_status, helpful, sentiment, {PERSON} "
-        f"AS person FROM stg_chatislav__conversations WHERE {span.sql}"
-        ") found GROUP BY channel"
+    """By channel: the people of each of `GROUPS`, and all conversations."""
+    return _people(
+        "channel",
+        "SELECT channel, conversation_key, resolution_status, helpful, sentiment, "  # noqa: S608 - no input
+        f"{PERSON} AS person FROM stg_chatislav__conversations WHERE {span.sql}",
     )
 
 
@@ -85,7 +105,8 @@ def percentiles(value: Value, families: Sequence[Sequence[Span]]) -> str:
         "SELECT span, person, measured, ROW_NUMBER() OVER (PARTITION BY span ORDER BY measured) "
         "AS place, COUNT(*) OVER (PARTITION BY span) AS number FROM ("
         f"SELECT {index_sql(families)} AS span, person, measured FROM ("
-        f"SELECT day, {PERSON} AS person, {value.column} AS measured FROM {value.model} "
+        f"SELECT day, {PERSON} AS person, {value.column} AS measured "
+        f"FROM {MEASURED.get(value.model, value.model)} "
         f"WHERE {around(families).sql} AND {value.column} IS NOT NULL) found "
         f"CROSS JOIN ({in_families(families)}) families) numbered "
         "WHERE span IS NOT NULL) ranked GROUP BY span"
@@ -131,7 +152,13 @@ def verified(span: Span) -> str:
     )
 
 
-def _people() -> str:
-    return ", ".join(
-        f"COUNT(DISTINCT CASE WHEN {condition} THEN person END)" for condition in GROUPS.values()
+def _people(key: str, rows: str) -> str:
+    """Counts people once each, which takes half as long as to count distinct ones by group."""
+    groups = {f"in_{place}": condition for place, condition in enumerate(GROUPS.values())}
+    flags = (f"MAX(CASE WHEN {each} THEN 1 ELSE 0 END) AS {name}" for name, each in groups.items())
+    return (
+        f"SELECT {key}, {', '.join(f'SUM({name})' for name in groups)}, SUM(conversations) "  # noqa: S608 - no input
+        f"FROM (SELECT {key}, person, COUNT(*) AS conversations, {', '.join(flags)} "
+        f"FROM ({rows}) numbered GROUP BY {key}, person) people "
+        f"WHERE {key} IS NOT NULL GROUP BY {key}"
     )

@@ -54,7 +54,14 @@ def percent(numbers: tuple[float, float]) -> str:
 
 
 @pytest.mark.parametrize(
-    "name", ["resolution_rate_decided", "takeover_rate", "containment_rate", "csat"]
+    "name",
+    [
+        "resolution_rate_decided",
+        "takeover_rate",
+        "containment_rate",
+        "csat",
+        "abandoned_share",
+    ],
 )
 def test_the_numbers_of_the_week_are_those_of_the_definitions_in_sql(
     static: str, ask: Ask, name: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+from chatislav_source.report.facts import word_weeks
 from chatislav_source.report.spans import Span, compared_weeks, span_of
 
 FRIDAY = date(2026, 11, 13)
@@ -51,3 +52,7 @@ def test_words_are_compared_between_equal_numbers_of_whole_weeks() -> None:
         Span(date(2026, 11, 2), date(2026, 11, 8)),
     )
     assert compared_weeks(Span(date(2026, 11, 3), FRIDAY), most=4) is None
+
+
+def test_words_are_of_fewer_weeks_where_these_have_enough_conversations() -> None:
+    assert [word_weeks(n, days=90) for n in (0, 100_000, 300_000, 1_000_000)] == [4, 4, 3, 1]

@@ -75,6 +75,14 @@ def test_percentiles_are_those_of_the_warehouse(ask: Ask) -> None:
     """)
 
 
+def test_the_counts_that_need_no_message_are_those_of_the_days(ask: Ask) -> None:
+    counts = ", ".join(name for (name, *_) in ask("DESCRIBE int_chatislav__day_counts"))
+
+    found = ask("SELECT * FROM int_chatislav__day_counts ORDER BY ALL")
+
+    assert found == ask(f"SELECT {counts} FROM chatislav__daily ORDER BY ALL")
+
+
 def test_distinct_contacts_over_a_range_are_exact(ask: Ask) -> None:
     month = "day BETWEEN '2026-10-01' AND '2026-10-31'"
     contacts = "SELECT count(DISTINCT {0}) FROM chatislav__{1} WHERE {2}"

@@ -1,6 +1,6 @@
 -- Compiled by dbt from chatislav_source/models. Not to be edited:
 -- python -m tests.views.dbt
--- project: 31dccd9b12fade70
+-- project: 955a04f3a6556c50
 
 -- model: chatislav__reconciliation
 select
@@ -358,6 +358,30 @@ from counted
 where conversations >= 3
 
 
+-- model: int_chatislav__day_counts
+select
+    bot_id,
+    day,
+    channel,
+    count(*) as conversations,
+    cast(coalesce(sum(message_count), 0) as bigint) as messages,
+    cast(coalesce(sum(case when resolution_status = 'resolved' then 1 else 0 end), 0) as bigint) as resolved_conversations,
+    cast(coalesce(sum(case when resolution_status = 'unresolved' then 1 else 0 end), 0) as bigint) as unresolved_conversations,
+    cast(coalesce(sum(case when resolution_status in ('resolved', 'unresolved') then 1 else 0 end), 0) as bigint) as decided_conversations,
+    cast(coalesce(sum(case when human_takeover then 1 else 0 end), 0) as bigint) as taken_over_conversations,
+    cast(coalesce(sum(case when not coalesce(human_takeover, false) then 1 else 0 end), 0) as bigint) as deflected_conversations,
+    cast(coalesce(sum(case when resolution_status = 'resolved' and not coalesce(human_takeover, false) then 1 else 0 end), 0) as bigint) as contained_conversations,
+    cast(coalesce(sum(case when helpful is not null then 1 else 0 end), 0) as bigint) as rated_conversations,
+    cast(coalesce(sum(case when helpful = 1 then 1 else 0 end), 0) as bigint) as helpful_conversations,
+    cast(coalesce(sum(case when sentiment is not null then 1 else 0 end), 0) as bigint) as conversations_with_sentiment,
+    cast(coalesce(sum(case when sentiment = 'positive' then 1 else 0 end), 0) as bigint) as positive_conversations,
+    cast(coalesce(sum(case when sentiment = 'neutral' then 1 else 0 end), 0) as bigint) as neutral_conversations,
+    cast(coalesce(sum(case when sentiment = 'negative' then 1 else 0 end), 0) as bigint) as negative_conversations,
+    cast(coalesce(sum(case when contact_key is not null then 1 else 0 end), 0) as bigint) as conversations_with_contact
+from {stg_chatislav__conversations}
+group by bot_id, day, channel
+
+
 -- model: int_chatislav__messages
 select
     messages.*,
@@ -560,6 +584,18 @@ counted as (
             and messages.day = ends.day
     group by messages.bot_id, messages.session_id, messages.day
 
+),
+
+answered as (
+
+    select
+        *,
+        case when instant_answer_index > first_user_index then first_user_at else later_answer_at end
+            as first_answer_at,
+        case when instant_human_index > first_user_index then first_user_at else later_human_at end
+            as first_human_at
+    from counted
+
 )
 
 select
@@ -571,12 +607,14 @@ select
     assistant_messages,
     other_messages,
     first_user_at,
-    case when instant_answer_index > first_user_index then first_user_at else later_answer_at end
-        as first_answer_at,
-    case when instant_human_index > first_user_index then first_user_at else later_human_at end
-        as first_human_at,
+    first_answer_at,
+    first_human_at,
+    cast(floor((epoch_us(first_answer_at) - epoch_us(first_user_at)) / 1000000) as bigint)
+        as first_response_seconds,
+    cast(floor((epoch_us(first_human_at) - epoch_us(first_user_at)) / 1000000) as bigint)
+        as time_to_human_seconds,
     substr(last_message, 11) as last_role
-from counted
+from answered
 
 
 -- model: chatislav__conversations
@@ -603,10 +641,8 @@ joined as (
         coalesce(facts.assistant_messages, 0) as assistant_messages,
         coalesce(facts.other_messages, 0) as other_messages,
         facts.last_role,
-        cast(floor((epoch_us(facts.first_answer_at) - epoch_us(facts.first_user_at)) / 1000000) as bigint)
-            as first_response_seconds,
-        cast(floor((epoch_us(facts.first_human_at) - epoch_us(facts.first_user_at)) / 1000000) as bigint)
-            as time_to_human_seconds,
+        facts.first_response_seconds,
+        facts.time_to_human_seconds,
         cast(floor((epoch_us(conversations.last_activity) - epoch_us(conversations.created_at)) / 1000000) as bigint)
             as duration_seconds,
         case when conversations.contact_key is not null then
@@ -657,8 +693,7 @@ select
     case when resolution_status in ('resolved', 'unresolved') then 1 else 0 end as is_decided,
     case when human_takeover then 1 else 0 end as is_taken_over,
     case when not coalesce(human_takeover, false) then 1 else 0 end as is_deflected,
-    case when resolution_status = 'resolved' and not coalesce(human_takeover, false) then 1 else 0 end
-        as is_contained,
+    case when resolution_status = 'resolved' and not coalesce(human_takeover, false) then 1 else 0 end as is_contained,
     case when assistant_messages > 0 then 1 else 0 end as is_involved,
     case when assistant_messages > 0 and resolution_status = 'resolved' then 1 else 0 end as is_automated,
     case when user_messages = 1 and resolution_status = 'resolved' then 1 else 0 end as is_one_touch,

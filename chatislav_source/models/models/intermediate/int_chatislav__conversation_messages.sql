@@ -73,6 +73,18 @@ counted as (
             and messages.day = ends.day
     group by messages.bot_id, messages.session_id, messages.day
 
+),
+
+answered as (
+
+    select
+        *,
+        case when instant_answer_index > first_user_index then first_user_at else later_answer_at end
+            as first_answer_at,
+        case when instant_human_index > first_user_index then first_user_at else later_human_at end
+            as first_human_at
+    from counted
+
 )
 
 select
@@ -84,9 +96,11 @@ select
     assistant_messages,
     other_messages,
     first_user_at,
-    case when instant_answer_index > first_user_index then first_user_at else later_answer_at end
-        as first_answer_at,
-    case when instant_human_index > first_user_index then first_user_at else later_human_at end
-        as first_human_at,
+    first_answer_at,
+    first_human_at,
+    {{ chatislav.seconds_between('first_user_at', 'first_answer_at') }}
+        as first_response_seconds,
+    {{ chatislav.seconds_between('first_user_at', 'first_human_at') }}
+        as time_to_human_seconds,
     substr(last_message, 11) as last_role
-from counted
+from answered

@@ -25,10 +25,8 @@ joined as (
         coalesce(facts.assistant_messages, 0) as assistant_messages,
         coalesce(facts.other_messages, 0) as other_messages,
         facts.last_role,
-        {{ chatislav.seconds_between('facts.first_user_at', 'facts.first_answer_at') }}
-            as first_response_seconds,
-        {{ chatislav.seconds_between('facts.first_user_at', 'facts.first_human_at') }}
-            as time_to_human_seconds,
+        facts.first_response_seconds,
+        facts.time_to_human_seconds,
         {{ chatislav.seconds_between('conversations.created_at', 'conversations.last_activity') }}
             as duration_seconds,
         case when conversations.contact_key is not null then
@@ -77,27 +75,26 @@ select
     time_to_human_seconds,
     duration_seconds,
     seconds_to_next_contact,
-    {{ chatislav.flag("resolution_status = 'resolved'") }} as is_resolved,
-    {{ chatislav.flag("resolution_status = 'unresolved'") }} as is_unresolved,
-    {{ chatislav.flag("resolution_status in ('resolved', 'unresolved')") }} as is_decided,
-    {{ chatislav.flag("human_takeover") }} as is_taken_over,
-    {{ chatislav.flag("not coalesce(human_takeover, false)") }} as is_deflected,
-    {{ chatislav.flag("resolution_status = 'resolved' and not coalesce(human_takeover, false)") }}
-        as is_contained,
+    {{ chatislav.own_flag('is_resolved') }},
+    {{ chatislav.own_flag('is_unresolved') }},
+    {{ chatislav.own_flag('is_decided') }},
+    {{ chatislav.own_flag('is_taken_over') }},
+    {{ chatislav.own_flag('is_deflected') }},
+    {{ chatislav.own_flag('is_contained') }},
     {{ chatislav.flag("assistant_messages > 0") }} as is_involved,
     {{ chatislav.flag("assistant_messages > 0 and resolution_status = 'resolved'") }} as is_automated,
     {{ chatislav.flag("user_messages = 1 and resolution_status = 'resolved'") }} as is_one_touch,
-    {{ chatislav.flag("helpful is not null") }} as is_rated,
-    {{ chatislav.flag("helpful = 1") }} as is_helpful,
-    {{ chatislav.flag("sentiment is not null") }} as has_sentiment,
-    {{ chatislav.flag("sentiment = 'positive'") }} as is_positive,
-    {{ chatislav.flag("sentiment = 'neutral'") }} as is_neutral,
-    {{ chatislav.flag("sentiment = 'negative'") }} as is_negative,
+    {{ chatislav.own_flag('is_rated') }},
+    {{ chatislav.own_flag('is_helpful') }},
+    {{ chatislav.own_flag('has_sentiment') }},
+    {{ chatislav.own_flag('is_positive') }},
+    {{ chatislav.own_flag('is_neutral') }},
+    {{ chatislav.own_flag('is_negative') }},
     {{ chatislav.flag("last_role = 'user'") }} as is_abandoned,
     {{ chatislav.flag(
         "weekday > 5 or hour < " ~ business_hours[0] ~ " or hour >= " ~ business_hours[1]
     ) }} as is_after_hours,
-    {{ chatislav.flag("contact_key is not null") }} as has_contact,
+    {{ chatislav.own_flag('has_contact') }},
     {{ chatislav.flag("seconds_to_next_contact <= 86400") }} as is_recontacted_24h,
     {{ chatislav.flag("seconds_to_next_contact <= 604800") }} as is_recontacted_7d,
     synced_at

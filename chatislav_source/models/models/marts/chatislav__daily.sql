@@ -2,28 +2,6 @@
 
 {%- set group = 'bot_id, day, channel' %}
 {%- set seconds = ['first_response_seconds', 'time_to_human_seconds', 'duration_seconds'] %}
-{%- set flags = {
-    'is_resolved': 'resolved_conversations',
-    'is_unresolved': 'unresolved_conversations',
-    'is_decided': 'decided_conversations',
-    'is_taken_over': 'taken_over_conversations',
-    'is_deflected': 'deflected_conversations',
-    'is_contained': 'contained_conversations',
-    'is_involved': 'involved_conversations',
-    'is_automated': 'automated_conversations',
-    'is_one_touch': 'one_touch_conversations',
-    'is_rated': 'rated_conversations',
-    'is_helpful': 'helpful_conversations',
-    'has_sentiment': 'conversations_with_sentiment',
-    'is_positive': 'positive_conversations',
-    'is_neutral': 'neutral_conversations',
-    'is_negative': 'negative_conversations',
-    'is_abandoned': 'abandoned_conversations',
-    'is_after_hours': 'after_hours_conversations',
-    'has_contact': 'conversations_with_contact',
-    'is_recontacted_24h': 'recontacted_24h_conversations',
-    'is_recontacted_7d': 'recontacted_7d_conversations',
-} %}
 
 with conversations as (
 
@@ -87,7 +65,7 @@ days as (
         {{ chatislav.total('user_messages') }} as user_messages,
         {{ chatislav.total('assistant_messages') }} as assistant_messages,
         {{ chatislav.total('other_messages') }} as other_messages,
-        {%- for flag, name in flags.items() %}
+        {%- for flag, name in chatislav.counts_of_flags().items() %}
         {{ chatislav.total(flag) }} as {{ name }},
         {%- endfor %}
         count(distinct contact_key) as day_contacts,
