@@ -20,6 +20,7 @@ BENCHMARKS = (
     "politeness",
     "nothing_new",
     "scale",
+    "models",
 )
 PACKAGES = ("dlt", "duckdb", "pyarrow", "httpx", "msgspec")
 
