@@ -78,6 +78,7 @@ def _questions(file: Path) -> Iterator[Row]:
     month = f"BETWEEN DATE '{last.replace(day=1)}' AND DATE '{last}'"
     with duckdb.connect(str(file), read_only=True) as connection:
         connection.execute(f"SET threads = {CORES}; SET timezone = 'UTC'; USE chatislav_models")
+        connection.execute("SET enable_progress_bar = false")
         for name, question in QUESTIONS.items():
             query = question.format(f"chatislav__{name.partition(',')[0]}", month)
             yield _timed(f"a month of {LARGE:,} × 8: {name}", _asking(connection, query))
