@@ -7,6 +7,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 EXTRAS := dev,test-lakes,postgres,snowflake,bigquery,ducklake,mysql,deltalake,pyiceberg
 EXTRAS := $(EXTRAS),export,report,test-browser,test-packaging
 
+# Hundreds of processes import the package and the tests, so their compiled files are kept.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTEST := $(BIN)/python -m pytest
 # Tests wait for sockets, disks and other processes, so twice as many processes as cores.
 WORKERS := $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) * 2)')

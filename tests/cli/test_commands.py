@@ -93,6 +93,7 @@ def test_json_is_one_document_on_stdout_and_nothing_else(chatislav: Chatislav) -
     assert ended.json["resources"][0]["state"]["watermark"]
 
 
+@pytest.mark.slow
 def test_a_second_sync_writes_nothing_where_nothing_changed(chatislav: Chatislav) -> None:
     chatislav("sync", "--bot-id", "101")
 
@@ -135,6 +136,7 @@ def test_the_summary_says_where_the_default_start_date_cuts_history(
     assert "are not loaded" not in later.out
 
 
+@pytest.mark.slow
 def test_a_start_date_stays_for_both_resources(
     chatislav: Chatislav, monkeypatch: pytest.MonkeyPatch
 ) -> None:

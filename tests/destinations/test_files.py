@@ -139,6 +139,7 @@ def test_a_kill_between_the_state_and_its_load_loses_no_row(
     assert len(files.stored("conversations")) == 6 + 1
 
 
+@pytest.mark.slow
 def test_rows_of_a_load_that_was_killed_before_its_state_do_not_count(
     files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import dlt
+import pytest
 
 from chatislav_source import sync
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox
@@ -26,6 +27,7 @@ from tests.exactness.stories import CrashError, crashing
 from tests.exactness.truth import days_ago
 
 
+@pytest.mark.slow
 def test_no_table_or_file_has_an_original_also_after_a_crash(
     postgres_url: str, tmp_path: Path
 ) -> None:

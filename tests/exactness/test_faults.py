@@ -73,6 +73,7 @@ def test_a_bot_with_endless_faults_is_reported_and_delays_no_other(made: Bench, 
     assert made.differences() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", mostly_slow(["/conversations", "/analytics"], "/analytics"))
 def test_an_endpoint_with_endless_faults_delays_no_other(made: Bench, path: str) -> None:
     made.api.configure(faults={"500": 1.0}, fault_paths={path})
@@ -153,6 +154,7 @@ def test_pages_that_are_too_large_are_read_in_smaller_ones(
     assert {(record.body or {}).get("limit") for record in made.api.requests} >= {100, 50}
 
 
+@pytest.mark.slow
 def test_a_first_run_of_a_workspace_without_data_is_complete(tmp_path: Path) -> None:
     world = World.generate((101,), conversations=0)
     with bench(tmp_path, world) as empty:

@@ -159,6 +159,7 @@ def test_a_sync_with_nothing_new_asks_only_for_periods_that_are_not_final(tmp_pa
         assert found_differences(made, "UTC", EVERY, start) == []
 
 
+@pytest.mark.slow
 def test_restated_days_are_in_the_periods_that_are_current_and_in_others_after_a_backfill(
     tmp_path: Path,
 ) -> None:

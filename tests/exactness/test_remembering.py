@@ -155,6 +155,7 @@ def test_a_backfill_continues_where_it_was_interrupted(
     assert made.states()["101"]["backfill"] is None
 
 
+@pytest.mark.slow
 def test_a_dataset_that_was_dropped_by_hand_is_loaded_again(made: Bench) -> None:
     made.sync()
     with duckdb.connect(str(made.database)) as connection:
@@ -212,6 +213,7 @@ def test_a_plain_run_leaves_rows_that_changed_meanwhile_to_the_next_run(
     assert made.differences() == []
 
 
+@pytest.mark.slow
 def test_the_start_date_can_be_moved_back_later(made: Bench) -> None:
     made.sync(start_date=days_ago(3))
 
@@ -220,6 +222,7 @@ def test_the_start_date_can_be_moved_back_later(made: Bench) -> None:
     assert made.differences() == []
 
 
+@pytest.mark.slow
 def test_an_edited_local_state_is_reported_and_not_used(
     made: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:

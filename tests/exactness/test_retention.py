@@ -187,6 +187,7 @@ def test_a_plain_run_deletes_after_its_load(made: Bench) -> None:
         assert made.states()[str(BOT)]["kept_from"] == str(days_ago(25))
 
 
+@pytest.mark.slow
 def test_an_old_record_that_cannot_be_loaded_goes_and_does_not_come_back(made: Bench) -> None:
     rows = made.world.conversations(BOT)
     old = [row for row in rows if days_ago(40) <= row["lastActivity"].date() < days_ago(26)]

@@ -70,7 +70,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 10**9),
     date_filter=st.sampled_from(("activity", "created")),
