@@ -16,6 +16,7 @@ from tests.default_suite import mostly_slow
 from tests.soon import soon
 
 from . import warehouses
+from .conftest import new_database
 from .warehouses import Warehouse
 
 OF_DLT = ("_dlt_loads", "_dlt_pipeline_state")
@@ -39,8 +40,8 @@ SELECT sum(size) AS size FROM (
 
 @pytest.fixture
 def postgres(postgres_url: str) -> Warehouse:
-    """A Postgres server."""
-    return warehouses.postgres(postgres_url)
+    """A database of its own, to which no other test has left a connection."""
+    return warehouses.postgres(new_database(postgres_url))
 
 
 def rows_and_writes(postgres: Warehouse, pipeline: dlt.Pipeline) -> dict[str, Any]:
