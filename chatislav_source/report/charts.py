@@ -81,11 +81,22 @@ def _weeks() -> alt.X:
     return alt.X("yearmonthdate(week):O", axis=alt.Axis(format="%-d %b"))
 
 
+def _days(kind: str) -> alt.Axis:
+    """Labels of days, or of weeks if `kind` is ordinal.
+
+    None at the end of an axis of days, which is the start of the day after the last.
+    """
+    if kind == "O":
+        return alt.Axis(format="%-d %b", tickCount=8)
+    label = "datum.index === 1 ? '' : timeFormat(datum.value, '%-d %b')"
+    return alt.Axis(labelExpr=label, tickCount=8)
+
+
 def _volume(plot: Plot) -> Any:
     kind = "T" if plot.unit == "Day" else "O"
     chart = alt.Chart(_data(_in_order(plot, "channel")), height=HEIGHT)
     return chart.mark_bar(width=alt.RelativeBandSize(0.78)).encode(
-        x=alt.X(f"yearmonthdate(day):{kind}", axis=alt.Axis(format="%-d %b", tickCount=8)),
+        x=alt.X(f"yearmonthdate(day):{kind}", axis=_days(kind)),
         y=alt.Y("conversations:Q"),
         color=alt.Color("channel:N", scale=_scale(plot), legend=None),
         order=alt.Order("order:Q"),
