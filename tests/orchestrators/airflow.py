@@ -23,16 +23,18 @@ DAG_FILE = PROJECT / "pipelines" / "airflow_dag.py"
 DAG = "/api/v2/dags/chatislav"
 DOWNSTREAM_DAG = "/api/v2/dags/downstream"
 FINISHED = ("success", "failed")
-# of the bots in the variable, as tests have bots of their own
+# Of the bots in the variable, as tests have bots of their own. A task that waits its turn must not
+# be due again before the scheduler has noted that it waits, or Airflow takes it for failed; on a
+# busy machine that takes seconds.
 QUICK = """
 from datetime import timedelta
 from chatislav_source.integrations.airflow import chatislav_dag
 
 chatislav_dag(
     destination="postgres",
-    retries=1,
+    retries=3,
     retry_delay=timedelta(seconds=1),
-    turn=timedelta(seconds=2),
+    turn=timedelta(seconds=5),
 )
 """
 DOWNSTREAM = """
