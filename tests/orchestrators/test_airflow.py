@@ -200,7 +200,7 @@ def test_a_failing_bot_fails_its_task_only(
 
     states = {name: task["state"] for name, task in services.loads(run).items()}
     assert states == {"bot 103": "success", f"bot {new_bot}": "failed"}
-    assert services.loads(run)[f"bot {new_bot}"]["try_number"] == 2
+    assert services.loads(run)[f"bot {new_bot}"]["try_number"] == 4
 
 
 def test_the_retry_of_a_task_whose_worker_was_killed_ends_exact(
