@@ -90,7 +90,7 @@ def test_each_way_to_load_records_what_it_has_stored(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(600)
 @pytest.mark.slow
-@settings(max_examples=6, phases=[Phase.generate])
+@settings(max_examples=4, phases=[Phase.generate])
 @given(
     st.lists(
         st.tuples(

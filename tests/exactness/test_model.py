@@ -65,7 +65,7 @@ def test_after_drift_failures_and_kills_a_quiet_sync_is_exact(scenario: dict[str
 
 @pytest.mark.slow
 @pytest.mark.timeout(1_800)
-@hypothesis_settings(max_examples=2_000, deadline=None)
+@hypothesis_settings(max_examples=1_200, deadline=None)
 @given(scenario=scenarios)
 def test_the_next_quiet_sync_is_exact_after_many_more_scenarios(scenario: dict[str, Any]) -> None:
     check_scenario(**scenario)

@@ -133,7 +133,7 @@ KINDS = st.lists(TOLD, min_size=1, max_size=7).filter(lambda kinds: kinds.count(
     page_token=st.sampled_from(["offset", "keyset", "snapshot"]),
     date_filter=st.sampled_from(["activity", "created"]),
 )
-@settings(max_examples=12, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
 def test_bad_records_anywhere_keep_nothing_else_out_and_are_taken_out_when_repaired(
     tmp_path_factory: pytest.TempPathFactory,
     kinds: list[str],
