@@ -55,14 +55,18 @@ def sync_config(pipeline_name: str, **arguments: Unpack[Arguments]) -> SyncConfi
 
 def configured_bots(pipeline_name: str) -> list[int]:
     """The bots in dlt's config, not checked."""
-    with inject_section(ConfigSectionContext(pipeline_name=pipeline_name, sections=SECTIONS)):
-        return list(_configured({}, pipeline_name).get("bot_ids") or [])
+    return list(_in_config(pipeline_name).get("bot_ids") or [])
 
 
 def configured_privacy(pipeline_name: str) -> dict[str, Any]:
     """The privacy settings in dlt's config, not checked."""
+    return _in_config(pipeline_name).get(PRIVACY) or {}
+
+
+def _in_config(pipeline_name: str) -> dict[str, Any]:
+    """The arguments that dlt's config has for a pipeline, not checked."""
     with inject_section(ConfigSectionContext(pipeline_name=pipeline_name, sections=SECTIONS)):
-        return _configured({}, pipeline_name).get(PRIVACY) or {}
+        return _configured({}, pipeline_name)
 
 
 def privacy_id(pipeline_name: str) -> str | None:

@@ -176,9 +176,9 @@ def _line_on_yesterday(verification: dict[str, Any], differing_days: int) -> str
 
 def status_table(title: str, statuses: Sequence[BotStatus]) -> None:
     """Print one row per bot."""
-    pipelines = {bot.pipeline for bot in statuses}
+    has_several = len({bot.pipeline for bot in statuses}) > 1
     names = ["bot", "loaded up to", "behind", "conversations", "messages", "analytics days"]
-    names += ["dates filter on", "state", *(["pipeline"] if len(pipelines) > 1 else [])]
+    names += ["dates filter on", "state", *["pipeline"] * has_several]
     table = _table(title, names)
     for bot in statuses:
         table.add_row(
@@ -190,7 +190,7 @@ def status_table(title: str, statuses: Sequence[BotStatus]) -> None:
             f"{bot.analytics_days:,}",
             bot.date_filter,
             "error" if bot.error else "under way" if bot.under_way else "ok",
-            *([bot.pipeline] if len(pipelines) > 1 else []),
+            *[bot.pipeline] * has_several,
         )
     _print_table(table)
     for bot in statuses:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,37 +48,48 @@ def newest_states(pipeline: dlt.Pipeline, names: Iterable[str]) -> dict[int, Sto
     A backfill and a schedule may each have a pipeline of its own for the bot.
     """
     newest: dict[int, StoredBot] = {}
-    for name in names:
-        bots = stored_bots(pipeline, name)
-        for bot_id in {int(bot) for states in bots.values() for bot in states}:
-            conversations = bots[CONVERSATIONS.name].get(str(bot_id)) or {}
-            analytics = bots[ANALYTICS.name].get(str(bot_id)) or {}
-            found = StoredBot(name, conversations, analytics)
-            known = newest.get(bot_id)
-            if known is None or found.watermark > known.watermark:
-                newest[bot_id] = found
+    with _state_client(pipeline) as client:
+        for name in names:
+            for bot_id, found in _states_of(client, name).items():
+                known = newest.get(bot_id)
+                if known is None or found.watermark > known.watermark:
+                    newest[bot_id] = found
     return newest
 
 
-def stored_bots(pipeline: dlt.Pipeline, name: str | None = None) -> dict[str, dict[str, Any]]:
-    """By stream and bot id as text, the state after the last load; empty before the first one.
+def _states_of(client: WithStateSync, name: str) -> dict[int, StoredBot]:
+    """By bot, its states in one pipeline."""
+    bots = _bots(client, name)
+    conversations, analytics = bots[CONVERSATIONS.name], bots[ANALYTICS.name]
+    return {
+        int(bot): StoredBot(name, conversations.get(bot) or {}, analytics.get(bot) or {})
+        for bot in {*conversations, *analytics}
+    }
 
-    `name`: of another pipeline into the same dataset.
-    """
-    state = _stored_state(pipeline, name or pipeline.pipeline_name)
-    resources = state.get("sources", {}).get("chatislav", {}).get("resources", {})
-    return {stream: resources.get(stream, {}).get("bots", {}) for stream in STREAMS}
+
+def stored_bots(pipeline: dlt.Pipeline) -> dict[str, dict[str, Any]]:
+    """By stream and bot id as text, the state after the last load; empty before the first one."""
+    with _state_client(pipeline) as client:
+        return _bots(client, pipeline.pipeline_name)
 
 
-def _stored_state(pipeline: dlt.Pipeline, name: str) -> dict[str, Any]:
-    """The state of the last load; empty before the first one."""
+@contextmanager
+def _state_client(pipeline: dlt.Pipeline) -> Iterator[WithStateSync]:
+    """A connection that the states of all pipelines are read with."""
     with pipeline.destination_client() as client:
         if not isinstance(client, WithStateSync):
             raise ConfigurationError(
                 f"{pipeline.destination.destination_name} stores no state, so there is no status."
             )
-        try:
-            stored = client.get_stored_state(name)
-        except DestinationUndefinedEntity:
-            return {}
-    return decompress_state(stored.state) if stored else {}
+        yield client
+
+
+def _bots(client: WithStateSync, name: str) -> dict[str, dict[str, Any]]:
+    """As `stored_bots`, of the pipeline with this name."""
+    try:
+        stored = client.get_stored_state(name)
+    except DestinationUndefinedEntity:
+        stored = None
+    state: dict[str, Any] = decompress_state(stored.state) if stored else {}
+    resources = state.get("sources", {}).get("chatislav", {}).get("resources", {})
+    return {stream: resources.get(stream, {}).get("bots", {}) for stream in STREAMS}

@@ -56,6 +56,11 @@ class Adapter:
     locks: Callable[[SqlJobClientBase, Owner], BotLocks] | None = Leases
 
 
+def is_duckdb_file(pipeline: SupportsPipeline) -> bool:
+    """Whether a pipeline's destination is a DuckDB file."""
+    return pipeline.destination.destination_type.endswith(".duckdb")
+
+
 def adapter_of(pipeline: SupportsPipeline | None) -> Adapter:
     """The adapter for a pipeline's destination type; the default without a pipeline."""
     destination_type = pipeline.destination.destination_type if pipeline else ""

@@ -18,6 +18,7 @@ from dlt.common.configuration.exceptions import DuplicateConfigProviderException
 from dlt.common.configuration.providers import ConfigProvider
 from dlt.common.pipeline import SupportsPipeline, current_pipeline
 
+from chatislav_source.destinations.adapter import is_duckdb_file
 from chatislav_source.destinations.dlt_internals import configured_pipeline_name
 
 NAME = "chatislav defaults"
@@ -40,7 +41,7 @@ def layout(pipeline_name: str) -> str:
 def parquet_compression(_: str) -> str | None:
     """None at all into a DuckDB file: each file is read once, and compression takes longer."""
     pipeline = current_pipeline()
-    is_local = pipeline is not None and pipeline.destination.destination_type.endswith(".duckdb")
+    is_local = pipeline is not None and is_duckdb_file(pipeline)
     return "none" if is_local else None
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import dlt
-from dlt.destinations.sql_client import SqlClientBase
 
-SqlClient = SqlClientBase[Any]
+from chatislav_source.destinations.adapter import SqlClient, is_duckdb_file
 
 
 class KeptOpen:
@@ -35,7 +32,7 @@ class KeptOpen:
         Raises:
             DatabaseException, DestinationConnectionError: it cannot be opened.
         """
-        if self._pipeline.destination.destination_type.endswith(".duckdb"):
+        if is_duckdb_file(self._pipeline):
             _ = self.client
 
     def close(self) -> None:
