@@ -153,11 +153,12 @@ def test_bots_of_every_pipeline_into_the_dataset_are_shown(api: Sandbox) -> None
 
 def test_a_backfill_of_another_pipeline_does_not_hide_the_sync(api: Sandbox) -> None:
     run(*SYNC, api=api)
-    days = ("--from", days_ago(5), "--to", days_ago(4))
-    run("backfill", "--bot-id", "101", *days, "--pipeline-name", "a_backfill", api=api)
+    days = ("--start-date", days_ago(5), "--end-date", days_ago(4))
+    filled = run("backfill", "--bot-id", "101", *days, "--pipeline-name", "a_backfill", api=api)
 
     (bot,) = json.loads(run("status", "--json").stdout)
 
+    assert filled.returncode == 0, filled.stderr
     assert bot["pipeline"] == "chatislav_sync"
     assert bot["loaded_up_to"]
 
