@@ -24,10 +24,8 @@ import sqlglot
 import chatislav_source
 from chatislav_source import sync
 from chatislav_source.cli.commands import cli
-from chatislav_source.config import ANALYTICS_CHANNELS, Arguments
-from chatislav_source.records.rejected.table import ALL_TABLES
+from chatislav_source.config import ANALYTICS_CHANNELS
 from chatislav_source.records.schema import TABLES
-from chatislav_source.runner.erasure.table import FORGOTTEN
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox, Settings, World
 
 ROOT = Path(__file__).parents[1]
@@ -307,27 +305,6 @@ def test_the_sandbox_settings_that_it_names_exist() -> None:
     named = re.findall(r"`(\w+)`", section("docs/sandbox.md", "Settings").split("|---")[1])
 
     assert set(named) <= set(Settings().as_dict())
-
-
-@pytest.mark.parametrize("table", [*ALL_TABLES, FORGOTTEN], ids=lambda table: table.name)
-def test_it_has_every_table_and_column_with_type_and_meaning(table: Any) -> None:
-    text = PAGES["docs/tables.md"].split(f"## `{table.name}`\n\n{table.description}\n")[1]
-
-    described = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*) \|$", text.split("\n#")[0], re.MULTILINE)
-
-    keys = ", ".join(f"`{name}`" for name in table.keys)
-    assert f"\nPrimary key: {keys}" in text.split("\n#")[0]
-    assert described == [
-        (column.name, column.data_type, column.description) for column in table.columns
-    ]
-
-
-def test_it_has_every_argument_with_its_environment_variable() -> None:
-    text = PAGES["docs/configuration.md"]
-    described = re.findall(r"^\| `(\w+)` \| `SOURCES__CHATISLAV__(\w+)", text, re.MULTILINE)
-
-    assert [name for name, _ in described] == list(Arguments.__annotations__)
-    assert all(name.upper() == variable for name, variable in described)
 
 
 def test_its_example_configuration_is_good(tmp_path: Path) -> None:

@@ -1,13 +1,13 @@
 """Renders the pages of the reference from the code: `python -m tests.docs.reference`.
 
-`docs/metrics.md` is rendered by `tests.views.metrics_page`; `docs/tables.md` and
-`docs/configuration.md` are written by hand, and compared with the code by `tests/test_readme.py`.
+`docs/metrics.md` is rendered by `tests.views.metrics_page`.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,8 @@ from chatislav_source.cli.exit_status import status_of_kind
 from chatislav_source.streams.analytics.state import FORMAT as OF_ANALYTICS
 from chatislav_source.streams.conversations.state import FORMAT as OF_CONVERSATIONS
 from chatislav_source.streams.state import StateFormat
+from tests.docs.parts import DOCS, cell, with_parts
 
-DOCS = Path(__file__).parents[2] / "docs"
 MARTS = Path(chatislav_source.__file__).parent / "models/models/marts/marts.yml"
 
 CLI = """\
@@ -56,11 +56,6 @@ MODELS = """\
 Rendered from the dbt project. [Models](models.md) says how to make them, [Metrics](metrics.md) what
 is computed from them. Every model whose name begins with `chatislav__` is here.
 """
-
-
-def cell(text: str) -> str:
-    """A text that fits into a cell of a table."""
-    return " ".join(text.split()).replace("|", "\\|")
 
 
 def command_line() -> str:
@@ -145,6 +140,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "errors.md": exceptions,
     "state.md": state,
     "model_columns.md": model_columns,
+    **{name: partial(with_parts, name) for name in ("configuration.md", "tables.md")},
 }
 
 

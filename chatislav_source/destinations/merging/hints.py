@@ -18,6 +18,7 @@ from chatislav_source.records.rejected.table import ALL_TABLES, REJECTED
 from chatislav_source.records.schema import (
     CONVERSATIONS,
     DELETED,
+    MESSAGE_KEYS,
     MESSAGES,
     Column,
     Table,
@@ -182,7 +183,7 @@ def _column_hints(table: Table, column: Column, adapter: Adapter) -> TColumnSche
 def _set_keys(columns: dict[str, TColumnSchema], strategy: Strategy | None) -> None:
     """Mark the columns by which messages are merged: as a set, or each by its place."""
     if strategy == "upsert":
-        for key in (*MESSAGES.keys, "message_index"):
+        for key in MESSAGE_KEYS:
             columns[key]["primary_key"] = True
             columns[key]["nullable"] = False
         return

@@ -5,6 +5,7 @@ from chatislav_source.records.schema.conversations import (
     CONVERSATIONS,
     DELETED,
     GUARDRAIL_FLAGGED,
+    MESSAGE_KEYS,
     MESSAGES,
 )
 from chatislav_source.records.schema.table import (
@@ -40,6 +41,7 @@ __all__ = [
     "GUARDRAIL_FLAGGED",
     "LOAD_ID",
     "MESSAGES",
+    "MESSAGE_KEYS",
     "SCHEMA_VERSION",
     "SESSION_ID",
     "SYNCED_AT",

@@ -107,3 +107,6 @@ MESSAGES = Table(
         Column(DELETED, "bool", "Bookkeeping of the merge: always null in stored rows."),
     ),
 )
+
+MESSAGE_KEYS = (*MESSAGES.keys, "message_index")
+"""Names of the columns that identify a message; `MESSAGES.keys` are those of its conversation."""
