@@ -10,6 +10,7 @@ PACKAGE_SECONDS = 10.0  # of fetching, which a crash repeats at most; a load has
 LEAST_PACKAGE_BYTES = 32 * 1024 * 1024  # of JSON; less is not worth a load that delays requests
 LEAST_WAITING_BYTES = 1024 * 1024  # of JSON; less is not worth a load that delays none
 LOAD_SECONDS = 0.1  # assumed duration of the first load: short, as a run may be killed soon
+IDLE_SECONDS = 300.0  # of reading without a row to write: each load adds a state to the warehouse
 READ_PER_LOAD = 3.0  # seconds of fetching per second of loading, as both run in parallel
 
 
@@ -34,6 +35,10 @@ class LoadLimit:
     def for_merge(self) -> LoadLimit:
         """The limit of a package whose rows may replace others."""
         return replace(self, size=min(self.size, MERGED_PACKAGE_BYTES))
+
+    def restarted(self, now: float) -> LoadLimit:
+        """The limit of a package that is continued, as it has no row yet."""
+        return replace(self, deadline=now + PACKAGE_SECONDS)
 
     def without_waiting(self, now: float) -> LoadLimit:
         """The limit of a package that has only pages fetched by now."""

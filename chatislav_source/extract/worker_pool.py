@@ -64,7 +64,7 @@ class WorkerPool:
     ) -> None:
         self.fatal: BaseException | None = None
         self._client = client
-        self._access = access
+        self.access = access
         self._buffer_bytes = BUFFER_BYTES if buffer_bytes is None else buffer_bytes
         self._lock = threading.Lock()
         self._arrived = threading.Condition(self._lock)  # for the thread that takes pages
@@ -199,7 +199,7 @@ class WorkerPool:
         """The page, with its partition's checkpoint after the outcome."""
         partition = task.partition
         if not isinstance(outcome, ChatislavError):
-            self._access.note_access(task.queue.name, partition.bot_id)
+            self.access.note_access(task.queue.name, partition.bot_id)
             try:
                 checkpoint = partition.on_page(task.request, outcome)
                 return ExtractedPage(partition.bot_id, task.request, outcome, checkpoint)
@@ -220,7 +220,7 @@ class WorkerPool:
         partition = task.partition
         if not isinstance(error, AuthenticationError):
             return partition.on_error(task.request, error)
-        if self._access.is_revoked(task.queue.name, partition.bot_id, error):
+        if self.access.is_revoked(task.queue.name, partition.bot_id, error):
             self.fatal = self.fatal or error
         partition.abort(error)
         return partition.state

@@ -156,7 +156,7 @@ def _load_packages(
             follow(pipeline, run.tables, run.config.bot_ids, load_ids)
         loads += 1
         now = time.monotonic()
-        limit = LoadLimit.starting(now, load_seconds=now - run.handed_out_at)
+        limit = LoadLimit.starting(now, load_seconds=now - run.open_package.handed_out_at)
     fatal = run.finish()
     report.loads += loads
     report.warnings += run.warnings

@@ -24,7 +24,6 @@ from chatislav_source.destinations.last_run import (
     note_run,
     refuse_overlooked_path,
 )
-from chatislav_source.destinations.merging.hints import UPSERT
 from chatislav_source.destinations.pipe.writers import Outlet
 from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.records.rejected.table import REJECTED
@@ -39,7 +38,7 @@ from chatislav_source.runner.erasure.retention import (
 from chatislav_source.runner.history.follow import require_history
 from chatislav_source.runner.history.plain_runs import keep_history
 from chatislav_source.runner.redaction import install_log_filters, open_file
-from chatislav_source.runner.run import Run
+from chatislav_source.runner.run import OpenPackage, Run
 
 Customize = Callable[[DltSource], object]
 """Called with the source of every load, to add steps and hints to its resources."""
@@ -161,6 +160,7 @@ def package_source(
     `streams`: the names of its resources; those that were cut are left out.
     """
     scope = PackageScope(run, limit, dispositions, streams)
+    run.open_package = OpenPackage(has_steps=customize is not None)
 
     @dlt.source(name="chatislav", section="chatislav", max_table_nesting=0)
     def chatislav() -> object:
@@ -209,12 +209,12 @@ def resources(scope: RunScope) -> Sequence[DltResource]:
 
     conversations_outlet, analytics_outlet = Outlet(), Outlet()
 
-    @dlt.resource(name=CONVERSATIONS.name, write_disposition=UPSERT)
+    @dlt.resource(name=CONVERSATIONS.name, write_disposition="merge")
     def conversations() -> Iterator[Any]:
         """Conversations, each once in its newest version, and their messages as a child table."""
         yield from rows_of(CONVERSATIONS.name, conversations_outlet)
 
-    @dlt.resource(name=ANALYTICS.name, write_disposition=UPSERT)
+    @dlt.resource(name=ANALYTICS.name, write_disposition="merge")
     def analytics() -> Iterator[Any]:
         """Totals by bot, day and channel."""
         yield from rows_of(ANALYTICS.name, analytics_outlet)

@@ -16,14 +16,14 @@ from chatislav_source.api.configured_client import client_of
 from chatislav_source.config import SyncConfig
 from chatislav_source.extract.first_request import check_key
 from chatislav_source.extract.key_access import KeyAccess
-from chatislav_source.extract.load_limit import LoadLimit
+from chatislav_source.extract.load_limit import IDLE_SECONDS, LoadLimit
 from chatislav_source.extract.page_groups import OnPage
 from chatislav_source.extract.stream_queue import AnyPage
 from chatislav_source.extract.worker_pool import WorkerPool, workers_for
 from chatislav_source.records.schema import ANALYTICS, CONVERSATIONS, Table
 from chatislav_source.runner.analytics_tables import AnalyticsTables
 from chatislav_source.runner.checkpoint import is_first_load, stored_states
-from chatislav_source.runner.conversation_tables import ConversationTables
+from chatislav_source.runner.conversations.tables import ConversationTables
 from chatislav_source.runner.erasure.left_out import LeftOut
 from chatislav_source.runner.history.follow import catch_up
 from chatislav_source.runner.report import Reports, ResourceReport, start_notes
@@ -45,6 +45,34 @@ TABLES_BY_STREAM: dict[str, type[Tables]] = {
 FORMATS = {CONVERSATIONS.name: of_conversations.FORMAT, ANALYTICS.name: of_analytics.FORMAT}
 
 
+class OpenPackage:
+    """The load package that is being extracted.
+
+    With `has_steps`, its rows may be changed between `Run` and the load.
+    """
+
+    def __init__(self, has_steps: bool = True) -> None:
+        self.has_rows = False
+        self.handed_out_at = time.monotonic()  # when the last table was handed out
+        self._has_steps = has_steps
+        self._idle_until = self.handed_out_at + IDLE_SECONDS
+
+    def note(self, rows: pa.Table) -> None:
+        """Note that a table is handed out."""
+        self.handed_out_at = time.monotonic()
+        self.has_rows |= rows.num_rows > 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it should have rows before it is loaded."""
+        return not self.has_rows and time.monotonic() < self._idle_until
+
+    @property
+    def load_id(self) -> str | None:
+        """The id that dlt gives its rows; None if they may be changed before."""
+        return None if self._has_steps else dlt.current.load_package_state()["load_id"]
+
+
 class Run:
     """The objects that one run shares; `close` ends its threads, even if it is not over.
 
@@ -64,10 +92,9 @@ class Run:
         self.config = config
         self.stored = stored
         self.reports: Reports = {} if reports is None else reports
-        self.handed_out_at = time.monotonic()  # when the last table was handed out
-        self._access = KeyAccess()
+        self.open_package = OpenPackage()
         self._client = client_of(config)
-        self.pool = WorkerPool(self._client, self._access, workers_for(config.max_concurrency))
+        self.pool = WorkerPool(self._client, KeyAccess(), workers_for(config.max_concurrency))
         self._on_page = on_page
         self.tables: dict[str, Tables] = {}
         self._cut: set[str] = set()
@@ -143,14 +170,31 @@ class Run:
     ) -> Iterator[tuple[Table, pa.Table]]:
         """The tables of one load package, each with its rows; all rows if there is no limit.
 
-        Before a table is handed out, `resource_state` is updated to describe its rows.
+        Before a table is handed out, `resource_state` is updated to describe its rows. A package
+        goes on until it has rows, up to `IDLE_SECONDS`.
         """
         self.start(stream, resource_state)
-        if limit and stream == ANALYTICS.name and not self._is_over(CONVERSATIONS.name):
+        package = self.open_package
+        may_wait = stream != ANALYTICS.name or self._is_over(CONVERSATIONS.name)
+        if limit and not may_wait:
             limit = limit.without_waiting(time.monotonic())  # the rest is in the next package
-        for table, rows in self.tables[stream].package(resource_state, limit):
-            self.handed_out_at = time.monotonic()
-            yield table, rows
+        elif limit and not package.has_rows:
+            limit = limit.restarted(time.monotonic())
+        while True:
+            for table, rows in self._tables_of(stream, resource_state, limit):
+                package.note(rows)
+                yield table, rows
+            if limit is None or not may_wait or not package.is_idle or self._is_over(stream):
+                return
+            limit = limit.restarted(package.handed_out_at)
+
+    def _tables_of(
+        self, stream: str, resource_state: dict[str, Any], limit: LoadLimit | None
+    ) -> Iterator[tuple[Table, pa.Table]]:
+        tables = self.tables[stream]
+        if isinstance(tables, ConversationTables):
+            return tables.package(resource_state, limit, self.open_package.load_id)
+        return tables.package(resource_state, limit)
 
     def cut(self, stream: str) -> None:
         """Take no more rows of a stream; its state has not moved past those that were loaded."""
@@ -182,7 +226,7 @@ class Run:
 
     def finish(self) -> BaseException | None:
         """Complete the reports; returns the error that ended the whole run, or None."""
-        fatal = self.pool.fatal or self._access.explain_refusals(self.partitions)
+        fatal = self.pool.fatal or self.pool.access.explain_refusals(self.partitions)
         for warning in self._rejected_warnings:
             logger.warning("%s", warning)
         for stream, tables in self.tables.items():

@@ -35,13 +35,13 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return files
 
 
-def test_a_sync_opens_the_file_at_its_start_and_at_most_twice_for_each_load(
+def test_a_sync_opens_the_file_at_its_start_and_end_and_at_most_twice_for_each_load(
     api: Sandbox, new_pipeline: Callable[..., dlt.Pipeline], opened: list[str]
 ) -> None:
     report = sync(new_pipeline(), api_key=SANDBOX_KEY, base_url=api.base_url, bot_ids=[101])
 
     assert report.complete
-    assert len(opened) <= 1 + 2 * report.loads
+    assert len(opened) <= 2 + 2 * report.loads
 
 
 def test_another_program_can_open_the_file_while_pages_are_waited_for(

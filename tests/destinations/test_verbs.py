@@ -506,6 +506,23 @@ def test_iteration_gives_rows_of_no_load(api: Sandbox, drops: bool) -> None:
     assert {each for column in ids for each in column} <= {None}
 
 
+@pytest.mark.parametrize("destination", ["duckdb", "filesystem", "sqlalchemy"])
+def test_iteration_gives_rows_whatever_the_active_pipeline_can_merge(
+    api: Sandbox, tmp_path: Path, destination: str
+) -> None:
+    folder, url = str(tmp_path / "dlt"), f"sqlite:///{tmp_path}/warehouse.sqlite"
+    made = {
+        "duckdb": "duckdb",
+        "filesystem": dlt.destinations.filesystem(str(tmp_path / "files")),
+        "sqlalchemy": dlt.destinations.sqlalchemy(url),
+    }
+    dlt.pipeline(f"active_{destination}", destination=made[destination], pipelines_dir=folder)
+
+    rows = sum(item.num_rows for item in chatislav(**arguments(api)).analytics)
+
+    assert rows == 1
+
+
 HINTS = {
     "table_name": {"table_name": "chats"},
     "write_disposition": {"write_disposition": "append"},

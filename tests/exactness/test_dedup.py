@@ -15,9 +15,9 @@ from chatislav_source.api.call import ApiResponse
 from chatislav_source.extract.stream_queue import ExtractedPage
 from chatislav_source.records.convert import record_batches, tolerant_page
 from chatislav_source.records.record_batch import RecordBatch
-from chatislav_source.runner import dedup
-from chatislav_source.runner.change_filter import ChangeFilter, changed_rows
-from chatislav_source.runner.dedup import ConversationsPage, PackageKeys
+from chatislav_source.runner.conversations import dedup
+from chatislav_source.runner.conversations.change_filter import ChangeFilter, changed_rows
+from chatislav_source.runner.conversations.dedup import ConversationsPage, PackageKeys
 from chatislav_source.streams.conversations.page import Page, PageReader, PageRequest
 from chatislav_source.streams.date_window import DateWindow
 from chatislav_source.streams.version_map import VersionMap

@@ -10,6 +10,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from chatislav_source.extract import load_limit
+from chatislav_source.runner import run
 from chatislav_source.sandbox import World
 from tests.default_suite import mostly_slow
 from tests.exactness.truth import TODAY, Bench, bench, days_ago
@@ -93,3 +95,32 @@ def test_nothing_new_writes_nothing_with_the_folder_and_without(
         assert made.differences() == []
         assert any("history" in name for name in stored_rows(made)) == history
         assert max(sizes) < MAX_STATE
+
+
+def test_a_package_without_rows_goes_on_so_that_an_idle_sync_is_one_load(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World.generate((101,), conversations=300, days=2, last_day=TODAY, messages=2)
+    monkeypatch.setattr(load_limit, "PACKAGE_SECONDS", 0.02)
+    with bench(tmp_path, world, start_date=days_ago(2)) as made:
+        made.api.configure(latency_seconds=0.05)
+        first = made.sync()
+        shutil.rmtree(made.folder / "pipelines")
+
+        idle = made.sync()
+
+        assert (first.loads > 1, idle.loads) == (True, 1)
+        assert made.differences() == []
+
+
+def test_a_package_without_rows_ends_at_last_so_that_its_progress_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World.generate((101,), conversations=300, days=2, last_day=TODAY, messages=2)
+    monkeypatch.setattr(load_limit, "PACKAGE_SECONDS", 0.02)
+    with bench(tmp_path, world, start_date=days_ago(2)) as made:
+        made.api.configure(latency_seconds=0.05)
+        made.sync()
+        monkeypatch.setattr(run, "IDLE_SECONDS", 0.1)
+
+        assert made.sync().loads > 1

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatislav_source.config import LOOKBACK_DAYS, SyncConfig
-from chatislav_source.runner.change_filter import ChangeFilter
+from chatislav_source.runner.conversations.change_filter import ChangeFilter
 from chatislav_source.runner.erasure.aged import start_of
 from chatislav_source.runner.erasure.left_out import LeftOut
 from chatislav_source.streams.conversations import state

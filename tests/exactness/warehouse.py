@@ -13,7 +13,7 @@ from chatislav_source.config import SyncConfig
 from chatislav_source.errors import ChatislavError, RetriesExhaustedError
 from chatislav_source.extract.stream_queue import ExtractedPage
 from chatislav_source.records.convert import record_batches, tolerant_page
-from chatislav_source.runner.change_filter import ChangeFilter, changed_rows
+from chatislav_source.runner.conversations.change_filter import ChangeFilter, changed_rows
 from chatislav_source.runner.erasure.aged import start_of
 from chatislav_source.runner.erasure.left_out import LeftOut
 from chatislav_source.streams.conversations import state

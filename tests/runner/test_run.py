@@ -10,7 +10,7 @@ from chatislav_source.configured import sync_config
 from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.extract.page_groups import OnPage
 from chatislav_source.extract.worker_pool import WorkerPool
-from chatislav_source.runner.conversation_tables import ConversationTables
+from chatislav_source.runner.conversations.tables import ConversationTables
 from chatislav_source.runner.run import Run
 from chatislav_source.sandbox import SANDBOX_KEY, Sandbox
 from tests.conftest import days_ago

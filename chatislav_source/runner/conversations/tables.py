@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -14,7 +14,6 @@ from chatislav_source.extract.load_limit import LoadLimit
 from chatislav_source.extract.page_groups import OnPage, PageGroups
 from chatislav_source.extract.worker_pool import WorkerPool
 from chatislav_source.privacy.erasure import Erased
-from chatislav_source.records.columns import microseconds
 from chatislav_source.records.convert import record_batches
 from chatislav_source.records.history.table import CONVERSATIONS_HISTORY
 from chatislav_source.records.private.policy import policy_of
@@ -22,10 +21,11 @@ from chatislav_source.records.private.rows import private
 from chatislav_source.records.record_batch import RecordBatch
 from chatislav_source.records.rejected.table import REJECTED
 from chatislav_source.records.schema import CONVERSATIONS, DELETED, MESSAGES, Table
-from chatislav_source.runner import dedup
-from chatislav_source.runner.change_filter import ChangeFilter, changed_rows
 from chatislav_source.runner.checkpoint import newest_states, remember
-from chatislav_source.runner.dedup import ConversationsPage, PackageKeys
+from chatislav_source.runner.conversations import dedup
+from chatislav_source.runner.conversations.change_filter import ChangeFilter, changed_rows
+from chatislav_source.runner.conversations.dedup import ConversationsPage, PackageKeys
+from chatislav_source.runner.conversations.settled_rows import SettledRows
 from chatislav_source.runner.erasure.left_out import LeftOut
 from chatislav_source.runner.rejected.records import RejectedRecords
 from chatislav_source.runner.report import Reports
@@ -56,7 +56,7 @@ class ConversationTables:
         self._filters: dict[int, ChangeFilter] = {}
         self._waiting: list[ConversationsPage] = []  # for the next package
         self._resumed: set[int] = set()
-        self._settled_written: set[int] = set()  # bots of which rows of settled days were written
+        self._settled = SettledRows()
         self._may_replace = config.is_backfill
         self._policy = policy_of(config.privacy)
         self.rejected = RejectedRecords(self._policy.sealing(REJECTED))
@@ -90,8 +90,15 @@ class ConversationTables:
                 self._policy.sealing(CONVERSATIONS),
                 self._config.guardrail_flags,
             )
+            self._settled.start(bot_id, self._settled_before(partition.state))
             if not self._config.is_backfill and self._is_resumed(partition.state):
                 self._resumed.add(bot_id)
+
+    def _settled_before(self, state: State) -> date | None:
+        """The first day that the next sync will read, whether this run is a sync or a backfill."""
+        if self._config.is_backfill:
+            return states.day_of(state["reread_from"])
+        return states.day_of(state["progress"]["settled_before"])
 
     def start(self, pool: WorkerPool, on_page: OnPage) -> None:
         """Start fetching what was planned."""
@@ -135,14 +142,17 @@ class ConversationTables:
         return {bot_id: each.unchanged for bot_id, each in self._filters.items()}
 
     def package(
-        self, resource_state: dict[str, Any], limit: LoadLimit | None
+        self, resource_state: dict[str, Any], limit: LoadLimit | None, load_id: str | None = None
     ) -> Iterator[tuple[Table, pa.Table]]:
-        """The rows of one load package, each key once; all rows if there is no limit."""
+        """The rows of one load package, each key once; all rows if there is no limit.
+
+        `load_id` is that of the package; None: its rows may be changed before they are loaded.
+        """
         if limit and self._may_replace:
             limit = limit.for_merge()
         self.rejected.begin_package()
+        self._settled.begin_package(load_id)
         keys = PackageKeys(self._filters)
-        written: set[int] = set()
         pages, self._waiting = self._waiting, []
         size = 0
         while True:
@@ -151,14 +161,12 @@ class ConversationTables:
                 self._waiting += pages  # they repeat a key, so they belong to the next package
                 return
             size += sum(page.size for page in pages)
-            rows = self._changed(pages, is_whole_run=limit is None)
-            written |= {batch.bot_id for batch in rows if batch.session_ids}
-            self._remember(resource_state, pages, written, is_whole_run=limit is None)
+            conversations, messages = self._rows(pages, is_whole_run=limit is None)
+            self._remember(resource_state, pages, is_whole_run=limit is None)
             pages = []
-            conversations, messages = dedup.joined(rows)
             # messages first, so that no cut load has conversations without them
-            yield MESSAGES, private(self._policy, MESSAGES, messages)
-            yield CONVERSATIONS, private(self._policy, CONVERSATIONS, conversations)
+            yield MESSAGES, messages
+            yield CONVERSATIONS, conversations
             if self._config.history:
                 yield CONVERSATIONS_HISTORY, CONVERSATIONS_HISTORY.arrow_schema.empty_table()
             yield REJECTED, private(self._policy, REJECTED, self.rejected.rows())
@@ -168,6 +176,16 @@ class ConversationTables:
     def _ends(self, limit: LoadLimit | None, size: int) -> bool:
         is_reached = limit is not None and limit.is_reached(size, time.monotonic())
         return self._groups.is_over or is_reached or self._groups.may_flush(limit, size)
+
+    def _rows(
+        self, pages: list[ConversationsPage], is_whole_run: bool
+    ) -> tuple[pa.Table, pa.Table]:
+        """The conversations and messages of `pages` that must be written."""
+        conversations, messages = dedup.joined(self._changed(pages, is_whole_run))
+        conversations = private(self._policy, CONVERSATIONS, conversations)
+        messages = private(self._policy, MESSAGES, messages)
+        self._settled.add(conversations, messages)
+        return conversations, messages
 
     def _changed(self, pages: list[ConversationsPage], is_whole_run: bool) -> list[RecordBatch]:
         """The rows of `pages` that must be written."""
@@ -192,39 +210,42 @@ class ConversationTables:
         return end >= self._config.now.date() or (last_day is not None and last_day <= end)
 
     def _remember(
-        self,
-        resource_state: dict[str, Any],
-        pages: list[ConversationsPage],
-        written: set[int],
-        is_whole_run: bool,
+        self, resource_state: dict[str, Any], pages: list[ConversationsPage], is_whole_run: bool
     ) -> None:
-        """Store the checkpoints of `pages`; `written` are the bots with rows in the package.
+        """Store the checkpoints of `pages`.
 
-        A final state says how many rows the tables hold, so it waits until they are loaded.
+        A final state says how many rows the tables hold; it waits for the load if that is unknown.
         """
-        waiting = [] if is_whole_run else [page for page in pages if self._waits(page, written)]
-        self._waiting += waiting
-        checkpoints = newest_states([page for page in pages if page not in waiting])
         with self._stored.connected():
-            for bot_id, checkpoint in checkpoints.items():
-                noted = self._counted(checkpoint, is_unloaded=is_whole_run and bot_id in written)
-                remember(resource_state, {bot_id: noted})
-                self.left_out.unnoted.discard(bot_id)
-                self._reports[STREAM, bot_id].state = noted
+            final = [page for page in pages if self._is_final(page)]
+            counts = {page.bot_id: self._rows_after_load(page.checkpoint) for page in final}
+            waiting = [] if is_whole_run else [page for page in final if self._waits(page, counts)]
+            self._waiting += waiting
+            checkpoints = newest_states([page for page in pages if page not in waiting])
+        for bot_id, checkpoint in checkpoints.items():
+            noted = self._filters[bot_id].noted_in(checkpoint)
+            if self._needs_count(noted):
+                noted = {**noted, "settled": counts[bot_id]}
+            remember(resource_state, {bot_id: noted})
+            self.left_out.unnoted.discard(bot_id)
+            self._reports[STREAM, bot_id].state = noted
 
-    def _counted(self, checkpoint: State, is_unloaded: bool) -> State:
-        """The state of a bot to store, with what the tables hold if that is to be counted."""
-        noted = self._filters[checkpoint["bot_id"]].noted_in(checkpoint)
-        if not self._needs_count(noted):
-            return noted
-        before = date.fromisoformat(noted["reread_from"])
-        bot_id, kept_from = noted["bot_id"], self._config.kept_from
-        settled = None if is_unloaded else self._stored.settled(bot_id, before, kept_from)
-        return {**noted, "settled": settled}
+    def _is_final(self, page: ConversationsPage) -> bool:
+        return page.item is None and self._needs_count(page.checkpoint)
 
-    def _waits(self, page: ConversationsPage, written: set[int]) -> bool:
-        is_final = page.item is None and self._needs_count(page.checkpoint)
-        return page.bot_id in written and is_final
+    def _waits(self, page: ConversationsPage, counts: dict[int, State | None]) -> bool:
+        return counts[page.bot_id] is None and self._settled.is_in_package(page.bot_id)
+
+    def _rows_after_load(self, state: State) -> State | None:
+        """What the tables hold of settled days after the load; None if it is not known before."""
+        bot_id, before = state["bot_id"], date.fromisoformat(state["reread_from"])
+        is_changed = self._settled.is_in_package(bot_id)
+        if is_changed and (self._settled.load_id is None or self._config.kept_from):
+            return None
+        stored = self._stored.settled(bot_id, before, self._config.kept_from)
+        if stored is None or not (stored["conversations"] or stored["messages"]):
+            return self._settled.of_package(bot_id, before)
+        return None if is_changed else stored
 
     def _needs_count(self, state: State) -> bool:
         """Whether the run of a bot has ended, and its settled days may hold other rows than before.
@@ -234,12 +255,12 @@ class ConversationTables:
         is_over = states.is_finished(state) and state[self._slot] is None
         if not is_over or state["reread_from"] is None:
             return False
-        settled = state["settled"]
+        settled, bot_id = state["settled"], state["bot_id"]
         if settled is None or settled["before"] != state["reread_from"]:
             return True
         if self._config.is_backfill:
             return False  # a backfill changes nothing in the state of syncs
-        return state["bot_id"] in self._resumed | self._settled_written
+        return bot_id in self._resumed or self._settled.is_written(bot_id)
 
     def _count(self, rows: list[RecordBatch]) -> None:
         for batch in rows:
@@ -247,14 +268,3 @@ class ConversationTables:
                 report = self._reports[STREAM, batch.bot_id]
                 report.rows += batch.conversations.num_rows
                 report.messages += batch.messages[DELETED].null_count
-                if self._has_settled_rows(batch):
-                    self._settled_written.add(batch.bot_id)
-
-    def _has_settled_rows(self, batch: RecordBatch) -> bool:
-        """Whether rows are among those that the state has counted."""
-        partition = next(each for each in self.partitions if each.bot_id == batch.bot_id)
-        settled = partition.state["settled"]
-        if settled is None:
-            return False
-        before = microseconds(datetime.fromisoformat(settled["before"]))
-        return any(created is not None and created < before for created in batch.created)

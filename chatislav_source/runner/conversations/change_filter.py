@@ -7,8 +7,8 @@ from datetime import date
 
 from chatislav_source.records.record_batch import RecordBatch, kept_rows
 from chatislav_source.records.schema import flagged_version
-from chatislav_source.runner import dedup
-from chatislav_source.runner.dedup import ConversationsPage
+from chatislav_source.runner.conversations import dedup
+from chatislav_source.runner.conversations.dedup import ConversationsPage
 from chatislav_source.streams.conversations import state
 from chatislav_source.streams.date_window import ONE_DAY, DateWindow, merged
 from chatislav_source.streams.state import State
