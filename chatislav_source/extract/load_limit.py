@@ -10,27 +10,37 @@ PACKAGE_SECONDS = 10.0  # of fetching, which a crash repeats at most; a load has
 LEAST_PACKAGE_BYTES = 32 * 1024 * 1024  # of JSON; less is not worth a load that delays requests
 LEAST_WAITING_BYTES = 1024 * 1024  # of JSON; less is not worth a load that delays none
 LOAD_SECONDS = 0.1  # assumed duration of the first load: short, as a run may be killed soon
-IDLE_SECONDS = 300.0  # of reading without a row to write: each load adds a state to the warehouse
+IDLE_SECONDS = 120.0  # of reading without a row to write: each load adds a state to the warehouse
 READ_PER_LOAD = 3.0  # seconds of fetching per second of loading, as both run in parallel
+READ_PER_EAGER_LOAD = 1.0
 
 
 @dataclass(frozen=True)
 class LoadLimit:
     """The limit of one load package: `size` in bytes of JSON, and a deadline.
 
-    From the time `worth_from` on, the package may end early if loading it delays no request.
+    From the time `worth_from` on, the package may end early if loading it delays no request and it
+    has at least `least_waiting` bytes of JSON. An eager one need not have rows.
     """
 
     size: int
     deadline: float
     worth_from: float
+    least_waiting: int
+    is_eager: bool = False
 
     @classmethod
     def starting(cls, now: float, load_seconds: float | None = None) -> LoadLimit:
         """The limit of a package that starts now; `load_seconds`: duration of the last load."""
         expected = LOAD_SECONDS if load_seconds is None else load_seconds
         worth_from = now + READ_PER_LOAD * expected
-        return cls(PACKAGE_BYTES, now + PACKAGE_SECONDS, worth_from)
+        return cls(PACKAGE_BYTES, now + PACKAGE_SECONDS, worth_from, LEAST_WAITING_BYTES)
+
+    @classmethod
+    def eager(cls, now: float, load_seconds: float | None = None) -> LoadLimit:
+        """As `starting`, for a run that may be killed soon, so that every page counts."""
+        worth_from = now + READ_PER_EAGER_LOAD * (load_seconds or 0.0)
+        return cls(PACKAGE_BYTES, now + PACKAGE_SECONDS, worth_from, 1, is_eager=True)
 
     def for_merge(self) -> LoadLimit:
         """The limit of a package whose rows may replace others."""
@@ -48,11 +58,16 @@ class LoadLimit:
         """Whether a package with `size` bytes of JSON must end now."""
         return size >= self.size or now >= self.deadline
 
+    def wait_until(self, size: int, now: float) -> float:
+        """How long a package with `size` bytes of JSON waits for its next page."""
+        is_worth_later = size >= self.least_waiting and now < self.worth_from
+        return min(self.worth_from, self.deadline) if is_worth_later else self.deadline
+
     def may_flush(self, size: int, now: float, is_waiting: bool, is_slow: bool) -> bool:
         """Whether to load `size` bytes of JSON while responses are pending.
 
         `is_waiting`: no page can be taken; `is_slow`: few requests are in flight.
         """
         if is_waiting and now >= self.worth_from:
-            return size >= LEAST_WAITING_BYTES
+            return size >= self.least_waiting
         return is_slow and size >= LEAST_PACKAGE_BYTES

@@ -43,13 +43,15 @@ class PageGroups(Generic[RequestT, ItemT]):
         `held`: bytes of JSON that the package has already.
         """
         most = min(limit.size, GROUP_BYTES) if limit else GROUP_BYTES
-        deadline = limit.deadline if limit else None
         pages: list[ExtractedPage[RequestT, ItemT]] = []
         size = 0
         while size < most and not self.may_flush(limit, held + size):
-            page = self._pool.take(self._queue, deadline)
-            if page is None:
+            wait_until = limit.wait_until(held + size, time.monotonic()) if limit else None
+            page = self._pool.take(self._queue, wait_until)
+            if page is None and (limit is None or wait_until == limit.deadline or self.is_over):
                 break
+            if page is None:
+                continue  # the package may end now
             pages.append(page)
             size += page.size
             self._on_page(self._queue.name, page)

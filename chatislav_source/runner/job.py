@@ -85,6 +85,7 @@ def run_job(
     reports: Reports = {}
     with (
         alone(pipeline),
+        marked_running(pipeline) as was_killed,
         Run(config, on_progress, reports, stored) as run,
         locked_and_accepted(pipeline, run, streams),
         closing(KeptOpen(pipeline)) as file,
@@ -95,7 +96,8 @@ def run_job(
         note_run(pipeline)
         states = pipeline.state["_state_version"]
         source_of = partial(package_source, streams=streams, customize=customize)
-        resumed = _load_packages(pipeline, run, report, source_of, file)
+        limit_of = LoadLimit.eager if was_killed else LoadLimit.starting
+        resumed = _load_packages(pipeline, run, report, source_of, limit_of, file)
         left_out = dict(run.left_out.new)
         stored = StoredTables(pipeline)
         if has_other_writers(pipeline) and report.total("rows"):
@@ -106,7 +108,7 @@ def run_job(
             # rows read before the interruption may have changed since
             again = replace(config, bot_ids=tuple(resumed), now=datetime.now(UTC))
             with Run(again, on_progress, reports, stored) as second:
-                _load_packages(pipeline, second, report, source_of, file)
+                _load_packages(pipeline, second, report, source_of, limit_of, file)
                 left_out |= second.left_out.new
         if left_out:
             record(pipeline, left_out.values())
@@ -137,14 +139,19 @@ def locked_and_accepted(pipeline: dlt.Pipeline, run: Run, streams: Sequence[str]
 
 
 def _load_packages(
-    pipeline: dlt.Pipeline, run: Run, report: SyncReport, source_of: SourceOf, file: KeptOpen
+    pipeline: dlt.Pipeline,
+    run: Run,
+    report: SyncReport,
+    source_of: SourceOf,
+    limit_of: Callable[[float, float | None], LoadLimit],
+    file: KeptOpen,
 ) -> list[int]:
     """Load package after package until the run is over; returns the bots to sync again.
 
     These are the bots whose sync was interrupted earlier and completed by this run.
     """
     loads = 0
-    limit = LoadLimit.starting(time.monotonic())
+    limit = limit_of(time.monotonic(), None)
     while not (loads and run.is_over):
         if loads:
             file.close()  # while pages are waited for
@@ -156,7 +163,7 @@ def _load_packages(
             follow(pipeline, run.tables, run.config.bot_ids, load_ids)
         loads += 1
         now = time.monotonic()
-        limit = LoadLimit.starting(now, load_seconds=now - run.open_package.handed_out_at)
+        limit = limit_of(now, now - run.open_package.handed_out_at)
     fatal = run.finish()
     report.loads += loads
     report.warnings += run.warnings
@@ -170,6 +177,19 @@ def _load_packages(
 def has_other_writers(pipeline: dlt.Pipeline) -> bool:
     """Whether another process may write into the destination at the same time."""
     return adapter_of(pipeline).locks is not None
+
+
+@contextmanager
+def marked_running(pipeline: dlt.Pipeline) -> Iterator[bool]:
+    """Leave a file beside the pipeline's folder while it runs, and after a run that did not end.
+
+    Yields whether the last run on this machine was killed, or failed.
+    """
+    mark = Path(pipeline.pipelines_dir) / f"{pipeline.pipeline_name}.running"
+    was_killed = mark.exists()
+    mark.touch()
+    yield was_killed
+    mark.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -184,7 +184,8 @@ class Run:
             for table, rows in self._tables_of(stream, resource_state, limit):
                 package.note(rows)
                 yield table, rows
-            if limit is None or not may_wait or not package.is_idle or self._is_over(stream):
+            goes_on = may_wait and package.is_idle and not self._is_over(stream)
+            if limit is None or limit.is_eager or not goes_on:
                 return
             limit = limit.restarted(package.handed_out_at)
 

@@ -63,15 +63,34 @@ def test_fetched_pages_are_loaded_while_responses_are_pending(
     assert made.differences() == []
 
 
+def test_after_a_run_that_did_not_end_each_page_is_loaded_even_without_rows(
+    made: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatislav_source.extract.load_limit.READ_PER_EAGER_LOAD", 0.0)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    made.sync()
+    with pytest.raises(KeyboardInterrupt):
+        made.sync(on_progress=interrupt)
+    made.api.settings.latency_seconds = 0.05
+
+    eager, calm = made.sync(), made.sync()
+
+    assert (eager.total("rows"), eager.loads > 1) == (0, True)
+    assert calm.loads == 1
+
+
 @pytest.mark.slow
 def test_the_next_load_is_sized_by_how_long_the_last_one_took(
     made: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     took: list[float] = []
 
-    def starting(now: float, load_seconds: float = 0.0) -> LoadLimit:
-        took.append(load_seconds)
-        return LoadLimit(1, now + 10, now + 10)  # one page is enough
+    def starting(now: float, load_seconds: float | None) -> LoadLimit:
+        took.append(load_seconds or 0.0)
+        return LoadLimit(1, now + 10, now + 10, 1)  # one page is enough
 
     monkeypatch.setattr("chatislav_source.runner.job.LoadLimit.starting", starting)
     made.api.settings.latency_seconds = 0.5
@@ -94,8 +113,10 @@ def tiny_merged_packages(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 def test_loads_that_may_replace_rows_are_smaller_than_first_loads(made: Bench) -> None:
     first = made.sync(lookback_days=1)
+    for item in made.world.conversations(101):
+        made.world.change(101, str(item["sessionId"]), channel="viber")
 
-    again = made.sync(lookback_days=4)
+    again = made.sync(lookback_days=8)
 
     assert (first.loads, again.loads > 1) == (1, True)
     assert made.differences() == []

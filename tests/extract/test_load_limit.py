@@ -53,6 +53,23 @@ def test_a_package_may_end_while_responses_are_pending(
     assert limit.may_flush(WORTH, NOW + after, *fetching) is may_flush
 
 
+def test_a_package_that_waits_for_pages_ends_when_it_is_worth_a_load() -> None:
+    limit = LoadLimit.starting(NOW, load_seconds=2.0)
+
+    assert limit.wait_until(LEAST_WAITING_BYTES, NOW) == limit.worth_from
+    assert limit.wait_until(LEAST_WAITING_BYTES, limit.worth_from) == limit.deadline
+    assert limit.wait_until(LEAST_WAITING_BYTES - 1, NOW) == limit.deadline
+
+
+def test_an_eager_package_ends_with_every_page_that_is_waited_for() -> None:
+    first, second = LoadLimit.eager(NOW), LoadLimit.eager(NOW, load_seconds=2.0)
+
+    assert first.may_flush(1, NOW, is_waiting=True, is_slow=False)
+    assert not second.may_flush(1, NOW + 1.9, is_waiting=True, is_slow=False)
+    assert second.may_flush(1, NOW + 2.0, is_waiting=True, is_slow=False)
+    assert not first.may_flush(0, NOW + 9.0, is_waiting=True, is_slow=False)
+
+
 @given(
     size=st.integers(0, WORTH - 1),
     after=st.floats(0, 1e6),

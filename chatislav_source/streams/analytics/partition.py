@@ -1,4 +1,7 @@
-"""The partition of one bot's analytics: single days, newest first, and then periods."""
+"""The partition of one bot's analytics: single days, newest first, and then periods.
+
+A sync reads what is missing before what it reads again.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ class AnalyticsPartition:
             self.state = self._finished()
 
     def next_request(self) -> DayRequest | None:
-        """The next day or period to read, newest first; None if all were requested."""
+        """The next day or period to read; None if all were requested."""
         if self.error or not self._todo:
             return None
         self._in_flight += 1

@@ -71,6 +71,8 @@ def usual_zone_of(known: State, stored: StoredDays, config: SyncConfig) -> str:
 def _sync_partition(known: State, config: SyncConfig, stored: StoredDays) -> AnalyticsPartition:
     first_day, last_day = first_day_of_analytics(known, stored, config), config.today
     requests = all_requests(known["bot_id"], config, (first_day, last_day), stored.final)
+    # what is missing is sent first, so that syncs that are killed again and again come to an end
+    requests.sort(key=lambda request: stored.version_of(request) is None)
     begun = {**known, "loaded_from": str(first_day)}
     return AnalyticsPartition(begun, requests, _reader(stored, config), last_day)
 

@@ -95,7 +95,7 @@ def test_exactly_the_days_that_are_not_final_are_read_each_once(
 
 
 def days_of_sync(table: Table, state: State | None = None, **given: Any) -> list[date]:
-    """The days that a sync requests, oldest first."""
+    """The days that a sync requests; the last one is sent first."""
     partition = analytics_partition(state, 123, config_at(**given), table.stored)
     requests = iter(partition.next_request, None)
     return [request.day for request in requests if request][::-1]
@@ -170,7 +170,18 @@ def test_a_sync_reads_the_days_that_the_table_does_not_have_as_final() -> None:
     del table.rows[day(3), "all", "UTC"]
     table.rows[day(9), "all", "UTC"] = False
 
-    assert days_of_sync(table) == [day(3), day(9), *(day(number) for number in range(16, 24))]
+    assert sorted(days_of_sync(table)) == [day(3), day(9), *map(day, range(16, 24))]
+
+
+def test_a_sync_reads_the_days_that_are_missing_before_those_it_reads_again() -> None:
+    table = Table()
+    run(None, table, TODAY, set())
+    del table.rows[day(3), "all", "UTC"], table.rows[day(20), "all", "UTC"]
+
+    *again, first_missing, newest_missing = days_of_sync(table)  # the last one is sent first
+
+    assert (first_missing, newest_missing) == (day(3), day(20))
+    assert again == [day(number) for number in range(16, 24) if number != 20]
 
 
 def test_an_empty_table_is_filled_again_whatever_the_state_says() -> None:
