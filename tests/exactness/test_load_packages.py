@@ -41,6 +41,7 @@ def test_fetched_pages_are_loaded_while_few_requests_are_left(
 ) -> None:
     monkeypatch.setattr("chatislav_source.extract.worker_pool.LULL_SECONDS", 0.0)
     monkeypatch.setattr("chatislav_source.extract.load_limit.LEAST_PACKAGE_BYTES", 1)
+    monkeypatch.setattr("chatislav_source.extract.load_limit.READ_PER_LOAD", 1e6)  # not for waiting
     made.api.settings.latency_seconds = 0.02
 
     report = made.sync()
