@@ -230,13 +230,14 @@ ITEM_BYTES = 16 * 1024 * 1024  # of Arrow in one item
 def _joined(tables: Iterable[tuple[Table, pa.Table]]) -> Iterator[tuple[Table, pa.Table]]:
     """The tables of several groups in one: dlt computes the schema anew for each item."""
     waiting: dict[Table, list[pa.Table]] = {}
+    size = 0
     for table, rows in tables:
         waiting.setdefault(table, []).append(rows)
+        size += rows.nbytes
         is_group = table is REJECTED  # the last of its group
-        size = sum(each.nbytes for parts in waiting.values() for each in parts)
         if is_group and size >= ITEM_BYTES:
             yield from ((each, pa.concat_tables(parts)) for each, parts in waiting.items())
-            waiting = {}
+            waiting, size = {}, 0
     yield from ((each, pa.concat_tables(parts)) for each, parts in waiting.items())
 
 
