@@ -12,7 +12,7 @@ LEAST_WAITING_BYTES = 1024 * 1024  # of JSON; less is not worth a load that dela
 LOAD_SECONDS = 1.0  # assumed duration of the first load, so that a short first sync has only one
 IDLE_SECONDS = 120.0  # of reading without a row to write: each load adds a state to the warehouse
 READ_PER_LOAD = 3.0  # seconds of fetching per second of loading, as both run in parallel
-READ_PER_EAGER_LOAD = 1.0
+READ_PER_EAGER_LOAD = 1.0  # likewise, in a run after one that did not end
 
 
 @dataclass(frozen=True)
