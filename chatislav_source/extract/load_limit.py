@@ -10,7 +10,7 @@ PACKAGE_SECONDS = 10.0  # of fetching, which a crash repeats at most; a load has
 LEAST_PACKAGE_BYTES = 32 * 1024 * 1024  # of JSON; less is not worth a load that delays requests
 LEAST_WAITING_BYTES = 1024 * 1024  # of JSON; less is not worth a load that delays none
 LOAD_SECONDS = 1.0  # assumed duration of the first load, so that a short first sync has only one
-IDLE_SECONDS = 120.0  # of reading without a row to write: each load adds a state to the warehouse
+IDLE_SECONDS = 60.0  # of reading without a row to write: each load adds a state to the warehouse
 READ_PER_LOAD = 3.0  # seconds of fetching per second of loading, as both run in parallel
 READ_PER_EAGER_LOAD = 1.0  # likewise, in a run after one that did not end
 
