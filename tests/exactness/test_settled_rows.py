@@ -81,7 +81,7 @@ def test_rows_that_come_to_rows_of_settled_days_are_counted_after_their_load(mad
 
 def test_rows_that_steps_leave_out_are_not_counted(made: Bench) -> None:
     def half(table: pa.Table) -> pa.Table:
-        return table.slice(table.num_rows // 2)
+        return table.take(list(range(0, table.num_rows, 2)))
 
     report = made.sync(customize=lambda source: source.conversations.add_map(half))
 
