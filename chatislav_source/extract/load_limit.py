@@ -19,14 +19,13 @@ READ_PER_EAGER_LOAD = 1.0  # likewise, in a run after one that did not end
 class LoadLimit:
     """The limit of one load package: `size` in bytes of JSON, and a deadline.
 
-    From the time `worth_from` on, the package may end early if loading it delays no request and it
-    has at least `least_waiting` bytes of JSON. An eager one need not have rows.
+    From the time `worth_from` on, the package may end early if loading it delays no request. An
+    eager one then ends with any page, and need not have rows.
     """
 
     size: int
     deadline: float
     worth_from: float
-    least_waiting: int
     is_eager: bool = False
 
     @classmethod
@@ -34,13 +33,18 @@ class LoadLimit:
         """The limit of a package that starts now; `load_seconds`: duration of the last load."""
         expected = LOAD_SECONDS if load_seconds is None else load_seconds
         worth_from = now + READ_PER_LOAD * expected
-        return cls(PACKAGE_BYTES, now + PACKAGE_SECONDS, worth_from, LEAST_WAITING_BYTES)
+        return cls(PACKAGE_BYTES, now + PACKAGE_SECONDS, worth_from)
 
     @classmethod
     def eager(cls, now: float, load_seconds: float | None = None) -> LoadLimit:
         """As `starting`, for a run that may be killed soon, so that every page counts."""
         worth_from = now + READ_PER_EAGER_LOAD * (load_seconds or 0.0)
-        return cls(PACKAGE_BYTES, now + PACKAGE_SECONDS, worth_from, 1, is_eager=True)
+        return cls(PACKAGE_BYTES, now + PACKAGE_SECONDS, worth_from, is_eager=True)
+
+    @property
+    def _least_waiting(self) -> int:
+        """Bytes of JSON that are worth a load that delays no request."""
+        return 1 if self.is_eager else LEAST_WAITING_BYTES
 
     def for_merge(self) -> LoadLimit:
         """The limit of a package whose rows may replace others."""
@@ -60,7 +64,7 @@ class LoadLimit:
 
     def wait_until(self, size: int, now: float) -> float:
         """How long a package with `size` bytes of JSON waits for its next page."""
-        is_worth_later = size >= self.least_waiting and now < self.worth_from
+        is_worth_later = size >= self._least_waiting and now < self.worth_from
         return min(self.worth_from, self.deadline) if is_worth_later else self.deadline
 
     def may_flush(self, size: int, now: float, is_waiting: bool, is_slow: bool) -> bool:
@@ -69,5 +73,5 @@ class LoadLimit:
         `is_waiting`: no page can be taken; `is_slow`: few requests are in flight.
         """
         if is_waiting and now >= self.worth_from:
-            return size >= self.least_waiting
+            return size >= self._least_waiting
         return is_slow and size >= LEAST_PACKAGE_BYTES

@@ -38,7 +38,7 @@ class PageGroups(Generic[RequestT, ItemT]):
         return self._pool.is_over(self._queue)
 
     def take(self, limit: LoadLimit | None, held: int = 0) -> list[ExtractedPage[RequestT, ItemT]]:
-        """The next group of pages; ends at the limit's deadline.
+        """The next group of pages; ends at the limit's deadline, or when the package may.
 
         `held`: bytes of JSON that the package has already.
         """
@@ -48,10 +48,8 @@ class PageGroups(Generic[RequestT, ItemT]):
         while size < most and not self.may_flush(limit, held + size):
             wait_until = limit.wait_until(held + size, time.monotonic()) if limit else None
             page = self._pool.take(self._queue, wait_until)
-            if page is None and (limit is None or wait_until == limit.deadline or self.is_over):
-                break
             if page is None:
-                continue  # the package may end now
+                break
             pages.append(page)
             size += page.size
             self._on_page(self._queue.name, page)

@@ -91,7 +91,7 @@ def test_the_next_load_is_sized_by_how_long_the_last_one_took(
 
     def starting(now: float, load_seconds: float | None) -> LoadLimit:
         took.append(load_seconds or 0.0)
-        return LoadLimit(1, now + 10, now + 10, 1)  # one page is enough
+        return LoadLimit(1, now + 10, now + 10)  # one page is enough
 
     monkeypatch.setattr("chatislav_source.runner.job.LoadLimit.starting", starting)
     made.api.settings.latency_seconds = 0.5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -97,30 +98,32 @@ def test_nothing_new_writes_nothing_with_the_folder_and_without(
         assert max(sizes) < MAX_STATE
 
 
-def test_a_package_without_rows_goes_on_so_that_an_idle_sync_is_one_load(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def slowly_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    """A bot that takes longer to read than a load package lasts."""
     world = World.generate((101,), conversations=300, days=2, last_day=TODAY, messages=2)
     monkeypatch.setattr(load_limit, "PACKAGE_SECONDS", 0.02)
     with bench(tmp_path, world, start_date=days_ago(2)) as made:
         made.api.configure(latency_seconds=0.05)
-        first = made.sync()
-        shutil.rmtree(made.folder / "pipelines")
+        yield made
 
-        idle = made.sync()
 
-        assert (first.loads > 1, idle.loads) == (True, 1)
-        assert made.differences() == []
+def test_a_package_without_rows_goes_on_so_that_an_idle_sync_is_one_load(
+    slowly_read: Bench,
+) -> None:
+    first = slowly_read.sync()
+    shutil.rmtree(slowly_read.folder / "pipelines")
+
+    idle = slowly_read.sync()
+
+    assert (first.loads > 1, idle.loads) == (True, 1)
+    assert slowly_read.differences() == []
 
 
 def test_a_package_without_rows_ends_at_last_so_that_its_progress_is_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    slowly_read: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world = World.generate((101,), conversations=300, days=2, last_day=TODAY, messages=2)
-    monkeypatch.setattr(load_limit, "PACKAGE_SECONDS", 0.02)
-    with bench(tmp_path, world, start_date=days_ago(2)) as made:
-        made.api.configure(latency_seconds=0.05)
-        made.sync()
-        monkeypatch.setattr(run, "IDLE_SECONDS", 0.1)
+    slowly_read.sync()
+    monkeypatch.setattr(run, "IDLE_SECONDS", 0.1)
 
-        assert made.sync().loads > 1
+    assert slowly_read.sync().loads > 1
