@@ -55,6 +55,7 @@ ALONE_IN: dict[str, set[str]] = {
     "httpcore": {"api"},
     "tenacity": {"api"},
     "msgspec": {"records"},
+    "xxhash": {"records"},
     "phonenumbers": {"privacy"},
     "stdnum": {"privacy"},
     "threading": {"api", "destinations", "extract", "runner", "cli"},

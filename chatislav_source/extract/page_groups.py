@@ -16,7 +16,7 @@ from chatislav_source.extract.stream_queue import (
 )
 from chatislav_source.extract.worker_pool import WorkerPool
 
-GROUP_BYTES = 8 * 1024 * 1024  # of JSON in one group
+GROUP_BYTES = 16 * 1024 * 1024  # of JSON in one group
 
 OnPage = Callable[[str, AnyPage], None]
 """Called with the name of the stream for each page that goes into a load package."""

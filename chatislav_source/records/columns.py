@@ -20,6 +20,7 @@ UnrepresentableValues = dict[int, Any]
 """Row number → the value that did not fit the column."""
 
 NAIVE_EPOCH = datetime(1970, 1, 1)
+EPOCH = NAIVE_EPOCH.replace(tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 FIRST_MICROSECOND = -62_135_596_800_000_000  # since 1970; Arrow reaches further than Python
@@ -172,11 +173,12 @@ def microseconds(moment: datetime) -> int:
     Raises:
         OverflowError: it is before the year 1 or after 9999 in UTC.
     """
-    if moment.tzinfo:
-        in_utc = moment.astimezone(UTC)
-        # a plain datetime, as subclasses of a library have their own type of difference
-        moment = datetime.combine(in_utc.date(), in_utc.time())
-    return (moment - NAIVE_EPOCH) // MICROSECOND
+    epoch = EPOCH if moment.tzinfo else NAIVE_EPOCH
+    # of the base class, as subclasses of a library have their own type of difference
+    since = datetime.__sub__(moment, epoch) // MICROSECOND
+    if not FIRST_MICROSECOND <= since <= LAST_MICROSECOND:
+        raise OverflowError("an instant that Python cannot hold in UTC")
+    return since
 
 
 def value_at(item: Mapping[str, Any], path: tuple[str, ...]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,9 @@ def a_world(bots: tuple[int, ...] = (101, 102)) -> tuple[World, dict[str, tuple[
     hers["form"] = (101, ids[101][2])
     form = [{"field": "E-mail", "value": EMAIL_IN_FORM}, {"field": "Age", "value": 44}]
     world.change(101, ids[101][2], userForm=form)
+    # whatever today's date is, a conversation of nobody's is too old for a retention of a day
+    moment = datetime.now(UTC) - timedelta(days=3)
+    world.change(101, ids[101][1], createdAt=moment, lastActivity=moment)
     return world, hers
 
 

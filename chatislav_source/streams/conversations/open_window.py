@@ -15,7 +15,7 @@ MAX_USELESS_PAGES = 20  # in a row without a new conversation, each with a new p
 MAX_FLAG_PASSES = 3  # over a listing of flagged conversations whose pages are not consistent
 
 
-@dataclass
+@dataclass(eq=False)
 class OpenWindow:
     """A window that is being read; `keys` are hashes of the session ids read so far.
 
