@@ -210,7 +210,9 @@ def test_a_row_has_another_version_by_another_schema(
 ) -> None:
     before = row_version(b"{}", zone)
 
-    monkeypatch.setattr("chatislav_source.records.schema.version.SCHEMA_VERSION", SCHEMA_VERSION + 1)
+    monkeypatch.setattr(
+        "chatislav_source.records.schema.version.SCHEMA_VERSION", SCHEMA_VERSION + 1
+    )
 
     assert row_version(b"{}", zone) != before
 
