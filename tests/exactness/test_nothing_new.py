@@ -100,11 +100,11 @@ def test_nothing_new_writes_nothing_with_the_folder_and_without(
 
 @pytest.fixture
 def slowly_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    """A bot that takes longer to read than a load package lasts."""
+    """A bot whose load packages end with their first page, however fast that was fetched."""
     world = World.generate((101,), conversations=300, days=2, last_day=TODAY, messages=2)
-    monkeypatch.setattr(load_limit, "PACKAGE_SECONDS", 0.02)
+    monkeypatch.setattr(load_limit, "PACKAGE_SECONDS", 0.0)
+    monkeypatch.setattr("chatislav_source.extract.page_groups.GROUP_BYTES", 1)
     with bench(tmp_path, world, start_date=days_ago(2)) as made:
-        made.api.configure(latency_seconds=0.05)
         yield made
 
 
@@ -124,6 +124,6 @@ def test_a_package_without_rows_ends_at_last_so_that_its_progress_is_kept(
     slowly_read: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slowly_read.sync()
-    monkeypatch.setattr(run, "IDLE_SECONDS", 0.1)
+    monkeypatch.setattr(run, "IDLE_SECONDS", 0.0)
 
     assert slowly_read.sync().loads > 1
