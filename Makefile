@@ -45,7 +45,7 @@ test-pythons: $(VENV)/.installed-dev
 # own, and the storms that `test` runs shorter.
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.destinations.servers.environments
-	$(PYTEST) $(IN_PARALLEL) -m slow
+	$(PYTEST) $(IN_PARALLEL) --timeout 300 -m slow
 
 # Real Airflow and Dagster, each in an environment of its own: minutes, so not part of `test`.
 test-orchestrators: $(VENV)/.installed-dev
