@@ -48,15 +48,12 @@ class KeySet:
 
 def _put(slots: array[int], keys: Sequence[int]) -> int:
     """Put keys into the slots, of which one is free; returns how many were not there."""
-    added, last = 0, len(slots) - 1
-    for key in keys:  # `place_of`, but a call for each key would take most of the time
-        place = key & last
-        while (found := slots[place]) != key:
-            if found == FREE:
-                slots[place] = key
-                added += 1
-                break
-            place = (place + 1) & last
+    added = 0
+    for key in keys:
+        place = place_of(slots, key)
+        if slots[place] == FREE:
+            slots[place] = key
+            added += 1
     return added
 
 

@@ -43,8 +43,7 @@ class VersionMap:
         return self._values[self._place(session_id)] == hash(version)
 
     def __contains__(self, session_id: str) -> bool:
-        # a first load asks an empty map for each of its conversations
-        return self._used > 0 and self._values[self._place(session_id)] != UNKNOWN
+        return self._values[self._place(session_id)] != UNKNOWN
 
     def __len__(self) -> int:
         return sum(value != UNKNOWN for value in self._values)

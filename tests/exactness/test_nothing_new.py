@@ -99,7 +99,7 @@ def test_nothing_new_writes_nothing_with_the_folder_and_without(
 
 
 @pytest.fixture
-def slowly_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+def page_by_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     """A bot whose load packages end with their first page, however fast that was fetched."""
     world = World.generate((101,), conversations=300, days=2, last_day=TODAY, messages=2)
     monkeypatch.setattr(load_limit, "PACKAGE_SECONDS", 0.0)
@@ -109,21 +109,21 @@ def slowly_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ben
 
 
 def test_a_package_without_rows_goes_on_so_that_an_idle_sync_is_one_load(
-    slowly_read: Bench,
+    page_by_page: Bench,
 ) -> None:
-    first = slowly_read.sync()
-    shutil.rmtree(slowly_read.folder / "pipelines")
+    first = page_by_page.sync()
+    shutil.rmtree(page_by_page.folder / "pipelines")
 
-    idle = slowly_read.sync()
+    idle = page_by_page.sync()
 
     assert (first.loads > 1, idle.loads) == (True, 1)
-    assert slowly_read.differences() == []
+    assert page_by_page.differences() == []
 
 
 def test_a_package_without_rows_ends_at_last_so_that_its_progress_is_kept(
-    slowly_read: Bench, monkeypatch: pytest.MonkeyPatch
+    page_by_page: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slowly_read.sync()
+    page_by_page.sync()
     monkeypatch.setattr(run, "IDLE_SECONDS", 0.0)
 
-    assert slowly_read.sync().loads > 1
+    assert page_by_page.sync().loads > 1

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pendulum
 import pyarrow as pa
 import pytest
 from hypothesis import example, given
@@ -19,6 +20,7 @@ from chatislav_source.records.columns import (
     column_array,
     instant,
     json_text,
+    microseconds,
     value_at,
 )
 from chatislav_source.records.schema import ARROW_TYPES, DataType
@@ -165,6 +167,20 @@ def test_digits_beyond_microseconds_are_cut_and_the_instant_is_kept() -> None:
 
     assert array.to_pylist() == [datetime(2026, 6, 23, 10, 15, 0, 123456, UTC)]
     assert unrepresentable == {}
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        datetime(2026, 6, 23, 12, 0, 0, 7, BELGRADE),
+        datetime(2026, 6, 23, 10, 0, 0, 7),
+        pendulum.datetime(2026, 6, 23, 12, 0, 0, 7, tz="Europe/Belgrade"),
+        pendulum.naive(2026, 6, 23, 10, 0, 0, 7),
+    ],
+    ids=repr,
+)
+def test_microseconds_are_counted_in_utc_for_every_type_of_date_time(moment: datetime) -> None:
+    assert microseconds(moment) == 1_782_208_800_000_007
 
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)

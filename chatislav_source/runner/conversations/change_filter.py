@@ -59,8 +59,7 @@ class ChangeFilter:
     def _is_written(
         self, session_id: str, version: str | None, page: ConversationsPage, is_whole_run: bool
     ) -> bool:
-        is_stored = session_id in self._stored
-        if is_stored and self._holds(session_id, version):
+        if self._holds(session_id, version):
             self.unchanged += 1
             return False
         if is_whole_run and session_id in self._in_package:
@@ -68,8 +67,7 @@ class ChangeFilter:
             last_day = max(window.first_day, window.last_day or self._today)
             self._again = merged([*self._again, DateWindow(window.first_day, last_day)])
             return False
-        if is_stored or (version is not None and self._is_reread(page)):
-            self._stored.note(session_id, None if version is None else self._sealed(version))
+        self._note(session_id, version, page)
         if is_whole_run:
             self._in_package.add(session_id)
         return True
@@ -82,12 +80,15 @@ class ChangeFilter:
         versions = (self._sealed(flagged_version(version, flag)) for flag in flags)
         return any(self._stored.has(session_id, each) for each in versions)
 
-    def _is_reread(self, page: ConversationsPage) -> bool:
-        """Whether the run may read the page's newest days again, so that new rows are noted.
+    def _note(self, session_id: str, version: str | None, page: ConversationsPage) -> None:
+        """Note the version that is handed out; None if it is not known.
 
-        Not all new rows: those of a first load would need too much memory.
+        New conversations are noted if they are among the newest days, which a run reads repeatedly:
+        all those of a first load would need too much memory.
         """
-        return not page.request.window.ends_before(self._today - ONE_DAY)
+        is_new = not page.request.window.ends_before(self._today - ONE_DAY)
+        if session_id in self._stored or (version is not None and is_new):
+            self._stored.note(session_id, None if version is None else self._sealed(version))
 
     def changed(self, page: ConversationsPage) -> set[str]:
         """The conversations of `page` whose version is not known to be in the tables."""
